@@ -1,0 +1,39 @@
+//! The words that every other crate speaks: events, processes, containers, files, alerts.
+//!
+//! Does: hold values, their invariants and their printed names.
+//! Never: reads a clock or a file, starts a thread, or decides anything.
+//!
+//! Start at [`KernelEvent`] (what enters the pipeline) and [`Alert`] (what leaves it).
+//! `Serialize` and `Deserialize` here serve recordings alone; the shapes that users see
+//! (alert JSON, API) are types of their own at the edges.
+
+mod alert;
+mod container;
+mod drift;
+mod dropped;
+mod file;
+mod id;
+mod kernel_event;
+mod node;
+mod process;
+mod text;
+
+pub use alert::{
+    Action, Alert, AlertProcess, AlertStatus, Category, DriftEvidence, PolicyEvidence, Severity,
+    WriterEvidence,
+};
+pub use container::{Container, ContainerFact, ContainerRoot, LayerDirs, Mount, Pod, Runtime};
+pub use drift::{DriftKind, DriftVector, Provenance, WrittenHow};
+pub use dropped::{Drop, DropPlace, DropReason, LossCounters};
+pub use file::{
+    FileFacts, FileFlags, FileId, FileKey, Inspection, InspectionError, InspectionRequest, Sha256,
+    Twin,
+};
+pub use id::{CgroupId, ContainerKey, MonotonicNs, ProcessKey, ProgramKey, WallTime};
+pub use kernel_event::{
+    Base, BaseFlags, CredentialsEvent, ExecEvent, ExitEvent, KernelEvent, LossEvent, MapEvent,
+    NamespacesEvent, RootId, ScriptEvent, Writer,
+};
+pub use node::{Cloud, Node, Provider};
+pub use process::Credentials;
+pub use text::{Text, escape};

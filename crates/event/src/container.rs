@@ -128,8 +128,23 @@ pub struct ContainerFact {
     pub container: Option<Container>,
     /// Layers of its root file system, if it is an overlay and they could be found.
     pub layers: Option<LayerDirs>,
+    /// User ids and names of the container's password file, bounded.
+    pub users: Vec<(u32, Text)>,
     /// Paths of files that the runtime itself placed in the container, such as Docker's `/sbin/docker-init`.
     pub runtime_files: Vec<Text>,
     /// Whether this is the last word: no source is still being asked.
     pub complete: bool,
+}
+
+/// A container that the pipeline met and knows nothing of yet. The answer is one or more [`ContainerFact`]s.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContainerQuery {
+    /// The kernel side's handle.
+    pub key: ContainerKey,
+    /// The cgroup in which the process was seen.
+    pub cgroup: CgroupId,
+    /// A process of the container.
+    pub process: crate::ProcessKey,
+    /// Root of the container's mount namespace as the first process of the container had it.
+    pub root: ContainerRoot,
 }

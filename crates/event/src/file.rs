@@ -174,8 +174,16 @@ pub struct InspectionRequest {
     pub is_exe: bool,
     /// Start time of the process: another process under the same pid must not be read.
     pub start_ns: u64,
+    /// The container, by which a baseline of its root file system is found where there are no layers.
+    pub container: crate::ContainerKey,
+    /// The container's root directory.
+    pub root: crate::ContainerRoot,
     /// Where the container's layers are, if that is known.
     pub layers: Option<crate::LayerDirs>,
+    /// For a candidate script: arguments of the interpreter, to be resolved against the file.
+    pub arguments: Vec<Text>,
+    /// Working directory that relative arguments start from.
+    pub cwd: Text,
 }
 
 /// The image's file at the same path, compared with the file in question.
@@ -206,6 +214,8 @@ pub struct Inspection {
     pub twin: Twin,
     /// Path of an image file with the same content, if the file is a copy of one.
     pub copy_of: Option<Text>,
+    /// Whether one of the request's arguments, resolved in the container, leads to the file.
+    pub named_by_argument: bool,
     /// Whether the file had lost its last name when it was read.
     pub deleted: bool,
     /// Why the content could not be read.

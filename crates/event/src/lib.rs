@@ -22,7 +22,9 @@ pub use alert::{
     Action, Alert, AlertProcess, AlertStatus, Category, DriftEvidence, PolicyEvidence, Severity,
     WriterEvidence,
 };
-pub use container::{Container, ContainerFact, ContainerRoot, LayerDirs, Mount, Pod, Runtime};
+pub use container::{
+    Container, ContainerFact, ContainerQuery, ContainerRoot, LayerDirs, Mount, Pod, Runtime,
+};
 pub use drift::{DriftKind, DriftVector, Provenance, WrittenHow};
 pub use dropped::{Drop, DropPlace, DropReason, LossCounters};
 pub use file::{

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/* Every map and every setting of the kernel side. */
+#ifndef YAGURA_MAPS_H
+#define YAGURA_MAPS_H
+
+#include "../kernel_types.h"
+#include "../records.h"
+#include <bpf/bpf_helpers.h>
+
+/* Bytes. Exec-class records: about 1 kB each, so that 4,000 execs may wait for the reader. */
+#define EXEC_RING_BYTES (4 << 20)
+/* Bytes. Exits and everything else that comes in volume. */
+#define VOLUME_RING_BYTES (1 << 20)
+/* Inodes whose last writer is remembered. */
+#define WRITERS_MAX 32768
+/* Contents known to be the image's. */
+#define IMAGE_FILES_MAX 16384
+/* Containers alive at one time. */
+#define CONTAINERS_MAX 8192
+/* Files that are not the image's which one program may open before an interpreter's scripts are no longer told
+ * from its data. Stops a script from flooding the reader by opening files in a loop.
+ */
+#define SCRIPT_CANDIDATES_MAX 256
+/* Bytes of an interpreter's name compared. */
+#define INTERPRETER_NAME_BYTES 16
+
+/* What is known of a thread of a container. A thread without it is outside: that look-up is all it costs. */
+struct task_state {
+	u64 container;
+	struct program_key program;
+	u64 root_dentry; /* root directory of the container, as an identity only */
+	s64 since_ns; /* wall time of the container's first program */
+	u32 root_dev;
+	u32 flags; /* of enum base_flag: ENTERED, INTERPRETER */
+	u32 script_candidates;
+	u32 reserved;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct task_state);
+} tasks SEC(".maps");
+
+struct container_state {
+	u64 container;
+	u64 root_dentry;
+	s64 since_ns;
+	u32 root_dev;
+	u32 reserved;
+};
+
+/* By cgroup id, for cgroups that are one container's own. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, CONTAINERS_MAX);
+	__type(key, u64);
+	__type(value, struct container_state);
+} containers_by_cgroup SEC(".maps");
+
+/* By mount namespace, for runtimes that make no cgroup (v2) of the container's own. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, CONTAINERS_MAX);
+	__type(key, u64);
+	__type(value, struct container_state);
+} containers_by_namespace SEC(".maps");
+
+struct writer_key {
+	u64 ino;
+	u32 dev;
+	u32 generation;
+};
+
+struct writer {
+	struct program_key program;
+	u64 time_ns;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, WRITERS_MAX);
+	__type(key, struct writer_key);
+	__type(value, struct writer);
+} writers SEC(".maps");
+
+/* Value: time in nanoseconds of the record that the verdict rests on. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, IMAGE_FILES_MAX);
+	__type(key, struct image_file_key);
+	__type(value, u64);
+} image_files SEC(".maps");
+
+struct interpreter_name {
+	char text[INTERPRETER_NAME_BYTES];
+};
+
+enum interpreter_kind {
+	INTERPRETER_ALWAYS = 1,
+	/* Many programs in one file: the name it was called by says which. */
+	INTERPRETER_BY_CALL = 2,
+};
+
+/* Base names of interpreters without version: "python" stands for python3.11. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 256);
+	__type(key, struct interpreter_name);
+	__type(value, u8);
+} interpreters SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, EXEC_RING_BYTES);
+} exec_ring SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, VOLUME_RING_BYTES);
+} volume_ring SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, LOSS_COUNT);
+	__type(key, u32);
+	__type(value, u64);
+} losses SEC(".maps");
+
+/* The host's root directory, filled by the first pass over the running processes. */
+u64 host_root_dentry;
+u32 host_root_dev;
+/* Wall clock minus CLOCK_BOOTTIME, kept up to date by user space: programs have no wall clock of their own. */
+s64 wall_minus_boot_ns;
+/* First pass: only learn the host's root. */
+bool learn_host_only;
+
+static __always_inline void count_loss(u32 place)
+{
+	u64 *count = bpf_map_lookup_elem(&losses, &place);
+
+	if (count)
+		(*count)++;
+}
+
+#endif

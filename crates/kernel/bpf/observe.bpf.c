@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
+/*
+ * The observing half of the kernel side, one object: every program shares one set of maps. These programs only
+ * look; they fail open, and count what they could not tell.
+ */
+#include "kernel_types.h"
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+#include <bpf/bpf_core_read.h>
+#include "lib/emit.h"
+#include "programs/exec.bpf.c"
+#include "programs/fork.bpf.c"
+#include "programs/exit.bpf.c"
+#include "programs/open.bpf.c"
+#include "programs/map.bpf.c"
+#include "programs/identity.bpf.c"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/* A program begins: sched_process_exec, and the first pass over the programs that are running already. */
+
+/* Bytes of a path that are looked through for its last component. */
+#define BASE_NAME_SCAN_MAX 128
+
+/* Copies letters up to the first character that is none: "python3.11" is "python". */
+static __always_inline void read_interpreter_name(const void *text, struct interpreter_name *name)
+{
+	char raw[INTERPRETER_NAME_BYTES] = {};
+	bool ended = false;
+
+	bpf_probe_read_kernel_str(raw, sizeof(raw), text);
+	for (int i = 0; i < INTERPRETER_NAME_BYTES; i++) {
+		char c = raw[i];
+
+		if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')))
+			ended = true;
+		name->text[i] = ended ? 0 : c;
+	}
+}
+
+/* Where the last component of a path in kernel memory starts. Global, so that it is verified once. */
+__noinline int base_name_start(u64 path)
+{
+	char text[BASE_NAME_SCAN_MAX] = {};
+	long bytes = bpf_probe_read_kernel_str(text, sizeof(text), (void *)path);
+
+	for (int back = 0; back < BASE_NAME_SCAN_MAX; back++) {
+		long at = bytes - 1 - back;
+
+		if (at <= 0)
+			return 0;
+		if (text[(at - 1) & (BASE_NAME_SCAN_MAX - 1)] == '/')
+			return at;
+	}
+	return 0;
+}
+
+/* Whether scripts are to be expected of the program. */
+static __always_inline bool is_interpreter(struct file *file, const char *interp)
+{
+	struct interpreter_name name = {};
+	u8 *kind;
+
+	read_interpreter_name(BPF_CORE_READ(file, f_path.dentry, d_name.name), &name);
+	kind = bpf_map_lookup_elem(&interpreters, &name);
+	/* Busybox is what it was called as: its "cat" opens data, its "sh" scripts. */
+	if (kind && *kind == INTERPRETER_BY_CALL && interp) {
+		read_interpreter_name(interp + base_name_start((u64)interp), &name);
+		kind = bpf_map_lookup_elem(&interpreters, &name);
+	}
+	return kind != NULL;
+}
+
+static __always_inline void append_arguments(struct scratch *scratch, struct task_struct *task,
+					     struct exec_record *record)
+{
+	struct mm_struct *mm = BPF_CORE_READ(task, mm);
+	unsigned long start = BPF_CORE_READ(mm, arg_start);
+	u64 bytes = BPF_CORE_READ(mm, arg_end) - start;
+
+	if (bytes > ARGV_BYTES_MAX) {
+		bytes = ARGV_BYTES_MAX;
+		record->argv_truncated = 1;
+	}
+	/* The process's own memory, but the process has not run an instruction yet. */
+	if (bpf_probe_read_user(&scratch->tail[scratch->tail_bytes & TAIL_MASK], bytes & (2 * ARGV_BYTES_MAX - 1),
+				(void *)start)) {
+		record->argv_truncated = 1;
+		return;
+	}
+	record->argv_bytes = bytes;
+	scratch->tail_bytes += bytes;
+}
+
+/* `sh < file`: the script is standard input. */
+static __always_inline void append_standard_input(struct scratch *scratch, struct task_struct *task,
+						  struct task_state *state, struct dentry *root,
+						  struct exec_record *record)
+{
+	struct file **fds = BPF_CORE_READ(task, files, fdt, fd);
+	struct seen_file seen = {};
+	struct file *file = NULL;
+
+	bpf_probe_read_kernel(&file, sizeof(file), fds);
+	if (!file)
+		return;
+	see_file(file, &seen);
+	if (!seen.inode || !is_regular(seen.inode) || is_image_file(&seen, state))
+		return;
+	record->standard_input.flags = FILE_STDIN;
+	append_file(scratch, &seen, state, root, &record->standard_input);
+}
+
+static __always_inline void fill_process(struct task_struct *task, struct exec_record *record)
+{
+	struct task_struct *parent = BPF_CORE_READ(task, real_parent);
+	struct pid *pid = BPF_CORE_READ(task, thread_pid);
+	struct pid *session = BPF_CORE_READ(task, signal, pids[PIDTYPE_SID]);
+	u32 level = BPF_CORE_READ(pid, level);
+	struct upid inner = {};
+
+	record->parent_pid = BPF_CORE_READ(parent, tgid);
+	record->parent_start_ns = start_time_ns(parent);
+	bpf_probe_read_kernel(&inner, sizeof(inner),
+			      (void *)pid + bpf_core_field_offset(struct pid, numbers) +
+				      (level & 31) * bpf_core_type_size(struct upid));
+	record->inner_pid = inner.nr;
+	record->session = BPF_CORE_READ(session, numbers[0].nr);
+	record->has_tty = BPF_CORE_READ(task, signal, tty) != NULL;
+	fill_credentials(task, &record->credentials);
+	fill_namespaces(task, &record->namespaces);
+}
+
+static __always_inline void send_program(struct task_struct *task, struct task_state *state,
+					 struct program_key started_from, struct namespace_root *root,
+					 struct file *file, const char *filename, const char *interp, u32 flags)
+{
+	struct scratch *scratch = get_scratch();
+	struct seen_file seen = {};
+	struct exec_record *record;
+
+	if (!scratch)
+		return;
+	record = &scratch->exec;
+	__builtin_memset(record, 0, sizeof(*record));
+	scratch->tail_bytes = 0;
+	fill_header(task, state, RECORD_EXEC, &record->header);
+	record->header.flags |= flags;
+	record->started_from = started_from;
+	fill_process(task, record);
+	fill_root(task, root, &record->header, &record->root);
+	see_file(file, &seen);
+	append_file(scratch, &seen, state, root->dentry, &record->file);
+	if (state->flags & BASE_INTERPRETER)
+		append_standard_input(scratch, task, state, root->dentry, record);
+	if (filename) {
+		record->filename_bytes = append_kernel_string(scratch, filename);
+		record->interpreter_bytes = append_kernel_string(scratch, interp);
+	}
+	u32 ignored = 0;
+
+	record->cwd_bytes = append_path(scratch, BPF_CORE_READ(task, fs, pwd.dentry),
+					BPF_CORE_READ(task, fs, pwd.mnt), &ignored, root->dentry);
+	if (filename)
+		append_arguments(scratch, task, record);
+	send_with_tail(scratch, &record->header, sizeof(*record));
+}
+
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(on_exec, struct task_struct *task, pid_t old_pid, struct linux_binprm *bprm)
+{
+	struct task_state *state = bpf_task_storage_get(&tasks, task, NULL, 0);
+	struct file *file = BPF_CORE_READ(bprm, file);
+	const char *filename = BPF_CORE_READ(bprm, filename);
+	const char *interp = BPF_CORE_READ(bprm, interp);
+	struct program_key started_from = {};
+	struct namespace_root root = {};
+
+	if (!find_namespace_root(task, &root))
+		return 0;
+	if (!state) {
+		if (is_host_root(&root))
+			return 0;
+		state = bpf_task_storage_get(&tasks, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+		if (!state) {
+			count_loss(LOSS_NO_STORAGE);
+			return 0;
+		}
+		enter_container(task, &root, start_time_ns(task), state);
+	}
+	started_from = state->program;
+	state->program.pid = BPF_CORE_READ(task, tgid);
+	state->program.exec_ns = bpf_ktime_get_boot_ns();
+	state->script_candidates = 0;
+	state->flags &= ~BASE_INTERPRETER;
+	if (is_interpreter(file, interp))
+		state->flags |= BASE_INTERPRETER;
+	send_program(task, state, started_from, &root, file, filename, interp, 0);
+	return 0;
+}
+
+/* Every thread that runs already: the host's first process gives the host's root, the others their container. */
+SEC("iter/task")
+int on_existing(struct bpf_iter__task *context)
+{
+	struct task_struct *task = context->task;
+	struct program_key started_from = {};
+	struct task_state *parent = NULL;
+	struct namespace_root root = {};
+	struct task_state *state;
+	struct file *file;
+
+	if (!task || !BPF_CORE_READ(task, mm) || !find_namespace_root(task, &root))
+		return 0;
+	if (learn_host_only) {
+		if (BPF_CORE_READ(task, pid) == 1) {
+			host_root_dentry = (u64)root.dentry;
+			host_root_dev = root.dev;
+		}
+		return 0;
+	}
+	if (is_host_root(&root) || bpf_task_storage_get(&tasks, task, NULL, 0))
+		return 0;
+	state = bpf_task_storage_get(&tasks, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (!state) {
+		count_loss(LOSS_NO_STORAGE);
+		return 0;
+	}
+	enter_container(task, &root, start_time_ns(task), state);
+	if (task->real_parent)
+		parent = bpf_task_storage_get(&tasks, task->real_parent, NULL, 0);
+	if (parent) {
+		started_from = parent->program;
+		if (!(parent->flags & BASE_ENTERED))
+			state->flags &= ~BASE_ENTERED;
+	}
+	state->program.pid = BPF_CORE_READ(task, tgid);
+	state->program.exec_ns = start_time_ns(task);
+	file = BPF_CORE_READ(task, mm, exe_file);
+	if (!file)
+		return 0;
+	if (is_interpreter(file, NULL))
+		state->flags |= BASE_INTERPRETER;
+	if (BPF_CORE_READ(task, pid) == BPF_CORE_READ(task, tgid))
+		send_program(task, state, started_from, &root, file, NULL, NULL, BASE_EXISTING);
+	return 0;
+}

@@ -1,0 +1,104 @@
+//! `cargo xtask test`: every check, in an order that finds the cheap mistakes first.
+
+mod summary;
+
+use crate::command::{run as run_program, run_lines};
+use crate::workspace::{cargo, root};
+use crate::{format, generate, tidy};
+use anyhow::{Context, Result};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+use summary::Summary;
+
+/// How long everything together may take, cold, on two cores.
+const TIME_MAX: Duration = Duration::from_secs(80 * 60);
+
+/// A check that passes or says why not.
+struct Step {
+    name: &'static str,
+    run: fn(Instant) -> Result<()>,
+}
+
+/// The checks before the tests, in their order.
+const STEPS: &[Step] = &[
+    Step {
+        name: "format of Rust",
+        run: format::check_rust,
+    },
+    Step {
+        name: "format of C",
+        run: format::check_c,
+    },
+    Step {
+        name: "tidy",
+        run: |_| tidy::check(),
+    },
+    Step {
+        name: "clippy",
+        run: clippy,
+    },
+    Step {
+        name: "generated files",
+        run: |_| generate::check(),
+    },
+    Step {
+        name: "fuzz targets compile",
+        run: fuzz,
+    },
+];
+
+/// Runs every step and then every test; the last line of a run that reached the tests is their count.
+///
+/// # Errors
+/// A step fails, a test fails, or the time is up.
+pub(crate) fn run() -> Result<ExitCode> {
+    let deadline = Instant::now() + TIME_MAX;
+    for step in STEPS {
+        let begun = heading(step.name);
+        (step.run)(deadline).with_context(|| format!("step `{}` failed", step.name))?;
+        println!("ok ({:.0} s)", begun.elapsed().as_secs_f64());
+    }
+    let begun = heading("tests");
+    let summary = tests(deadline)?;
+    println!("\ntests took {:.0} s", begun.elapsed().as_secs_f64());
+    print!("{summary}");
+    Ok(if summary.passed_whole() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+fn heading(name: &str) -> Instant {
+    println!("\n== {name}");
+    Instant::now()
+}
+
+fn clippy(deadline: Instant) -> Result<()> {
+    let mut command = cargo();
+    command.args(["clippy", "--workspace", "--all-targets", "--quiet"]);
+    command.args(["--", "-D", "warnings"]);
+    run_program(&mut command, deadline)
+}
+
+fn fuzz(deadline: Instant) -> Result<()> {
+    if !root().join("fuzz/Cargo.toml").exists() {
+        println!("there are none");
+        return Ok(());
+    }
+    let mut command = cargo();
+    command.args(["check", "--quiet", "--manifest-path", "fuzz/Cargo.toml"]);
+    run_program(&mut command, deadline)
+}
+
+fn tests(deadline: Instant) -> Result<Summary> {
+    let mut summary = Summary::default();
+    let mut command = cargo();
+    command.args(["test", "--workspace", "--no-fail-fast"]);
+    let status = run_lines(&mut command, deadline, |line| {
+        println!("{line}");
+        summary.read(line);
+    })?;
+    summary.finish(status.success());
+    Ok(summary)
+}

@@ -1,0 +1,118 @@
+//! Where this workspace is, what is in it, and what cargo knows of it.
+
+use crate::command::output;
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The root of the repository that this tool was built from.
+pub(crate) fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .ancestors()
+        .nth(2)
+        .unwrap_or(Path::new("."))
+}
+
+/// The cargo that runs this tool, else the one in PATH.
+pub(crate) fn cargo() -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(root());
+    command
+}
+
+/// Builds the product's executable and returns its path.
+///
+/// # Errors
+/// The build fails, or cargo names no executable.
+pub(crate) fn build_yagura(profile: Profile) -> Result<PathBuf> {
+    let mut command = cargo();
+    command.args(["build", "-p", "yagura", "--bin", "yagura"]);
+    command.args(["--message-format", "json-render-diagnostics"]);
+    if profile == Profile::Release {
+        command.arg("--release");
+    }
+    let messages = output(&mut command)?;
+    messages
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+        .filter(|message| message.pointer("/target/name") == Some(&Value::from("yagura")))
+        .find_map(|message| message.get("executable")?.as_str().map(PathBuf::from))
+        .context("cargo built no executable `yagura`")
+}
+
+/// The profiles that this tool builds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Profile {
+    Dev,
+    Release,
+}
+
+/// A text or binary file of the repository.
+#[derive(Debug)]
+pub(crate) struct SourceFile {
+    /// Path from the root, with `/`.
+    pub(crate) path: String,
+    /// Content.
+    pub(crate) bytes: Vec<u8>,
+}
+
+impl SourceFile {
+    /// The content as text; other checks report the files that are not.
+    pub(crate) fn text(&self) -> &str {
+        std::str::from_utf8(&self.bytes).unwrap_or_default()
+    }
+
+    /// The content where the file is `path`'s extension, e.g. `rs`.
+    pub(crate) fn has_extension(&self, extension: &str) -> bool {
+        self.path
+            .rsplit_once('.')
+            .is_some_and(|(_, found)| found == extension)
+    }
+}
+
+/// Reads every file that git tracks or would track.
+///
+/// # Errors
+/// Git is missing, this is no clone, or a file can't be read.
+pub(crate) fn files() -> Result<Vec<SourceFile>> {
+    let mut git = Command::new("git");
+    git.current_dir(root())
+        // A clone that another user made is still ours to read.
+        .arg("-c")
+        .arg(format!("safe.directory={}", root().display()))
+        .args(["ls-files", "-z", "--cached", "--others"])
+        .arg("--exclude-standard");
+    let listed = output(&mut git)?;
+    let mut paths: Vec<&str> = listed.split('\0').filter(|path| !path.is_empty()).collect();
+    paths.sort_unstable();
+    paths.dedup();
+    let mut files = Vec::new();
+    for path in paths {
+        let whole = root().join(path);
+        // Deleted but not yet committed, or a link, whose target is listed by itself.
+        if !std::fs::symlink_metadata(&whole).is_ok_and(|meta| meta.is_file()) {
+            continue;
+        }
+        files.push(SourceFile {
+            path: path.to_owned(),
+            bytes: std::fs::read(&whole).with_context(|| format!("reading {path}"))?,
+        });
+    }
+    ensure!(!files.is_empty(), "git lists no file");
+    Ok(files)
+}
+
+/// What `cargo metadata` says of this workspace and of everything it depends on, on this platform.
+///
+/// # Errors
+/// Cargo fails or its answer is not JSON.
+pub(crate) fn metadata() -> Result<Value> {
+    let version = output(Command::new("rustc").arg("-vV"))?;
+    let host = version
+        .lines()
+        .find_map(|line| line.strip_prefix("host: "))
+        .context("`rustc -vV` names no host")?;
+    let text = output(cargo().args(["metadata", "--format-version=1", "--filter-platform", host]))?;
+    serde_json::from_str(&text).context("reading the answer of cargo metadata")
+}

@@ -1,0 +1,374 @@
+//! What is wrong with a policy file, with the place and a way out.
+
+use crate::limits::{DIAGNOSTICS_MAX, QUOTE_CHARS_MAX};
+use std::fmt;
+use yagura_event::escape;
+
+/// How bad a problem is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    /// The policy cannot be used.
+    Error,
+    /// The policy can be used, but probably does not do what its author wants.
+    Warning,
+}
+
+impl Severity {
+    /// The name in output.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+        }
+    }
+}
+
+/// A place in a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Position {
+    /// Line, the first is 1.
+    pub(crate) line: usize,
+    /// Column in characters, the first is 1.
+    pub(crate) column: usize,
+}
+
+impl Position {
+    pub(crate) const START: Position = Position { line: 1, column: 1 };
+}
+
+/// Declares the codes with their printed form, so that code, name and severity stand in one table.
+macro_rules! codes {
+    ($($(#[doc = $doc:literal])+ $name:ident = $text:literal, $severity:ident;)+) => {
+        /// What kind of problem it is. Codes are stable: a number is never used again for something else.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Code { $($(#[doc = $doc])+ $name,)+ }
+
+        impl Code {
+            /// Every code, in order.
+            pub const ALL: &'static [Code] = &[$(Code::$name,)+];
+
+            /// The code as it is printed, such as `YP013`.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Code::$name => $text,)+ }
+            }
+
+            /// Whether the policy can still be used.
+            pub fn severity(self) -> Severity {
+                match self { $(Code::$name => Severity::$severity,)+ }
+            }
+        }
+    };
+}
+
+codes! {
+    /// The file is larger than the bound.
+    TooLarge = "YP001", Error;
+    /// The file is not UTF-8.
+    InvalidUtf8 = "YP002", Error;
+    /// The file holds a control character.
+    ControlCharacter = "YP003", Error;
+    /// The file is not YAML.
+    Syntax = "YP004", Error;
+    /// Lists and mappings are nested too deeply.
+    TooDeep = "YP005", Error;
+    /// The file has too many values.
+    TooManyNodes = "YP006", Error;
+    /// An anchor or alias is used.
+    AnchorOrAlias = "YP007", Error;
+    /// A tag is used.
+    Tag = "YP008", Error;
+    /// The file has more than one document.
+    ManyDocuments = "YP009", Error;
+    /// The file has no document.
+    NoDocument = "YP010", Error;
+    /// A key of a mapping is not a text.
+    KeyNotText = "YP011", Error;
+    /// A key stands twice in one mapping.
+    DuplicateKey = "YP012", Error;
+    /// A field that does not exist.
+    UnknownField = "YP013", Error;
+    /// A field that must be there is missing.
+    MissingField = "YP014", Error;
+    /// A value has the wrong shape.
+    WrongType = "YP015", Error;
+    /// A word that is not one of those the field takes.
+    UnknownValue = "YP016", Error;
+    /// A text is empty.
+    EmptyText = "YP017", Error;
+    /// A list is empty where that would mean "never".
+    EmptyList = "YP018", Error;
+    /// A text is too long.
+    TooLong = "YP019", Error;
+    /// A list has too many entries.
+    TooMany = "YP020", Error;
+    /// A text holds a character that may not stand there.
+    ForbiddenCharacter = "YP021", Error;
+    /// Two rules have the same name.
+    DuplicateRuleName = "YP022", Error;
+    /// The default rule stands among the rules, or a rule has its name.
+    DefaultRuleMoved = "YP023", Error;
+    /// The default rule has more than an action.
+    DefaultRuleChanged = "YP024", Error;
+    /// A condition on a pod label does not name the label.
+    LabelKeyMissing = "YP025", Error;
+    /// A condition names a label key, but is not on pod labels.
+    LabelKeyUnexpected = "YP026", Error;
+    /// A SHA-256 digest is not one.
+    BadDigest = "YP027", Error;
+    /// A pattern could never match.
+    BadPattern = "YP028", Error;
+    /// An expiry is not a date.
+    BadDate = "YP029", Error;
+    /// A number is out of range.
+    BadNumber = "YP030", Error;
+    /// There were more problems than are shown.
+    MoreProblems = "YP099", Error;
+    /// A rule blocks drift everywhere.
+    BlocksEverywhere = "YP101", Warning;
+    /// A rule can never decide: earlier rules decide everything that it covers.
+    Shadowed = "YP102", Warning;
+    /// A value stands twice in one list.
+    RepeatedValue = "YP103", Warning;
+    /// A field has no effect in this rule.
+    NoEffect = "YP104", Warning;
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// One problem of a policy file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// What kind of problem.
+    pub code: Code,
+    /// Whether the policy can still be used.
+    pub severity: Severity,
+    /// The file as the caller named it. Not escaped.
+    pub file: String,
+    /// Line, the first is 1.
+    pub line: usize,
+    /// Column in characters, the first is 1.
+    pub column: usize,
+    /// What is wrong. Text of the user in it is bounded and escaped.
+    pub message: String,
+    /// What to do about it, escaped likewise.
+    pub hint: Option<String>,
+}
+
+impl fmt::Display for Diagnostic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{}:{}:{}: {}[{}]: {}",
+            escape(self.file.as_bytes()),
+            self.line,
+            self.column,
+            self.severity.as_str(),
+            self.code,
+            self.message
+        )?;
+        match &self.hint {
+            Some(hint) => write!(f, "\n  hint: {hint}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Collects the problems of one file, up to the bound.
+#[derive(Debug)]
+pub(crate) struct Diagnostics {
+    file: String,
+    found: Vec<Diagnostic>,
+    left_out: usize,
+    errors: usize,
+}
+
+impl Diagnostics {
+    pub(crate) fn new(file: &str) -> Self {
+        Diagnostics {
+            file: file.to_owned(),
+            found: Vec::new(),
+            left_out: 0,
+            errors: 0,
+        }
+    }
+
+    /// Notes a problem without a hint.
+    pub(crate) fn report(&mut self, code: Code, at: Position, message: impl Into<String>) {
+        self.push(code, at, message.into(), None);
+    }
+
+    /// Notes a problem and what to do about it.
+    pub(crate) fn report_with_hint(
+        &mut self,
+        code: Code,
+        at: Position,
+        message: impl Into<String>,
+        hint: impl Into<String>,
+    ) {
+        self.push(code, at, message.into(), Some(hint.into()));
+    }
+
+    fn push(&mut self, code: Code, at: Position, message: String, hint: Option<String>) {
+        if code.severity() == Severity::Error {
+            self.errors += 1;
+        }
+        if self.found.len() >= DIAGNOSTICS_MAX {
+            self.left_out += 1;
+            return;
+        }
+        self.found.push(Diagnostic {
+            code,
+            severity: code.severity(),
+            file: self.file.clone(),
+            line: at.line,
+            column: at.column,
+            message,
+            hint,
+        });
+    }
+
+    /// Errors so far, those beyond the bound included.
+    pub(crate) fn errors(&self) -> usize {
+        self.errors
+    }
+
+    /// All problems in the order of the file.
+    pub(crate) fn finish(mut self) -> Vec<Diagnostic> {
+        self.found.sort_by_key(|d| (d.line, d.column, d.code));
+        if self.left_out > 0 {
+            let last = self.found.last().map_or(Position::START, |d| Position {
+                line: d.line,
+                column: d.column,
+            });
+            self.found.push(Diagnostic {
+                code: Code::MoreProblems,
+                severity: Severity::Error,
+                file: self.file,
+                line: last.line,
+                column: last.column,
+                message: format!("{} more problems are not shown", self.left_out),
+                hint: None,
+            });
+        }
+        self.found
+    }
+}
+
+/// User text for a message: in quotes, escaped, cut at a bound.
+pub(crate) fn quote(text: &str) -> String {
+    match text.char_indices().nth(QUOTE_CHARS_MAX) {
+        Some((end, _)) => {
+            let head = text.get(..end).unwrap_or_default();
+            format!("\"{}…\"", escape(head.as_bytes()))
+        }
+        None => format!("\"{}\"", escape(text.as_bytes())),
+    }
+}
+
+/// The word of `known` that `word` was probably meant to be.
+pub(crate) fn nearest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
+    let folded = fold(word)?;
+    known
+        .into_iter()
+        .filter_map(|candidate| {
+            let target = fold(candidate)?;
+            let distance = edit_distance(&folded, &target);
+            let bound = (target.len().max(folded.len()) / 3).max(1);
+            (distance <= bound).then_some((distance, candidate))
+        })
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, candidate)| candidate)
+}
+
+/// Letters and digits in lower case: `podName`, `pod_name` and `pod-name` are one word. `None` for anything too
+/// long to be a slip: the distance below takes quadratic time.
+fn fold(word: &str) -> Option<Vec<char>> {
+    const WORD_BYTES_MAX: usize = 40;
+    (word.len() <= WORD_BYTES_MAX).then(|| {
+        word.chars()
+            .filter(|c| c.is_alphanumeric())
+            .flat_map(char::to_lowercase)
+            .collect()
+    })
+}
+
+/// Insertions, deletions and replacements that lead from `a` to `b` (Levenshtein).
+fn edit_distance(a: &[char], b: &[char]) -> usize {
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, left) in a.iter().enumerate() {
+        let mut diagonal = i;
+        let mut before = i + 1;
+        for (slot, right) in row.iter_mut().skip(1).zip(b) {
+            let replaced = diagonal + usize::from(left != right);
+            diagonal = *slot;
+            before = replaced.min(*slot + 1).min(before + 1);
+            *slot = before;
+        }
+        if let Some(first) = row.first_mut() {
+            *first = i + 1;
+        }
+    }
+    row.last().copied().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_unique_and_ordered() {
+        let codes: Vec<_> = Code::ALL.iter().map(|c| c.as_str()).collect();
+        let mut sorted = codes.clone();
+        sorted.sort_unstable();
+        sorted.dedup();
+        assert_eq!(codes, sorted);
+    }
+
+    #[test]
+    fn nearest_word_forgives_slips_and_spelling_styles() {
+        let known = ["namespace", "pod-name", "pod-label"];
+        assert_eq!(nearest("namespce", known), Some("namespace"));
+        assert_eq!(nearest("podName", known), Some("pod-name"));
+        assert_eq!(nearest("image", known), None);
+        assert_eq!(nearest(&"n".repeat(100), known), None);
+    }
+
+    #[test]
+    fn edit_distance_counts_single_edits() {
+        let d = |a: &str, b: &str| {
+            edit_distance(
+                &a.chars().collect::<Vec<_>>(),
+                &b.chars().collect::<Vec<_>>(),
+            )
+        };
+        assert_eq!(d("kitten", "sitting"), 3);
+        assert_eq!(d("", "abc"), 3);
+        assert_eq!(d("abc", ""), 3);
+        assert_eq!(d("abc", "abc"), 0);
+    }
+
+    #[test]
+    fn quoted_text_is_bounded_and_escaped() {
+        assert_eq!(quote("a\u{1b}b"), "\"a\\x1bb\"");
+        assert_eq!(quote(&"x".repeat(200)).chars().count(), QUOTE_CHARS_MAX + 3);
+    }
+
+    #[test]
+    fn problems_beyond_the_bound_are_counted() {
+        let mut diagnostics = Diagnostics::new("f");
+        for line in 0..DIAGNOSTICS_MAX + 7 {
+            let at = Position { line, column: 1 };
+            diagnostics.report(Code::Syntax, at, "x");
+        }
+        let found = diagnostics.finish();
+        assert_eq!(found.len(), DIAGNOSTICS_MAX + 1);
+        assert_eq!(
+            found.last().map(|d| d.message.as_str()),
+            Some("7 more problems are not shown")
+        );
+    }
+}

@@ -1,0 +1,520 @@
+//! From a file to a policy, or to everything that is wrong with it.
+
+use super::{DriftPolicy, DriftRule, Expiry, KindSet, ProvenanceSet, RuleAction};
+use crate::allow_list::{AllowEntry, ProcessPattern};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Position, quote};
+use crate::limits::{
+    ACCOUNTS_MAX, ALLOW_ENTRIES_MAX, CLOUDS_MAX, CONDITIONS_MAX, RULES_MAX, VALUES_MAX,
+};
+use crate::pattern::PathPattern;
+use crate::reader::{Fields, Reader, TextKind};
+use crate::scope::{CloudScope, Condition, Field, Operator, Scope};
+use crate::yaml::{self, Node};
+use std::collections::HashMap;
+use yagura_event::{DriftKind, Provenance, Provider};
+
+const POLICY_FIELDS: &[&str] = &["apiVersion", "kind", "metadata", "spec"];
+const METADATA_FIELDS: &[&str] = &["name", "version"];
+const SPEC_FIELDS: &[&str] = &["rules", "default"];
+const RULE_FIELDS: &[&str] = &[
+    "name",
+    "action",
+    "enabled",
+    "scope",
+    "kinds",
+    "provenances",
+    "allow",
+    "owner",
+    "reason",
+    "expires",
+    "observe",
+    "nodes_percent",
+];
+const SCOPE_FIELDS: &[&str] = &["description", "clouds", "conditions"];
+const CLOUD_FIELDS: &[&str] = &["provider", "accounts"];
+const CONDITION_FIELDS: &[&str] = &["field", "operator", "values", "key"];
+const ALLOW_FIELDS: &[&str] = &["process", "parent", "ancestor", "reason"];
+
+/// What a file turned out to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parsed {
+    /// The policy; `None` if there is any error.
+    pub policy: Option<DriftPolicy>,
+    /// Everything that is wrong or doubtful, in the order of the file.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// Reads a policy file. `file` names it in diagnostics; nothing is opened.
+pub fn parse(file: &str, text: &[u8]) -> Parsed {
+    let mut diagnostics = Diagnostics::new(file);
+    let tree = yaml::read(text, &mut diagnostics);
+    let mut reader = Reader {
+        diagnostics,
+        complete: tree.complete,
+    };
+    let policy = tree.root.as_ref().and_then(|root| reader.policy(root));
+    let errors = reader.diagnostics.errors();
+    Parsed {
+        policy: policy.filter(|_| errors == 0 && tree.complete),
+        diagnostics: reader.diagnostics.finish(),
+    }
+}
+
+/// A rule with the places that checks across rules speak of.
+#[derive(Debug)]
+struct PlacedRule {
+    at: Position,
+    name_at: Position,
+    name: Option<String>,
+    /// Absent if anything in it is wrong.
+    rule: Option<DriftRule>,
+}
+
+impl Reader {
+    fn policy(&mut self, root: &Node) -> Option<DriftPolicy> {
+        let fields = self.fields(root, "a policy", POLICY_FIELDS)?;
+        self.expect_word(&fields, "apiVersion", DriftPolicy::API_VERSION);
+        self.expect_word(&fields, "kind", DriftPolicy::KIND);
+        let (name, version) = self.metadata(&fields);
+        let spec = self.required(&fields, "spec", "{ rules: [] }")?;
+        let spec = self.fields(spec, "spec", SPEC_FIELDS)?;
+        let rules = self.rules(&spec);
+        let default_action = self.default_action(&spec);
+        Some(DriftPolicy::assemble(name, version, rules, default_action?))
+    }
+
+    fn expect_word(&mut self, fields: &Fields<'_>, name: &'static str, word: &'static str) {
+        if let Some(node) = self.required(fields, name, word) {
+            self.choice(node, name, &[(word, ())]);
+        }
+    }
+
+    fn metadata(&mut self, fields: &Fields<'_>) -> (Option<String>, Option<u64>) {
+        let metadata = fields
+            .get("metadata")
+            .and_then(|node| self.fields(node, "metadata", METADATA_FIELDS));
+        let Some(metadata) = metadata else {
+            return (None, None);
+        };
+        let name = self.optional_text(&metadata, "name", TextKind::Name);
+        let version = metadata
+            .get("version")
+            .and_then(|node| self.number(node, "a version", 0, u64::MAX));
+        (name, version)
+    }
+
+    fn default_action(&mut self, spec: &Fields<'_>) -> Option<RuleAction> {
+        let Some(node) = spec.get("default") else {
+            return Some(RuleAction::Ignore);
+        };
+        let fields = self.any_fields(node, "the default rule")?;
+        for key in fields.keys().filter(|key| key.text != "action") {
+            if RULE_FIELDS.contains(&key.text.as_str()) {
+                self.diagnostics.report_with_hint(
+                    Code::DefaultRuleChanged,
+                    key.at,
+                    format!(
+                        "the default rule takes an action alone, not \"{}\"",
+                        key.text
+                    ),
+                    "put a rule at the end of the rules instead",
+                );
+            } else {
+                self.unknown_field(key, "the default rule", &["action"]);
+            }
+        }
+        let node = self.required(&fields, "action", "ignore")?;
+        let action = self.action(node)?;
+        if action == RuleAction::Block {
+            self.warn_of_block(node.at, "the default rule blocks");
+        }
+        Some(action)
+    }
+
+    fn rules(&mut self, spec: &Fields<'_>) -> Vec<DriftRule> {
+        let Some(items) = spec
+            .get("rules")
+            .and_then(|node| self.list(node, "the list of rules", RULES_MAX))
+        else {
+            return Vec::new();
+        };
+        let rules: Vec<PlacedRule> = items.iter().filter_map(|node| self.rule(node)).collect();
+        self.check_names(&rules);
+        self.check_shadows(&rules);
+        rules.into_iter().filter_map(|placed| placed.rule).collect()
+    }
+
+    fn rule(&mut self, node: &Node) -> Option<PlacedRule> {
+        let errors_before = self.diagnostics.errors();
+        let fields = self.fields(node, "a rule", RULE_FIELDS)?;
+        let name_node = self.required(&fields, "name", "Alert on web servers");
+        let name = name_node.and_then(|node| self.text(node, "a rule's name", TextKind::Name));
+        let action = self
+            .required(&fields, "action", "alert")
+            .and_then(|node| self.action(node));
+        let mut rule = DriftRule::new(
+            name.as_deref().unwrap_or_default(),
+            action.unwrap_or(RuleAction::Alert),
+        );
+        self.parts(&fields, &mut rule);
+        self.doubts(&fields, &rule);
+        Some(PlacedRule {
+            at: node.at,
+            name_at: name_node.map_or(node.at, |node| node.at),
+            rule: (action.is_some() && self.diagnostics.errors() == errors_before).then_some(rule),
+            name,
+        })
+    }
+
+    fn action(&mut self, node: &Node) -> Option<RuleAction> {
+        self.choice(node, "action", &RuleAction::ALL.map(|a| (a.as_str(), a)))
+    }
+
+    /// Everything of a rule beside its name and action.
+    fn parts(&mut self, fields: &Fields<'_>, rule: &mut DriftRule) {
+        if let Some(node) = fields.get("enabled") {
+            rule.enabled = self.boolean(node, "enabled").unwrap_or(true);
+        }
+        if let Some(node) = fields.get("scope") {
+            rule.scope = self.scope(node);
+        }
+        if let Some(node) = fields.get("kinds") {
+            rule.kinds = self.kinds(node);
+        }
+        if let Some(node) = fields.get("provenances") {
+            rule.provenances = self.provenances(node);
+        }
+        if let Some(node) = fields.get("allow") {
+            let items = self.list(node, "an allow list", ALLOW_ENTRIES_MAX);
+            let entries = items.unwrap_or_default().iter();
+            rule.allow = entries.filter_map(|node| self.allow_entry(node)).collect();
+        }
+        rule.owner = self.optional_text(fields, "owner", TextKind::Name);
+        rule.reason = self.optional_text(fields, "reason", TextKind::Prose);
+        rule.expires = fields.get("expires").and_then(|node| self.expiry(node));
+        if let Some(node) = fields.get("observe") {
+            rule.observe = self.boolean(node, "observe").unwrap_or_default();
+        }
+        if let Some(node) = fields.get("nodes_percent") {
+            let max = DriftRule::NODES_PERCENT_MAX;
+            let number = self.number(node, "nodes_percent", 1, u64::from(max));
+            rule.nodes_percent = number.and_then(|n| u8::try_from(n).ok()).unwrap_or(max);
+        }
+    }
+
+    /// What can be meant, but hardly is.
+    fn doubts(&mut self, fields: &Fields<'_>, rule: &DriftRule) {
+        if rule.action == RuleAction::Block {
+            if rule.scope.is_everywhere() && fields.get("scope").is_none_or(is_readable) {
+                self.warn_of_block(fields.at, "this rule blocks");
+            }
+        } else {
+            for name in ["observe", "nodes_percent"] {
+                self.warn_of_no_effect(fields, name, "only a rule with action block has it");
+            }
+        }
+        if rule.action == RuleAction::Ignore {
+            self.warn_of_no_effect(
+                fields,
+                "allow",
+                "the rule ignores everything that it covers",
+            );
+        }
+    }
+
+    fn warn_of_block(&mut self, at: Position, what: &str) {
+        self.diagnostics.report_with_hint(
+            Code::BlocksEverywhere,
+            at,
+            format!("{what} drift in every container that no earlier rule covers"),
+            "give it a scope, or begin with action alert",
+        );
+    }
+
+    fn warn_of_no_effect(&mut self, fields: &Fields<'_>, name: &str, why: &str) {
+        if let Some(at) = fields.position_of(name) {
+            let message = format!("\"{name}\" has no effect here: {why}");
+            self.diagnostics
+                .report_with_hint(Code::NoEffect, at, message, "remove it");
+        }
+    }
+
+    fn scope(&mut self, node: &Node) -> Scope {
+        let Some(fields) = self.fields(node, "a scope", SCOPE_FIELDS) else {
+            return Scope::default();
+        };
+        let description = self.optional_text(&fields, "description", TextKind::Prose);
+        let clouds = fields.get("clouds").and_then(|node| {
+            let hint = "leave it out: the rule then applies in every cloud";
+            self.filled_list(node, "the list of clouds", CLOUDS_MAX, hint)
+        });
+        let conditions = fields.get("conditions").and_then(|node| {
+            let hint = "leave it out: the rule then applies to every container";
+            self.filled_list(node, "the list of conditions", CONDITIONS_MAX, hint)
+        });
+        let clouds = clouds.unwrap_or_default().iter();
+        let conditions = conditions.unwrap_or_default().iter();
+        Scope {
+            description,
+            clouds: clouds.filter_map(|node| self.cloud(node)).collect(),
+            conditions: conditions.filter_map(|node| self.condition(node)).collect(),
+        }
+    }
+
+    fn cloud(&mut self, node: &Node) -> Option<CloudScope> {
+        let fields = self.fields(node, "a cloud", CLOUD_FIELDS)?;
+        let provider = self
+            .required(&fields, "provider", "azure")
+            .and_then(|node| {
+                self.choice(node, "provider", &Provider::ALL.map(|p| (p.as_str(), p)))
+            });
+        let accounts = fields.get("accounts").map(|node| {
+            let hint = "leave it out: the rule then covers the whole provider";
+            let items = self.filled_list(node, "the list of accounts", ACCOUNTS_MAX, hint);
+            self.texts(items.unwrap_or_default(), "an account", TextKind::Compared)
+        });
+        Some(CloudScope {
+            provider: provider?,
+            accounts,
+        })
+    }
+
+    fn condition(&mut self, node: &Node) -> Option<Condition> {
+        let fields = self.fields(node, "a condition", CONDITION_FIELDS)?;
+        let field = self
+            .required(&fields, "field", "namespace")
+            .and_then(|node| self.choice(node, "field", &Field::NAMES.map(|name| (name, name))));
+        let field = field.and_then(|name| self.field(&fields, name));
+        let operator = self
+            .required(&fields, "operator", "equals")
+            .and_then(|node| {
+                self.choice(node, "operator", &Operator::ALL.map(|o| (o.as_str(), o)))
+            });
+        let values = self
+            .required(&fields, "values", "[kube-system]")
+            .and_then(|node| {
+                self.filled_list(
+                    node,
+                    "the list of values",
+                    VALUES_MAX,
+                    "name at least one value",
+                )
+            });
+        let values = self.texts(values.unwrap_or_default(), "a value", TextKind::Compared);
+        Some(Condition {
+            field: field?,
+            operator: operator?,
+            values,
+        })
+    }
+
+    /// A condition's field with its label key.
+    fn field(&mut self, fields: &Fields<'_>, name: &'static str) -> Option<Field> {
+        let key = fields.get("key");
+        let field = match name {
+            "pod-label" => {
+                let Some(node) = key else {
+                    self.label_key_missing(fields);
+                    return None;
+                };
+                let key = self.text(node, "a label's key", TextKind::Compared)?;
+                return Some(Field::PodLabel(key));
+            }
+            "container-name" => Field::ContainerName,
+            "image-name" => Field::ImageName,
+            "namespace" => Field::Namespace,
+            "pod-name" => Field::PodName,
+            _ => Field::ClusterName,
+        };
+        if let Some(at) = fields.position_of("key") {
+            self.diagnostics.report_with_hint(
+                Code::LabelKeyUnexpected,
+                at,
+                format!("a condition on {name} takes no \"key\""),
+                "remove it, or write field: pod-label",
+            );
+        }
+        Some(field)
+    }
+
+    fn label_key_missing(&mut self, fields: &Fields<'_>) {
+        if self.complete {
+            self.diagnostics.report_with_hint(
+                Code::LabelKeyMissing,
+                fields.at,
+                "a condition on pod-label needs the field \"key\"",
+                "for example key: app",
+            );
+        }
+    }
+
+    fn kinds(&mut self, node: &Node) -> KindSet {
+        let hint = "leave it out: the rule then counts binaries";
+        let items = self.filled_list(node, "the list of kinds", VALUES_MAX, hint);
+        let choices = DriftKind::ALL.map(|k| (k.as_str(), k));
+        KindSet::of(self.choices(items.unwrap_or_default(), "kind", &choices))
+    }
+
+    fn provenances(&mut self, node: &Node) -> ProvenanceSet {
+        let hint = "leave it out: the rule then counts every provenance";
+        let items = self.filled_list(node, "the list of provenances", VALUES_MAX, hint);
+        let choices = Provenance::DRIFTED.map(|p| (p.as_str(), p));
+        ProvenanceSet::of(self.choices(items.unwrap_or_default(), "provenance", &choices))
+    }
+
+    fn allow_entry(&mut self, node: &Node) -> Option<AllowEntry> {
+        let fields = self.fields(node, "an entry of an allow list", ALLOW_FIELDS)?;
+        let process = self
+            .required(&fields, "process", "/usr/local/bin/tool")
+            .and_then(|node| self.process_pattern(node));
+        let parent = fields
+            .get("parent")
+            .map(|node| self.path_pattern(node, "parent"));
+        let ancestor = fields
+            .get("ancestor")
+            .map(|node| self.path_pattern(node, "ancestor"));
+        Some(AllowEntry {
+            process: process?,
+            parent: parent.flatten(),
+            ancestor: ancestor.flatten(),
+            reason: self.optional_text(&fields, "reason", TextKind::Prose),
+        })
+    }
+
+    fn process_pattern(&mut self, node: &Node) -> Option<ProcessPattern> {
+        let text = self.scalar(node, "process")?;
+        let Some(digits) = digest_digits(text) else {
+            return self.path_pattern(node, "process").map(ProcessPattern::Path);
+        };
+        match (
+            text.starts_with(ProcessPattern::DIGEST_PREFIX),
+            digits.parse(),
+        ) {
+            (true, Ok(digest)) => Some(ProcessPattern::Sha256(digest)),
+            _ => {
+                self.diagnostics.report_with_hint(
+                    Code::BadDigest,
+                    node.at,
+                    format!("{} is no SHA-256 digest", quote(text)),
+                    "write sha256: and 64 hexadecimal digits",
+                );
+                None
+            }
+        }
+    }
+
+    fn path_pattern(&mut self, node: &Node, what: &str) -> Option<PathPattern> {
+        let text = self.scalar(node, what)?;
+        if what != "process" && digest_digits(text).is_some() {
+            let message = format!("{what} is a path or name, not a digest");
+            self.diagnostics.report(Code::BadPattern, node.at, message);
+            return None;
+        }
+        match PathPattern::new(text) {
+            Ok(pattern) => Some(pattern),
+            Err(error) => {
+                let message = format!("{what} {} can never match: {error}", quote(text));
+                self.diagnostics.report_with_hint(
+                    Code::BadPattern,
+                    node.at,
+                    message,
+                    "write a base name, a whole path beginning with /, or a wildcard such as */bin/tool",
+                );
+                None
+            }
+        }
+    }
+
+    fn expiry(&mut self, node: &Node) -> Option<Expiry> {
+        let text = self.scalar(node, "expires")?;
+        Expiry::new(text)
+            .map_err(|error| {
+                self.diagnostics.report_with_hint(
+                    Code::BadDate,
+                    node.at,
+                    format!("{} is {error}", quote(text)),
+                    "for example 2026-12-31 or 2026-12-31T18:00:00Z",
+                );
+            })
+            .ok()
+    }
+
+    fn check_names(&mut self, rules: &[PlacedRule]) {
+        let mut first: HashMap<&str, Position> = HashMap::new();
+        for rule in rules {
+            let Some(name) = rule.name.as_deref() else {
+                continue;
+            };
+            if name == DriftPolicy::DEFAULT_RULE_NAME {
+                self.diagnostics.report_with_hint(
+                    Code::DefaultRuleMoved,
+                    rule.name_at,
+                    "the default rule is always last and does not stand among the rules",
+                    "set its action under spec.default.action, or give this rule another name",
+                );
+            } else if let Some(earlier) = first.get(name) {
+                let message = format!(
+                    "line {} has a rule named {} already",
+                    earlier.line,
+                    quote(name)
+                );
+                let hint = "give each rule a name of its own";
+                self.diagnostics.report_with_hint(
+                    Code::DuplicateRuleName,
+                    rule.name_at,
+                    message,
+                    hint,
+                );
+            } else {
+                first.insert(name, rule.name_at);
+            }
+        }
+    }
+
+    /// Warns of rules for which earlier rules leave nothing: rules that apply everywhere and never expire decide
+    /// everything of the kinds and provenances that they count.
+    fn check_shadows(&mut self, rules: &[PlacedRule]) {
+        let mut covered: HashMap<(DriftKind, Provenance), &str> = HashMap::new();
+        for placed in rules {
+            let Some(rule) = placed.rule.as_ref().filter(|rule| rule.enabled) else {
+                continue;
+            };
+            let counted = || {
+                let kinds = rule.kinds.iter();
+                kinds.flat_map(|kind| rule.provenances.iter().map(move |p| (kind, p)))
+            };
+            let by = counted().map(|pair| covered.get(&pair).copied());
+            if let Some(Some(by)) = by.reduce(Option::and) {
+                self.diagnostics.report_with_hint(
+                    Code::Shadowed,
+                    placed.at,
+                    format!(
+                        "rule {} never decides: {} applies everywhere and stands before it",
+                        quote(&rule.name),
+                        quote(by)
+                    ),
+                    "move it up, or give the earlier rule a scope",
+                );
+            } else if rule.scope.is_everywhere() && rule.expires.is_none() {
+                for pair in counted() {
+                    covered.entry(pair).or_insert(&rule.name);
+                }
+            }
+        }
+    }
+}
+
+/// What stands behind `sha256:`, in whatever case that is written.
+fn digest_digits(text: &str) -> Option<&str> {
+    let (head, digits) = text.split_at_checked(ProcessPattern::DIGEST_PREFIX.len())?;
+    head.eq_ignore_ascii_case(ProcessPattern::DIGEST_PREFIX)
+        .then_some(digits)
+}
+
+/// Whether a scope says "everywhere" rather than being broken.
+fn is_readable(scope: &Node) -> bool {
+    match &scope.value {
+        yaml::Value::Mapping(entries) => entries.iter().all(|(key, _)| key.text == "description"),
+        _ => false,
+    }
+}

@@ -8,9 +8,6 @@ const BINARY: &[(&str, &str)] = &[
     (".bin", "bytes for a decoder's tests"),
 ];
 
-/// Folders where white space at line ends means something.
-const EXACT: &[&str] = &[];
-
 /// Paths that exist on the machine of whoever wrote the line, and nowhere else. Split, since this file is checked too.
 const MACHINE_PATHS: &[&str] = &[
     concat!("/wo", "rk/"),
@@ -40,11 +37,10 @@ fn check_file(file: &SourceFile) -> Vec<String> {
         )];
     };
     let mut problems = Vec::new();
-    let exact = EXACT.iter().any(|folder| file.path.starts_with(folder));
     for (index, line) in text.split('\n').enumerate() {
         let mut problem =
             |what: &str| problems.push(format!("{}:{}: {what}", file.path, index + 1));
-        if !exact && line.ends_with([' ', '\t', '\r']) {
+        if line.ends_with([' ', '\t', '\r']) {
             problem("white space at the end of the line");
         }
         if line.contains('\0') {

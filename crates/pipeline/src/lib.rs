@@ -1,1 +1,30 @@
-//! Being written.
+//! Kernel events to drift alerts: process table, container table, origin of files, policy decision, explanation.
+//!
+//! Does: keep what is known of processes and containers, tell the image's files from all others, ask the policy, and
+//! write alerts that need no further look-up.
+//! Never: reads a clock, a file or a socket, starts a thread, or waits. What it needs read it asks for through
+//! [`Sink`]; answers and time come back as [`Input`]. The same inputs give the same alerts, byte for byte.
+//!
+//! Start at [`Pipeline::step`]. Reading order is that of the modules below.
+
+mod alert;
+mod case;
+mod container_table;
+mod drift;
+mod explain;
+mod judge;
+mod limits;
+mod origin;
+mod package_manager;
+mod pending;
+mod pipeline;
+mod process_table;
+mod script;
+mod sink;
+mod stats;
+mod watchlist;
+mod writers;
+
+pub use pipeline::{Input, Pipeline, PipelineConfig};
+pub use sink::Sink;
+pub use stats::{RuleStats, Stats};

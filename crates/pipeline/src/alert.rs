@@ -1,0 +1,197 @@
+//! A case made into an alert: complete, so that nothing needs to be looked up to understand it.
+
+use crate::case::{Case, WriterFacts};
+use crate::container_table::unnamed;
+use crate::explain;
+use crate::origin;
+use crate::process_table::Program;
+use sha2::{Digest, Sha256 as Hasher};
+use std::sync::Arc;
+use yagura_event::{
+    Action, Alert, AlertProcess, AlertStatus, Category, Container, DriftEvidence, DriftKind,
+    DriftVector, InspectionError, Node, PolicyEvidence, ProcessKey, Severity, Text, WriterEvidence,
+};
+use yagura_policy::drift::{Decision, Verdict};
+
+/// What an alert says beside the case.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ruling<'a> {
+    /// What the policy decided.
+    pub(crate) decision: Decision<'a>,
+    /// Version of the policy.
+    pub(crate) version: u64,
+    /// Whether this sensor can block.
+    pub(crate) can_block: bool,
+    /// The node.
+    pub(crate) node: &'a Arc<Node>,
+}
+
+impl Ruling<'_> {
+    /// What the rule asks for, in the policy's word.
+    pub(crate) fn action(&self) -> &'static str {
+        match self.decision.verdict {
+            Verdict::Block => "block",
+            Verdict::Alert | Verdict::Ignore | Verdict::Allowed => "alert",
+        }
+    }
+}
+
+/// Writes the alert.
+pub(crate) fn write(case: &Case<'_>, ruling: &Ruling<'_>) -> Alert {
+    let candidate = case.candidate();
+    let container = match case.entry.and_then(|entry| entry.container.clone()) {
+        Some(container) => container,
+        None => Arc::new(unnamed(case.place.home, candidate.cgroup)),
+    };
+    let vectors = case.vectors();
+    let drift = evidence(case, vectors);
+    Alert {
+        id: id(case, &drift, &container, ruling.node),
+        time: case.wall(candidate.time),
+        monotonic: candidate.time,
+        rule: "Binary drift",
+        key: "drift.binary",
+        category: Category::Drift,
+        severity: Severity::Urgent,
+        status: AlertStatus::Unhandled,
+        title: title(case.finding.kind),
+        explanation: explain::sentences(case, ruling, &drift, &container),
+        // What reached the pipeline has run, whatever the rule asks for.
+        action: Action::Alerted,
+        node: Arc::clone(ruling.node),
+        process: process(case, candidate.process, case.program),
+        ancestors: case.ancestry.as_ref().map_or_else(Vec::new, |ancestry| {
+            ancestry
+                .programs
+                .iter()
+                .map(|program| process(case, program.process, Some(program)))
+                .collect()
+        }),
+        policy: PolicyEvidence {
+            rule: ruling.decision.rule.name.to_owned(),
+            index: ruling.decision.rule.index,
+            version: ruling.version,
+            action: ruling.action(),
+        },
+        gaps: explain::gaps(case, ruling),
+        drift,
+        container,
+    }
+}
+
+fn title(kind: DriftKind) -> &'static str {
+    match kind {
+        DriftKind::Binaries => "A drift binary was detected executing in the container",
+        DriftKind::Libraries => "A drift library was detected executing in the container",
+        DriftKind::Scripts => "A drift script was detected executing in the container",
+    }
+}
+
+fn evidence(case: &Case<'_>, vectors: Vec<DriftVector>) -> DriftEvidence {
+    let file = &case.candidate().file;
+    let sha256 = case.inspection().and_then(|inspection| inspection.sha256);
+    let missing = case
+        .inspection()
+        .and_then(|inspection| inspection.error)
+        .unwrap_or(match case.inspection() {
+            Some(_) => InspectionError::Unreadable,
+            None => InspectionError::TimedOut,
+        });
+    DriftEvidence {
+        vector: vectors.first().copied().unwrap_or(DriftVector::Written),
+        vectors,
+        kind: case.finding.kind,
+        provenance: case.origin.provenance,
+        path: case.path.clone(),
+        file: file.key.id,
+        layer: origin::layer(&case.place),
+        size: file.key.size,
+        sha256,
+        sha256_missing: sha256.is_none().then(|| missing.text()),
+        image_path: case.origin.image_path.clone(),
+        written_by: case.writer.as_ref().map(|writer| written_by(case, writer)),
+    }
+}
+
+fn written_by(case: &Case<'_>, writer: &WriterFacts<'_>) -> WriterEvidence {
+    // Of a writer that is no longer remembered only the pid is left; its start is not known.
+    let key = writer.program.map_or(
+        ProcessKey {
+            pid: writer.seen.program.pid,
+            start_ns: 0,
+        },
+        |program| program.process,
+    );
+    WriterEvidence {
+        process: process(case, key, writer.program),
+        time: case.wall(writer.seen.time),
+        how: writer.how,
+    }
+}
+
+fn process(case: &Case<'_>, key: ProcessKey, program: Option<&Program>) -> AlertProcess {
+    let start_time = match key.start_ns {
+        0 => yagura_event::WallTime::default(),
+        start_ns => case.wall(yagura_event::MonotonicNs(start_ns)),
+    };
+    let Some(program) = program else {
+        return AlertProcess {
+            key,
+            start_time,
+            argv_truncated: true,
+            uid: u32::MAX,
+            ..AlertProcess::default()
+        };
+    };
+    let uid = program.credentials.uid;
+    let same_container = program.container == case.candidate().container;
+    AlertProcess {
+        key,
+        start_time,
+        exe: Text::from(program.exe()),
+        argv: program.argv().map(Text::from).collect(),
+        argv_truncated: program.argv_truncated,
+        cwd: Text::from(program.cwd()),
+        uid,
+        // A writer may be of another container that shares a volume: its users are not these.
+        user: case
+            .entry
+            .filter(|_| same_container)
+            .and_then(|entry| entry.user(uid))
+            .cloned(),
+    }
+}
+
+/// The identity of a finding: the same in every replay of the same input. Each part is preceded by its length, so
+/// that no two lists of parts make the same bytes.
+fn id(case: &Case<'_>, drift: &DriftEvidence, container: &Container, node: &Node) -> String {
+    let candidate = case.candidate();
+    let file = candidate.file.key;
+    let mut hasher = Hasher::new();
+    let mut part = |bytes: &[u8]| {
+        hasher.update((bytes.len() as u64).to_le_bytes());
+        hasher.update(bytes);
+    };
+    part(node.name.as_bytes());
+    part(container.id.as_bytes());
+    part(&candidate.process.pid.to_le_bytes());
+    part(&candidate.process.start_ns.to_le_bytes());
+    part(&candidate.program.exec_ns.to_le_bytes());
+    part(&file.id.dev.to_le_bytes());
+    part(&file.id.ino.to_le_bytes());
+    part(&file.generation.to_le_bytes());
+    part(&file.ctime_ns.to_le_bytes());
+    part(&file.size.to_le_bytes());
+    part(drift.path.as_bytes());
+    part(drift.kind.as_str().as_bytes());
+    part(drift.vector.as_str().as_bytes());
+    let digest = hasher.finalize();
+    digest
+        .iter()
+        .take(16)
+        .fold(String::with_capacity(32), |mut id, byte| {
+            use std::fmt::Write as _;
+            let _ = write!(id, "{byte:02x}");
+            id
+        })
+}

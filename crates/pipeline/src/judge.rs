@@ -1,0 +1,225 @@
+//! The judgement of a candidate, once everything that could be learned in time is there.
+
+use crate::alert::{self, Ruling};
+use crate::case::{Case, replaces_image_file, shown_path, with_writer, writer_facts};
+use crate::drift::{self, Candidate, Trigger};
+use crate::origin::{self, Origin};
+use crate::pending::Pending;
+use crate::pipeline::Pipeline;
+use crate::process_table::ExeOrigin;
+use crate::sink::Sink;
+use yagura_event::{Alert, DropReason, FileFlags, Provenance};
+use yagura_policy::drift::{Decision, DriftPolicy, ProvenanceSet, Verdict, decide};
+
+/// What a candidate turned out to be.
+enum Judgement {
+    /// The processes are in no container.
+    NoContainer,
+    /// The image's file.
+    Image,
+    /// A file that the runtime placed in the container.
+    RuntimeFile,
+    /// A mapped or opened file that is no code.
+    Data,
+    /// Drift.
+    Drift(Drifted),
+}
+
+/// A drifted file, and what is to be done about it.
+struct Drifted {
+    provenance: Provenance,
+    /// Position of the rule that decided.
+    rule: usize,
+    verdict: Verdict,
+    /// Whether it is the work of a package manager that is running now.
+    is_package_manager_stage: bool,
+    alert: Option<Box<Alert>>,
+}
+
+impl Pipeline {
+    /// Judges a candidate.
+    pub(crate) fn judge(&mut self, pending: Pending, sink: &mut impl Sink) {
+        match self.judgement(&pending, false) {
+            Judgement::NoContainer => {}
+            Judgement::Image => {
+                self.stats.image_candidates += 1;
+                self.note_image(&pending.candidate, sink);
+            }
+            Judgement::RuntimeFile => {
+                self.stats.image_candidates += 1;
+                self.note_exe(&pending.candidate, ExeOrigin::Image);
+            }
+            Judgement::Data => self.stats.data_candidates += 1,
+            Judgement::Drift(drifted) => self.note_drift(pending, drifted, sink),
+        }
+    }
+
+    /// Judges a drifted program again whose file has been deleted while it runs.
+    pub(crate) fn judge_deleted(&mut self, pending: &Pending, sink: &mut impl Sink) {
+        if let Judgement::Drift(drifted) = self.judgement(pending, true) {
+            self.report(drifted, sink);
+        }
+    }
+
+    /// Whether what is known so far shows that the file is the image's, so that nothing else matters.
+    pub(crate) fn is_found_image(&self, pending: &Pending) -> bool {
+        self.origin(pending).provenance == Provenance::Image
+    }
+
+    fn origin(&self, pending: &Pending) -> Origin {
+        origin::resolve(&self.place(&pending.candidate), pending.inspection.as_ref())
+    }
+
+    fn judgement(&self, pending: &Pending, deleted_while_running: bool) -> Judgement {
+        let candidate = &pending.candidate;
+        let entry = self.containers.get(candidate.container);
+        if entry.is_some_and(|entry| entry.is_no_container()) {
+            return Judgement::NoContainer;
+        }
+        let origin = self.origin(pending);
+        if origin.provenance == Provenance::Image {
+            return Judgement::Image;
+        }
+        if self.is_runtime_file(candidate) {
+            return Judgement::RuntimeFile;
+        }
+        let program = self.programs.program(candidate.program);
+        let Some(finding) = drift::find(candidate, program, pending.inspection.as_ref()) else {
+            return Judgement::Data;
+        };
+        let writer = writer_facts(&self.programs, &candidate.file);
+        let case = Case {
+            pending,
+            place: self.place(candidate),
+            entry,
+            program,
+            ancestry: program.map(|program| self.programs.ancestors(program)),
+            origin: with_writer(origin, writer.as_ref(), &self.programs),
+            writer,
+            finding,
+            deleted_while_running,
+            path: shown_path(&candidate.file),
+            wall_minus_monotonic_ns: self.wall_minus_monotonic_ns,
+        };
+        Judgement::Drift(self.ask_policy(&case))
+    }
+
+    fn ask_policy(&self, case: &Case<'_>) -> Drifted {
+        let policy = &self.config.policy;
+        let decision = case.with_subject(&self.config.node, |subject| decide(policy, subject));
+        let is_package_manager_stage = decision.verdict.reports()
+            && !names_package_manager(policy, &decision)
+            && case.is_package_manager_stage(&self.programs);
+        let reports = decision.verdict.reports() && !is_package_manager_stage;
+        Drifted {
+            provenance: case.origin.provenance,
+            rule: decision.rule.index,
+            verdict: decision.verdict,
+            is_package_manager_stage,
+            alert: reports.then(|| {
+                let ruling = Ruling {
+                    decision,
+                    version: self.config.policy_version,
+                    can_block: self.config.can_block,
+                    node: &self.config.node,
+                };
+                Box::new(alert::write(case, &ruling))
+            }),
+        }
+    }
+
+    /// Whether the runtime placed the file in the container, as Docker and Podman do with their init program: a
+    /// read-only mount that the runtime names and nobody in a container wrote to.
+    fn is_runtime_file(&self, candidate: &Candidate) -> bool {
+        let file = &candidate.file;
+        file.flags
+            .has(FileFlags::OTHER_MOUNT | FileFlags::READ_ONLY_MOUNT)
+            && !file.flags.has(FileFlags::MEMFD)
+            && !file.flags.has(FileFlags::UNREACHABLE)
+            && file.writer.is_none()
+            && !self.place(candidate).is_of_container()
+            && self
+                .containers
+                .get(candidate.container)
+                .is_some_and(|entry| entry.is_runtime_file(&file.path))
+    }
+
+    fn note_image(&mut self, candidate: &Candidate, sink: &mut impl Sink) {
+        self.note_exe(candidate, ExeOrigin::Image);
+        if !candidate.file.flags.has(FileFlags::BEING_WRITTEN) {
+            self.image_files
+                .insert(candidate.container, candidate.file.key);
+        }
+        self.tell_image_file(candidate.container, &candidate.file, candidate.time, sink);
+    }
+
+    fn note_exe(&mut self, candidate: &Candidate, exe_origin: ExeOrigin) {
+        if candidate.trigger == Trigger::Exec
+            && let Some(program) = self.programs.program_mut(candidate.program)
+        {
+            program.exe_origin = exe_origin;
+        }
+    }
+
+    fn note_drift(&mut self, pending: Pending, drifted: Drifted, sink: &mut impl Sink) {
+        let candidate = &pending.candidate;
+        let is_package_managers = drifted.provenance == Provenance::PackageManager;
+        match candidate.trigger {
+            Trigger::Exec => {
+                let exe_origin =
+                    match is_package_managers && replaces_image_file(pending.inspection.as_ref()) {
+                        true => ExeOrigin::Replaced,
+                        false => ExeOrigin::Other,
+                    };
+                self.note_exe(candidate, exe_origin);
+            }
+            Trigger::Map | Trigger::Script => {
+                let is_expected = is_package_managers || drifted.is_package_manager_stage;
+                if let Some(program) = self.programs.program_mut(candidate.program) {
+                    program.ran_drift |= !is_expected;
+                }
+            }
+        }
+        let is_watched = candidate.trigger == Trigger::Exec
+            && drifted.alert.is_some()
+            && !matches!(drifted.provenance, Provenance::Deleted | Provenance::Memfd)
+            && !candidate.file.flags.has(FileFlags::DELETED)
+            && self.programs.is_running(candidate.program);
+        self.report(drifted, sink);
+        if is_watched && !self.watchlist.add(pending, self.now()) {
+            self.lost(DropReason::Full, 1, sink);
+        }
+    }
+
+    fn report(&mut self, drifted: Drifted, sink: &mut impl Sink) {
+        if drifted.is_package_manager_stage {
+            self.stats.package_manager_stages += 1;
+            return;
+        }
+        let policy = &self.config.policy;
+        let rule = self.stats.by_rule.entry(drifted.rule).or_default();
+        if rule.name.is_empty() {
+            policy
+                .rule_ref(drifted.rule)
+                .name
+                .clone_into(&mut rule.name);
+        }
+        match drifted.verdict {
+            Verdict::Alert | Verdict::Block => rule.alerts += 1,
+            Verdict::Ignore => rule.ignored += 1,
+            Verdict::Allowed => rule.allowed += 1,
+        }
+        if let Some(alert) = drifted.alert {
+            self.stats.alerts += 1;
+            sink.alert(*alert);
+        }
+    }
+}
+
+/// Whether the rule that decided names the provenance `package-manager` itself, rather than leaving all in.
+fn names_package_manager(policy: &DriftPolicy, decision: &Decision<'_>) -> bool {
+    policy.rules().get(decision.rule.index).is_some_and(|rule| {
+        rule.provenances != ProvenanceSet::ALL
+            && rule.provenances.contains(Provenance::PackageManager)
+    })
+}

@@ -1,0 +1,608 @@
+//! The way of an event through the pipeline.
+
+use crate::container_table::{ContainerTable, shows_root};
+use crate::drift::{self, Candidate, Trigger};
+use crate::limits::{SEEN_FILES_MAX, SWEEP_INTERVAL_NS};
+use crate::origin::{self, ImageFiles, Place, Triage};
+use crate::pending::{Expired, Pending, PendingQueue};
+use crate::process_table::{ExeOrigin, ProcessTable};
+use crate::script;
+use crate::sink::Sink;
+use crate::stats::Stats;
+use crate::watchlist::Watchlist;
+use std::collections::{HashSet, VecDeque};
+use std::sync::Arc;
+use yagura_event::{
+    Base, BaseFlags, ContainerFact, ContainerKey, ContainerQuery, Drop, DropPlace, DropReason,
+    ExecEvent, FileFacts, FileFlags, FileKey, Inspection, InspectionRequest, KernelEvent,
+    MonotonicNs, Node, ProgramKey, RootId, Text, Twin,
+};
+use yagura_policy::drift::DriftPolicy;
+
+/// What a pipeline is set up with.
+#[derive(Debug, Clone)]
+pub struct PipelineConfig {
+    /// The node that events come from.
+    pub node: Arc<Node>,
+    /// The policy in force at first.
+    pub policy: Arc<DriftPolicy>,
+    /// Its version.
+    pub policy_version: u64,
+    /// Whether the sensor can deny an execution.
+    pub can_block: bool,
+    /// How long a finding waits for the container's metadata, in nanoseconds.
+    pub metadata_wait_ns: u64,
+    /// How long a finding waits for its file to be read, in nanoseconds.
+    pub inspection_wait_ns: u64,
+}
+
+impl PipelineConfig {
+    /// The usual waits, on a sensor that cannot block.
+    pub fn new(node: Arc<Node>, policy: Arc<DriftPolicy>, policy_version: u64) -> PipelineConfig {
+        PipelineConfig {
+            node,
+            policy,
+            policy_version,
+            can_block: false,
+            metadata_wait_ns: 1_000_000_000,
+            inspection_wait_ns: 2_000_000_000,
+        }
+    }
+}
+
+/// Everything that can move the pipeline.
+#[derive(Debug, Clone)]
+pub enum Input {
+    /// A record of the kernel side.
+    Kernel(KernelEvent),
+    /// News about a container.
+    Container(ContainerFact),
+    /// An answer to [`Sink::inspect`].
+    Inspection(Inspection),
+    /// Another policy, with its version, is in force from now on.
+    Policy(Arc<DriftPolicy>, u64),
+    /// The node's clock, to be given before the first event and whenever the clock is set.
+    Clock {
+        /// Wall time minus monotonic time in nanoseconds.
+        wall_minus_monotonic_ns: i64,
+    },
+    /// Time has passed. Due at the latest at [`Pipeline::next_deadline`].
+    Tick(MonotonicNs),
+}
+
+/// Turns events into alerts.
+#[derive(Debug)]
+pub struct Pipeline {
+    pub(crate) config: PipelineConfig,
+    pub(crate) programs: ProcessTable,
+    pub(crate) containers: ContainerTable,
+    pub(crate) image_files: ImageFiles,
+    pub(crate) watchlist: Watchlist,
+    pub(crate) stats: Stats,
+    pub(crate) wall_minus_monotonic_ns: i64,
+    pending: PendingQueue,
+    seen_files: SeenFiles,
+    /// The latest time that was told; `None` before the first.
+    now: Option<MonotonicNs>,
+    next_sweep: MonotonicNs,
+    token: u64,
+}
+
+impl Pipeline {
+    /// A pipeline that knows nothing yet.
+    pub fn new(config: PipelineConfig) -> Self {
+        Pipeline {
+            config,
+            programs: ProcessTable::new(),
+            containers: ContainerTable::new(),
+            image_files: ImageFiles::default(),
+            watchlist: Watchlist::default(),
+            stats: Stats::default(),
+            wall_minus_monotonic_ns: 0,
+            pending: PendingQueue::default(),
+            seen_files: SeenFiles::default(),
+            now: None,
+            next_sweep: MonotonicNs::default(),
+            token: 0,
+        }
+    }
+
+    /// Takes one input and hands out whatever follows from it.
+    pub fn step(&mut self, input: Input, sink: &mut impl Sink) {
+        match input {
+            Input::Kernel(event) => self.kernel_event(event, sink),
+            Input::Container(fact) => self.container_fact(fact, sink),
+            Input::Inspection(inspection) => self.inspection(inspection, sink),
+            Input::Policy(policy, version) => {
+                self.config.policy = policy;
+                self.config.policy_version = version;
+                self.stats.by_rule.clear();
+            }
+            Input::Clock {
+                wall_minus_monotonic_ns,
+            } => {
+                self.wall_minus_monotonic_ns = wall_minus_monotonic_ns;
+                self.containers.set_clock(wall_minus_monotonic_ns);
+            }
+            Input::Tick(now) => self.tick(now, sink),
+        }
+    }
+
+    /// Counters and the sizes of the tables.
+    pub fn stats(&self) -> Stats {
+        Stats {
+            programs: self.programs.len(),
+            containers: self.containers.len(),
+            pending: self.pending.len(),
+            watched: self.watchlist.len(),
+            ..self.stats.clone()
+        }
+    }
+
+    /// The time at which the next [`Input::Tick`] is due; `None` if nothing waits.
+    pub fn next_deadline(&self) -> Option<MonotonicNs> {
+        let sweep = (self.containers.len() > 0).then_some(self.next_sweep);
+        [
+            self.pending.next_deadline(),
+            self.watchlist.next_look(),
+            sweep,
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    fn kernel_event(&mut self, event: KernelEvent, sink: &mut impl Sink) {
+        match event {
+            KernelEvent::Exec(event) => self.exec(*event, sink),
+            KernelEvent::Map(event) => {
+                self.used_file(Trigger::Map, &event.base, event.root, event.file, sink);
+            }
+            KernelEvent::Script(event) => {
+                self.used_file(Trigger::Script, &event.base, event.root, event.file, sink);
+            }
+            KernelEvent::Credentials(event) => self.programs.credentials(&event),
+            KernelEvent::Namespaces(event) => self.programs.namespaces(&event),
+            KernelEvent::Exit(event) => {
+                self.advance(event.base.time);
+                self.programs.exit(&event);
+            }
+            KernelEvent::Loss(event) => self.dropped(event.dropped, sink),
+        }
+    }
+
+    /// A program began. Nearly all are the image's and end here after two table look-ups and one insertion.
+    fn exec(&mut self, event: ExecEvent, sink: &mut impl Sink) {
+        if !self.admit(&event.base, sink) {
+            return;
+        }
+        let flags = event.base.flags;
+        // The search for running processes also finds those whose exec was seen a moment before.
+        if flags.has(BaseFlags::EXISTING) && self.programs.current(event.base.process).is_some() {
+            return;
+        }
+        self.stats.execs += 1;
+        if flags.has(BaseFlags::RUNTIME_STAGE) {
+            self.stats.runtime_stages += 1;
+            self.remember(&event, ExeOrigin::Other, sink);
+            return;
+        }
+        if shows_root(flags) && self.containers.learn_from_exec(&event) {
+            self.query(&event.base, sink);
+        }
+        let is_image = self.triage(&event.base, event.root, &event.file) != Triage::Unclear
+            || self.image_files.contains(event.base.container, &event.file);
+        let exe_origin = match is_image {
+            true => ExeOrigin::Image,
+            false => ExeOrigin::Undecided,
+        };
+        self.remember(&event, exe_origin, sink);
+        if is_image {
+            self.stats.image_execs += 1;
+        }
+        if let Some(stdin) = event.stdin {
+            self.standard_input(&event.base, event.root, stdin, sink);
+        }
+        if !is_image {
+            let candidate = candidate(Trigger::Exec, &event.base, event.root, event.file);
+            self.consider(candidate, sink);
+        }
+    }
+
+    fn remember(&mut self, event: &ExecEvent, exe_origin: ExeOrigin, sink: &mut impl Sink) {
+        let evicted = self.programs.exec(event, exe_origin);
+        self.lost(DropReason::Evicted, evicted, sink);
+    }
+
+    /// An interpreter was started with a file as its standard input.
+    fn standard_input(
+        &mut self,
+        base: &Base,
+        root: RootId,
+        mut file: FileFacts,
+        sink: &mut impl Sink,
+    ) {
+        file.flags.0 |= FileFlags::STDIN;
+        let is_program = self
+            .programs
+            .program(base.program)
+            .is_some_and(script::reads_program_from_stdin);
+        if is_program {
+            self.used_file(Trigger::Script, base, root, file, sink);
+        }
+    }
+
+    /// A file was mapped executable, or opened by an interpreter.
+    fn used_file(
+        &mut self,
+        trigger: Trigger,
+        base: &Base,
+        root: RootId,
+        file: FileFacts,
+        sink: &mut impl Sink,
+    ) {
+        if base.flags.has(BaseFlags::RUNTIME_STAGE) || !self.admit(base, sink) {
+            return;
+        }
+        if shows_root(base.flags)
+            && self
+                .containers
+                .learn_from_event(base.container, base.time, root, base.flags)
+        {
+            self.query(base, sink);
+        }
+        match self.triage(base, root, &file) {
+            Triage::ImageLayer => return,
+            Triage::ImageUnchanged => {
+                self.tell_image_file(base.container, &file, base.time, sink);
+                return;
+            }
+            Triage::Unclear => {}
+        }
+        if self.image_files.contains(base.container, &file) {
+            self.tell_image_file(base.container, &file, base.time, sink);
+            return;
+        }
+        let is_irrelevant =
+            self.programs
+                .program(base.program)
+                .is_some_and(|program| match trigger {
+                    Trigger::Exec => false,
+                    Trigger::Map => program.exe_file == file.key.id,
+                    Trigger::Script => script::never_runs_scripts(program),
+                });
+        if !is_irrelevant && self.seen_files.insert(base.program, file.key, trigger) {
+            self.consider(candidate(trigger, base, root, file), sink);
+        }
+    }
+
+    /// Notes that a container was seen and says whether its events count.
+    fn admit(&mut self, base: &Base, sink: &mut impl Sink) -> bool {
+        if !base.flags.has(BaseFlags::EXISTING) {
+            self.advance(base.time);
+        }
+        let now = self.now.unwrap_or_default();
+        let is_no_container = self.containers.touch(base.container, now).is_no_container();
+        self.make_room(sink);
+        !is_no_container
+    }
+
+    fn make_room(&mut self, sink: &mut impl Sink) {
+        if self.containers.is_over_full() {
+            let gone = self.containers.make_room(&self.programs.live_containers());
+            self.lost(DropReason::Evicted, gone.len() as u64, sink);
+        }
+    }
+
+    fn query(&self, base: &Base, sink: &mut impl Sink) {
+        let home = self
+            .containers
+            .get(base.container)
+            .and_then(|entry| entry.home);
+        if let Some(home) = home {
+            sink.query(ContainerQuery {
+                key: base.container,
+                cgroup: base.cgroup,
+                process: base.process,
+                root: home.root,
+            });
+        }
+    }
+
+    fn triage(&self, base: &Base, root: RootId, file: &FileFacts) -> Triage {
+        origin::triage(&Place {
+            file,
+            root,
+            flags: base.flags,
+            home: self
+                .containers
+                .get(base.container)
+                .and_then(|entry| entry.home.as_ref()),
+        })
+    }
+
+    /// Asks for a file to be read and lets the candidate wait for the answer.
+    fn consider(&mut self, candidate: Candidate, sink: &mut impl Sink) {
+        self.stats.candidates += 1;
+        let now = self.now.unwrap_or_default();
+        let token = self.next_token();
+        let request = self.request(token, &candidate);
+        let pending = Pending {
+            asked_with_layers: request.layers.is_some(),
+            inspection: None,
+            inspection_until: Some(later(now, self.config.inspection_wait_ns)),
+            metadata_until: later(now, self.config.metadata_wait_ns),
+            inspection_timed_out: false,
+            metadata_timed_out: false,
+            candidate,
+        };
+        sink.inspect(request);
+        self.pending.insert(token, pending);
+        if let Some(oldest) = self.pending.overflow() {
+            self.lost(DropReason::Full, 1, sink);
+            self.judge(oldest, sink);
+        }
+    }
+
+    fn request(&self, token: u64, candidate: &Candidate) -> InspectionRequest {
+        let entry = self.containers.get(candidate.container);
+        let program = self.programs.program(candidate.program);
+        let arguments = program.map_or_else(Vec::new, |program| match candidate.trigger {
+            Trigger::Exec => Vec::new(),
+            Trigger::Map => drift::loader_argument(program)
+                .map(Text::from)
+                .into_iter()
+                .collect(),
+            Trigger::Script => script::arguments(program),
+        });
+        InspectionRequest {
+            token,
+            file: candidate.file.clone(),
+            pid: candidate.process.pid,
+            is_exe: candidate.trigger == Trigger::Exec,
+            start_ns: candidate.process.start_ns,
+            container: candidate.container,
+            root: entry
+                .and_then(|entry| entry.home)
+                .map(|home| home.root)
+                .unwrap_or_default(),
+            layers: entry.and_then(|entry| entry.layers.clone()),
+            arguments,
+            cwd: program.map_or_else(Text::default, |program| Text::from(program.cwd())),
+        }
+    }
+
+    fn container_fact(&mut self, fact: ContainerFact, sink: &mut impl Sink) {
+        let key = fact.key;
+        self.containers.apply(fact, self.now.unwrap_or_default());
+        self.make_room(sink);
+        for token in self.pending.tokens_of(key) {
+            if let Some(pending) = self.pending.remove(token) {
+                self.settle(token, pending, sink);
+            }
+        }
+    }
+
+    fn inspection(&mut self, inspection: Inspection, sink: &mut impl Sink) {
+        if let Some(mut pending) = self.pending.remove(inspection.token) {
+            let token = inspection.token;
+            pending.answer(inspection);
+            self.settle(token, pending, sink);
+        } else if let Some(pending) = self.watchlist.answer(inspection.token, inspection.deleted) {
+            self.judge_deleted(&pending, sink);
+        }
+    }
+
+    fn tick(&mut self, now: MonotonicNs, sink: &mut impl Sink) {
+        self.advance(now);
+        while let Some(Expired {
+            token,
+            pending,
+            given_up,
+        }) = self.pending.expire(now)
+        {
+            self.lost(DropReason::TimedOut, given_up, sink);
+            self.settle(token, pending, sink);
+        }
+        self.look_at_running(now, sink);
+        if now >= self.next_sweep {
+            self.next_sweep = later(now, SWEEP_INTERVAL_NS);
+            let gone = self.containers.sweep(&self.programs.live_containers(), now);
+            self.programs.forget(&gone);
+        }
+    }
+
+    fn look_at_running(&mut self, now: MonotonicNs, sink: &mut impl Sink) {
+        if self.watchlist.next_look().is_none_or(|next| next > now) {
+            return;
+        }
+        let programs = &self.programs;
+        let token = &mut self.token;
+        let looks: Vec<(u64, Candidate)> = self
+            .watchlist
+            .due(
+                now,
+                |program| programs.is_running(program),
+                || {
+                    *token += 1;
+                    *token
+                },
+            )
+            .into_iter()
+            .map(|(token, pending)| (token, pending.candidate.clone()))
+            .collect();
+        for (token, candidate) in looks {
+            sink.inspect(self.request(token, &candidate));
+        }
+    }
+
+    /// Judges a candidate for which nothing is waited for any more, or lets it go on waiting.
+    fn settle(&mut self, token: u64, mut pending: Pending, sink: &mut impl Sink) {
+        if self.should_ask_again(&pending) {
+            let request = self.request(token, &pending.candidate);
+            let now = self.now.unwrap_or_default();
+            pending.asked_with_layers = true;
+            pending.inspection_until = Some(later(now, self.config.inspection_wait_ns));
+            sink.inspect(request);
+            self.pending.insert(token, pending);
+        } else if self.is_ready(&pending) {
+            self.judge(pending, sink);
+        } else {
+            self.pending.insert(token, pending);
+        }
+    }
+
+    /// Whether the file was read before the image's layers were known, so that it was compared with nothing.
+    fn should_ask_again(&self, pending: &Pending) -> bool {
+        let has_layers = self
+            .containers
+            .get(pending.candidate.container)
+            .is_some_and(|entry| entry.layers.is_some());
+        has_layers
+            && !pending.asked_with_layers
+            && pending.inspection_until.is_none()
+            && self.lacks_comparison(pending)
+    }
+
+    fn is_ready(&self, pending: &Pending) -> bool {
+        let candidate = &pending.candidate;
+        let Some(entry) = self.containers.get(candidate.container) else {
+            return true;
+        };
+        if entry.is_no_container() {
+            return true;
+        }
+        if pending.inspection_until.is_some() {
+            return false;
+        }
+        pending.metadata_timed_out
+            || (entry.is_described()
+                && (entry.complete || !self.lacks_comparison(pending))
+                // Events of the two rings may overtake each other.
+                && self.programs.program(candidate.program).is_some())
+            || self.is_found_image(pending)
+    }
+
+    /// Whether the file stands on the container's layer and was not yet compared with the image.
+    fn lacks_comparison(&self, pending: &Pending) -> bool {
+        let place = self.place(&pending.candidate);
+        let twin = pending
+            .inspection
+            .as_ref()
+            .map_or(Twin::Unknown, |inspection| inspection.twin);
+        place.is_of_container()
+            && place.home.is_some_and(|home| home.root.overlay)
+            && twin == Twin::Unknown
+    }
+
+    /// Time goes on. What was timed before the first time was told is moved to it.
+    fn advance(&mut self, now: MonotonicNs) {
+        match self.now {
+            None => {
+                self.pending.shift(now);
+                self.watchlist.shift(now);
+                self.next_sweep = later(now, SWEEP_INTERVAL_NS);
+                self.now = Some(now);
+            }
+            Some(known) => self.now = Some(known.max(now)),
+        }
+    }
+
+    /// The latest time that was told, zero before the first.
+    pub(crate) fn now(&self) -> MonotonicNs {
+        self.now.unwrap_or_default()
+    }
+
+    /// A candidate's file in its surroundings.
+    pub(crate) fn place<'a>(&'a self, candidate: &'a Candidate) -> Place<'a> {
+        Place {
+            file: &candidate.file,
+            root: candidate.root,
+            flags: candidate.flags,
+            home: self
+                .containers
+                .get(candidate.container)
+                .and_then(|entry| entry.home.as_ref()),
+        }
+    }
+
+    /// Tells the sink of a file that is the image's, unless its content may be changing.
+    pub(crate) fn tell_image_file(
+        &self,
+        container: ContainerKey,
+        file: &FileFacts,
+        time: MonotonicNs,
+        sink: &mut impl Sink,
+    ) {
+        if !file.flags.has(FileFlags::BEING_WRITTEN) {
+            sink.image_file(container, file, time);
+        }
+    }
+
+    /// Counts something that the pipeline itself gave up.
+    pub(crate) fn lost(&mut self, reason: DropReason, count: u64, sink: &mut impl Sink) {
+        if count > 0 {
+            let place = DropPlace::Pipeline;
+            self.dropped(
+                Drop {
+                    place,
+                    reason,
+                    count,
+                },
+                sink,
+            );
+        }
+    }
+
+    fn dropped(&mut self, drop: Drop, sink: &mut impl Sink) {
+        self.stats.losses.add(drop);
+        sink.dropped(drop);
+    }
+
+    fn next_token(&mut self) -> u64 {
+        self.token += 1;
+        self.token
+    }
+}
+
+fn later(time: MonotonicNs, by_ns: u64) -> MonotonicNs {
+    MonotonicNs(time.0.saturating_add(by_ns))
+}
+
+fn candidate(trigger: Trigger, base: &Base, root: RootId, file: FileFacts) -> Candidate {
+    Candidate {
+        trigger,
+        time: base.time,
+        container: base.container,
+        cgroup: base.cgroup,
+        process: base.process,
+        program: base.program,
+        flags: base.flags,
+        root,
+        file,
+    }
+}
+
+/// Files that a program mapped or opened, so that each counts once. Bounded: the oldest are forgotten.
+#[derive(Debug, Default)]
+struct SeenFiles {
+    known: HashSet<(ProgramKey, FileKey, Trigger)>,
+    order: VecDeque<(ProgramKey, FileKey, Trigger)>,
+}
+
+impl SeenFiles {
+    /// Notes a file and says whether it is new.
+    fn insert(&mut self, program: ProgramKey, file: FileKey, trigger: Trigger) -> bool {
+        let entry = (program, file, trigger);
+        if !self.known.insert(entry) {
+            return false;
+        }
+        self.order.push_back(entry);
+        if self.order.len() > SEEN_FILES_MAX
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.known.remove(&oldest);
+        }
+        true
+    }
+}

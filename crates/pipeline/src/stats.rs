@@ -1,0 +1,50 @@
+//! Counters of the pipeline.
+
+use std::collections::BTreeMap;
+use yagura_event::LossCounters;
+
+/// How often a rule decided.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RuleStats {
+    /// Name of the rule.
+    pub name: String,
+    /// Findings that were reported.
+    pub alerts: u64,
+    /// Findings that the rule ignores.
+    pub ignored: u64,
+    /// Findings on the rule's allow list.
+    pub allowed: u64,
+}
+
+/// What the pipeline has done since it began, and what it holds now.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Stats {
+    /// Programs that began.
+    pub execs: u64,
+    /// Of those: programs of the image, known without reading anything.
+    pub image_execs: u64,
+    /// Of those: the container runtime's own stages.
+    pub runtime_stages: u64,
+    /// Files that had to be read to be judged.
+    pub candidates: u64,
+    /// Of those: files that turned out to be the image's.
+    pub image_candidates: u64,
+    /// Of those: mapped or opened files that turned out to be data.
+    pub data_candidates: u64,
+    /// Findings that were not reported since a package manager of the image was at work.
+    pub package_manager_stages: u64,
+    /// Alerts.
+    pub alerts: u64,
+    /// Decisions by position of the rule, since the policy in force arrived.
+    pub by_rule: BTreeMap<usize, RuleStats>,
+    /// What was lost, here and in the kernel.
+    pub losses: LossCounters,
+    /// Programs remembered now.
+    pub programs: usize,
+    /// Containers remembered now.
+    pub containers: usize,
+    /// Candidates that wait for an answer now.
+    pub pending: usize,
+    /// Running drifted programs watched for the deletion of their file now.
+    pub watched: usize,
+}

@@ -182,6 +182,9 @@ struct image_file_key {
 
 _Static_assert(sizeof(struct image_file_key) == 40, "image_file_key");
 
+/* Size of the settings that user space writes (lib/maps.h). */
+#define SETTINGS_BYTES 16
+
 /* Where the kernel side loses things; indexes of the losses map. */
 enum loss {
 	LOSS_EXEC_RING = 0,

@@ -128,13 +128,37 @@ struct {
 	__type(value, u64);
 } losses SEC(".maps");
 
-/* The host's root directory, filled by the first pass over the running processes. */
-u64 host_root_dentry;
-u32 host_root_dev;
-/* Wall clock minus CLOCK_BOOTTIME, kept up to date by user space: programs have no wall clock of their own. */
-s64 wall_minus_boot_ns;
-/* First pass: only learn the host's root. */
-bool learn_host_only;
+/* Written by user space. */
+struct settings {
+	/* Wall clock minus CLOCK_BOOTTIME in nanoseconds: programs have no wall clock of their own. */
+	s64 wall_minus_boot_ns;
+	/* First pass over the running processes: only learn the host's root. */
+	u32 learn_host_only;
+	u32 reserved;
+};
+
+_Static_assert(sizeof(struct settings) == SETTINGS_BYTES, "settings");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct settings);
+} settings SEC(".maps");
+
+/* The host's root directory, learned from its first process. */
+struct host_root {
+	u64 dentry;
+	u32 dev;
+	u32 known;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct host_root);
+} host_roots SEC(".maps");
 
 static __always_inline void count_loss(u32 place)
 {

@@ -44,7 +44,18 @@ static __always_inline bool find_namespace_root(struct task_struct *task, struct
 
 static __always_inline bool is_host_root(struct namespace_root *root)
 {
-	return (u64)root->dentry == host_root_dentry && root->dev == host_root_dev;
+	u32 zero = 0;
+	struct host_root *host = bpf_map_lookup_elem(&host_roots, &zero);
+
+	return host && (u64)root->dentry == host->dentry && root->dev == host->dev;
+}
+
+static __always_inline s64 wall_time_ns(u64 boot_ns)
+{
+	u32 zero = 0;
+	struct settings *set = bpf_map_lookup_elem(&settings, &zero);
+
+	return set ? (s64)boot_ns + set->wall_minus_boot_ns : 0;
 }
 
 static __always_inline u64 cgroup_id(struct task_struct *task)
@@ -109,7 +120,7 @@ static __always_inline void enter_container(struct task_struct *task, struct nam
 		made.container = bpf_ktime_get_boot_ns();
 		made.root_dentry = (u64)root->dentry;
 		made.root_dev = root->dev;
-		made.since_ns = start_ns + wall_minus_boot_ns;
+		made.since_ns = wall_time_ns(start_ns);
 	}
 	bpf_map_update_elem(&containers_by_namespace, &namespace, &made, BPF_NOEXIST);
 	if (cgroup_id(BPF_CORE_READ(task, real_parent)) != cgroup)

@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /* A program begins: sched_process_exec, and the first pass over the programs that are running already. */
 
-/* Bytes of a path that are looked through for its last component. */
+/* Bytes of a first argument that are looked through for its last component. */
 #define BASE_NAME_SCAN_MAX 128
 
-/* Copies letters up to the first character that is none: "python3.11" is "python". */
-static __always_inline void read_interpreter_name(const void *text, struct interpreter_name *name)
+/* Keeps the letters up to the first character that is none: "python3.11" is "python". */
+static __always_inline void cut_version(const char *raw, struct interpreter_name *name)
 {
-	char raw[INTERPRETER_NAME_BYTES] = {};
 	bool ended = false;
 
-	bpf_probe_read_kernel_str(raw, sizeof(raw), text);
 	for (int i = 0; i < INTERPRETER_NAME_BYTES; i++) {
 		char c = raw[i];
 
@@ -20,36 +18,47 @@ static __always_inline void read_interpreter_name(const void *text, struct inter
 	}
 }
 
-/* Where the last component of a path in kernel memory starts. Global, so that it is verified once. */
-__noinline int base_name_start(u64 path)
+/*
+ * The kind of the name by which a process was called: the last component of its first argument, at an address of
+ * its own memory. Global, so that it is verified once. The process has not run yet, and it is this very text by which
+ * such a program chooses what to be.
+ */
+__noinline int called_as_kind(u64 argument)
 {
-	char text[BASE_NAME_SCAN_MAX] = {};
-	long bytes = bpf_probe_read_kernel_str(text, sizeof(text), (void *)path);
+	char text[BASE_NAME_SCAN_MAX + INTERPRETER_NAME_BYTES] = {};
+	long bytes = bpf_probe_read_user_str(text, BASE_NAME_SCAN_MAX, (void *)argument);
+	struct interpreter_name name = {};
+	long start = 0;
+	u8 *kind;
 
 	for (int back = 0; back < BASE_NAME_SCAN_MAX; back++) {
 		long at = bytes - 1 - back;
 
 		if (at <= 0)
-			return 0;
-		if (text[(at - 1) & (BASE_NAME_SCAN_MAX - 1)] == '/')
-			return at;
+			break;
+		if (text[(at - 1) & (BASE_NAME_SCAN_MAX - 1)] == '/') {
+			start = at;
+			break;
+		}
 	}
-	return 0;
+	cut_version(&text[start & (BASE_NAME_SCAN_MAX - 1)], &name);
+	kind = bpf_map_lookup_elem(&interpreters, &name);
+	return kind ? *kind : 0;
 }
 
 /* Whether scripts are to be expected of the program. */
-static __always_inline bool is_interpreter(struct file *file, const char *interp)
+static __always_inline bool is_interpreter(struct file *file, struct task_struct *called)
 {
+	char raw[INTERPRETER_NAME_BYTES] = {};
 	struct interpreter_name name = {};
 	u8 *kind;
 
-	read_interpreter_name(BPF_CORE_READ(file, f_path.dentry, d_name.name), &name);
+	bpf_probe_read_kernel_str(raw, sizeof(raw), BPF_CORE_READ(file, f_path.dentry, d_name.name));
+	cut_version(raw, &name);
 	kind = bpf_map_lookup_elem(&interpreters, &name);
 	/* Busybox is what it was called as: its "cat" opens data, its "sh" scripts. */
-	if (kind && *kind == INTERPRETER_BY_CALL && interp) {
-		read_interpreter_name(interp + base_name_start((u64)interp), &name);
-		kind = bpf_map_lookup_elem(&interpreters, &name);
-	}
+	if (kind && *kind == INTERPRETER_BY_CALL && called)
+		return called_as_kind(BPF_CORE_READ(called, mm, arg_start)) != 0;
 	return kind != NULL;
 }
 
@@ -175,10 +184,43 @@ int BPF_PROG(on_exec, struct task_struct *task, pid_t old_pid, struct linux_binp
 	state->program.exec_ns = bpf_ktime_get_boot_ns();
 	state->script_candidates = 0;
 	state->flags &= ~BASE_INTERPRETER;
-	if (is_interpreter(file, interp))
+	if (is_interpreter(file, task))
 		state->flags |= BASE_INTERPRETER;
 	send_program(task, state, started_from, &root, file, filename, interp, 0);
 	return 0;
+}
+
+static __always_inline bool is_learning_host(void)
+{
+	u32 zero = 0;
+	struct settings *set = bpf_map_lookup_elem(&settings, &zero);
+
+	return set && set->learn_host_only;
+}
+
+static __always_inline bool is_host_known(void)
+{
+	u32 zero = 0;
+	struct host_root *host = bpf_map_lookup_elem(&host_roots, &zero);
+
+	return host && host->known;
+}
+
+/* The host's root is that of its first process; where a hardened kernel hides that one, the sensor's own. */
+static __always_inline void learn_host(struct task_struct *visited)
+{
+	bool is_first = BPF_CORE_READ(visited, pid) == 1;
+	struct namespace_root root = {};
+	struct host_root host = {};
+	u32 zero = 0;
+
+	if (!find_namespace_root(is_first ? visited : bpf_get_current_task_btf(), &root))
+		return;
+	host.dentry = (u64)root.dentry;
+	host.dev = root.dev;
+	host.known = 1;
+	if (is_first || !is_host_known())
+		bpf_map_update_elem(&host_roots, &zero, &host, BPF_ANY);
 }
 
 /* Every thread that runs already: the host's first process gives the host's root, the others their container. */
@@ -192,15 +234,14 @@ int on_existing(struct bpf_iter__task *context)
 	struct task_state *state;
 	struct file *file;
 
-	if (!task || !BPF_CORE_READ(task, mm) || !find_namespace_root(task, &root))
+	if (!task)
 		return 0;
-	if (learn_host_only) {
-		if (BPF_CORE_READ(task, pid) == 1) {
-			host_root_dentry = (u64)root.dentry;
-			host_root_dev = root.dev;
-		}
+	if (is_learning_host()) {
+		learn_host(task);
 		return 0;
 	}
+	if (!BPF_CORE_READ(task, mm) || !find_namespace_root(task, &root))
+		return 0;
 	if (is_host_root(&root) || bpf_task_storage_get(&tasks, task, NULL, 0))
 		return 0;
 	state = bpf_task_storage_get(&tasks, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);

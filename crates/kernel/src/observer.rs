@@ -1,0 +1,283 @@
+//! Loads and attaches the observing programs and reads their rings.
+
+use crate::programs::{EXISTING, INTERPRETERS, PROGRAMS, interpreter_key};
+use crate::records::{IMAGE_FILE_KEY_BYTES, SETTINGS_BYTES};
+use libbpf_rs::{Link, MapCore, MapFlags, MapHandle, Object, ObjectBuilder, RingBufferBuilder};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::time::{ClockId, clock_gettime};
+use std::cell::RefCell;
+use std::ops::ControlFlow;
+use std::os::fd::{AsFd as _, BorrowedFd};
+use std::time::Duration;
+use yagura_event::{ContainerKey, Drop, DropPlace, DropReason, FileFacts, MonotonicNs};
+
+const OBJECT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/observe.bpf.o"));
+
+/// Records read before the reader's other work gets its turn.
+const RECORDS_PER_TURN: usize = 1024;
+
+/// Why observation could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The object could not be opened or a map could not be made.
+    #[error("BPF object cannot be opened")]
+    Open(#[source] libbpf_rs::Error),
+    /// The kernel refused the programs.
+    #[error("kernel refused the BPF programs")]
+    Load(#[source] libbpf_rs::Error),
+    /// A program that observation needs could not be attached.
+    #[error("{program} cannot be attached to {attach_point}")]
+    Attach {
+        /// The program.
+        program: &'static str,
+        /// Where it belongs.
+        attach_point: &'static str,
+        /// The kernel's reason.
+        source: libbpf_rs::Error,
+    },
+    /// A program or map is not in the object.
+    #[error("{0} is missing from the BPF object")]
+    Missing(&'static str),
+    /// A map refused its contents.
+    #[error("map {map} cannot be filled")]
+    Fill {
+        /// The map.
+        map: &'static str,
+        /// The kernel's reason.
+        source: libbpf_rs::Error,
+    },
+    /// The running processes could not be listed.
+    #[error("running processes cannot be listed")]
+    Existing(#[source] std::io::Error),
+}
+
+/// Why reading stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum ObserveError {
+    /// The rings could not be set up.
+    #[error("rings cannot be read")]
+    Ring(#[source] libbpf_rs::Error),
+    /// Waiting for records failed.
+    #[error("waiting for records failed")]
+    Wait(#[source] rustix::io::Errno),
+}
+
+/// Takes what the rings hold.
+pub trait Reader {
+    /// One record, to be decoded with [`decode()`](crate::decode()).
+    fn record(&mut self, bytes: &[u8]);
+
+    /// Everything else the reader has to do, called at least after every 1,024 records and after every wake-up.
+    /// Returns the longest time to wait for the next record, or `Break` to stop.
+    fn turn(&mut self) -> ControlFlow<(), Duration>;
+}
+
+/// The attached programs. Dropping it detaches them all.
+pub struct Observer {
+    // Before the object, so that programs are detached before their maps go.
+    links: Vec<Link>,
+    object: Object,
+    settings: MapHandle,
+    image_files: MapHandle,
+    losses: MapHandle,
+    exec_ring: MapHandle,
+    volume_ring: MapHandle,
+    reported: RefCell<[u64; LOSSES.len()]>,
+    missing: Vec<&'static crate::Program>,
+}
+
+impl std::fmt::Debug for Observer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Observer").field("attached", &self.links.len()).field("missing", &self.missing).finish_non_exhaustive()
+    }
+}
+
+/// What the indexes of the losses map mean (`enum loss` in records.h).
+const LOSSES: [(DropPlace, DropReason); 5] = [
+    (DropPlace::ExecRing, DropReason::Full),
+    (DropPlace::VolumeRing, DropReason::Full),
+    (DropPlace::Program, DropReason::NoStorage),
+    (DropPlace::Program, DropReason::Budget),
+    (DropPlace::Program, DropReason::TimedOut),
+];
+
+impl Observer {
+    /// Loads and attaches everything, then meets the processes that run already: their records are in the rings
+    /// when this returns.
+    ///
+    /// # Errors
+    /// [`StartError`] says which step failed; nothing stays attached.
+    pub fn start() -> Result<Observer, StartError> {
+        libbpf_rs::set_print(None);
+        let open = ObjectBuilder::default().open_memory(OBJECT).map_err(StartError::Open)?;
+        let object = open.load().map_err(StartError::Load)?;
+        let mut observer = Observer {
+            links: Vec::new(),
+            settings: map(&object, "settings")?,
+            image_files: map(&object, "image_files")?,
+            losses: map(&object, "losses")?,
+            exec_ring: map(&object, "exec_ring")?,
+            volume_ring: map(&object, "volume_ring")?,
+            object,
+            reported: RefCell::new([0; LOSSES.len()]),
+            missing: Vec::new(),
+        };
+        observer.fill_interpreters()?;
+        observer.set(true)?;
+        observer.visit_running()?;
+        observer.set(false)?;
+        observer.attach()?;
+        // Twice: a process that forks while the list is walked may be missed once, never its child after that.
+        observer.visit_running()?;
+        observer.visit_running()?;
+        Ok(observer)
+    }
+
+    fn fill_interpreters(&self) -> Result<(), StartError> {
+        let interpreters = map(&self.object, "interpreters")?;
+        for (name, by_call) in INTERPRETERS {
+            let kind = if *by_call { 2u8 } else { 1u8 };
+            interpreters
+                .update(&interpreter_key(name), &[kind], MapFlags::ANY)
+                .map_err(|source| StartError::Fill { map: "interpreters", source })?;
+        }
+        Ok(())
+    }
+
+    fn set(&self, learn_host_only: bool) -> Result<(), StartError> {
+        let mut value = [0u8; SETTINGS_BYTES];
+        let fields = wall_minus_boot_ns().to_ne_bytes().into_iter().chain(u32::from(learn_host_only).to_ne_bytes());
+        for (to, from) in value.iter_mut().zip(fields) {
+            *to = from;
+        }
+        self.settings
+            .update(&0u32.to_ne_bytes(), &value, MapFlags::ANY)
+            .map_err(|source| StartError::Fill { map: "settings", source })
+    }
+
+    fn attach(&mut self) -> Result<(), StartError> {
+        for program in PROGRAMS {
+            let found = self.object.progs_mut().find(|candidate| candidate.name() == program.name);
+            let loaded = found.ok_or(StartError::Missing(program.name))?;
+            match loaded.attach() {
+                Ok(link) => self.links.push(link),
+                Err(source) if program.required => {
+                    return Err(StartError::Attach {
+                        program: program.name,
+                        attach_point: program.attach_point,
+                        source,
+                    });
+                }
+                Err(_) => self.missing.push(program),
+            }
+        }
+        Ok(())
+    }
+
+    fn visit_running(&mut self) -> Result<(), StartError> {
+        let found = self.object.progs_mut().find(|candidate| candidate.name() == EXISTING);
+        let program = found.ok_or(StartError::Missing(EXISTING))?;
+        let link = program.attach().map_err(|source| StartError::Attach {
+            program: EXISTING,
+            attach_point: "iter/task",
+            source,
+        })?;
+        let mut iterator = libbpf_rs::Iter::new(&link).map_err(StartError::Open)?;
+        std::io::copy(&mut iterator, &mut std::io::sink()).map_err(StartError::Existing)?;
+        Ok(())
+    }
+
+    /// Programs that could not be attached and without which observation goes on.
+    pub fn missing(&self) -> &[&'static crate::Program] {
+        &self.missing
+    }
+
+    /// Tells the kernel side how far the wall clock is from `CLOCK_BOOTTIME`; to be called when it was set.
+    ///
+    /// # Errors
+    /// If the kernel refuses the write.
+    pub fn update_clock(&self) -> Result<(), StartError> {
+        self.set(false)
+    }
+
+    /// Remembers that this content is the image's in that container, so that the kernel side need not report it
+    /// again. Holds until the file is opened for writing or changes. A full cache forgets the least used.
+    pub fn remember_image_file(&self, container: ContainerKey, file: &FileFacts, seen: MonotonicNs) {
+        let mut key = [0u8; IMAGE_FILE_KEY_BYTES];
+        let fields = container.0.to_ne_bytes().into_iter().chain(file.key.id.ino.to_ne_bytes());
+        let fields = fields.chain(file.key.id.dev.to_ne_bytes()).chain(file.key.generation.to_ne_bytes());
+        let fields = fields.chain(file.key.ctime_ns.to_ne_bytes()).chain(file.key.size.to_ne_bytes());
+        for (to, from) in key.iter_mut().zip(fields) {
+            *to = from;
+        }
+        // Only saves work: without the entry the file is reported and judged again.
+        let _ = self.image_files.update(&key, &seen.0.to_ne_bytes(), MapFlags::ANY);
+    }
+
+    /// What the kernel side lost since the last call.
+    pub fn losses(&self) -> Vec<Drop> {
+        let mut reported = self.reported.borrow_mut();
+        let mut drops = Vec::new();
+        for ((index, (place, reason)), before) in (0u32..).zip(LOSSES).zip(reported.iter_mut()) {
+            let Ok(Some(values)) = self.losses.lookup_percpu(&index.to_ne_bytes(), MapFlags::ANY) else { continue };
+            let sum: u64 = values.iter().filter_map(|v| v.first_chunk().map(|c| u64::from_ne_bytes(*c))).sum();
+            if sum > *before {
+                drops.push(Drop { place, reason, count: sum - *before });
+                *before = sum;
+            }
+        }
+        drops
+    }
+
+    /// Reads both rings until the reader says stop. `wake` is any descriptor that becomes readable when the reader
+    /// has other work; the reader empties it.
+    ///
+    /// # Errors
+    /// If the rings cannot be mapped or waited for.
+    pub fn read(&self, reader: &mut impl Reader, wake: BorrowedFd<'_>) -> Result<(), ObserveError> {
+        let (exec, volume) = (&self.exec_ring, &self.volume_ring);
+        let reader = RefCell::new(reader);
+        let mut builder = RingBufferBuilder::new();
+        for ring in [exec, volume] {
+            builder
+                .add(ring, |bytes| {
+                    reader.borrow_mut().record(bytes);
+                    0
+                })
+                .map_err(ObserveError::Ring)?;
+        }
+        let rings = builder.build().map_err(ObserveError::Ring)?;
+        loop {
+            let count = rings.consume_raw_n(RECORDS_PER_TURN);
+            let ControlFlow::Continue(wait) = reader.borrow_mut().turn() else { return Ok(()) };
+            if count > 0 {
+                continue;
+            }
+            wait_for([exec.as_fd(), volume.as_fd(), wake], wait)?;
+        }
+    }
+}
+
+/// Waits until one of the descriptors is readable, a signal came, or the time is over.
+fn wait_for(descriptors: [BorrowedFd<'_>; 3], longest: Duration) -> Result<(), ObserveError> {
+    let mut polled = descriptors.map(|descriptor| PollFd::from_borrowed_fd(descriptor, PollFlags::IN));
+    let timeout = Timespec::try_from(longest).unwrap_or(Timespec { tv_sec: 1, tv_nsec: 0 });
+    match poll(&mut polled, Some(&timeout)) {
+        Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
+        Err(error) => Err(ObserveError::Wait(error)),
+    }
+}
+
+fn map(object: &Object, name: &'static str) -> Result<MapHandle, StartError> {
+    let found = object.maps().find(|map| map.name() == name).ok_or(StartError::Missing(name))?;
+    MapHandle::try_from(&found).map_err(StartError::Open)
+}
+
+/// How far the wall clock is ahead of `CLOCK_BOOTTIME`, in nanoseconds.
+pub fn wall_minus_boot_ns() -> i64 {
+    let ns = |id| {
+        let time = clock_gettime(id);
+        time.tv_sec.saturating_mul(1_000_000_000).saturating_add(time.tv_nsec)
+    };
+    ns(ClockId::Realtime).saturating_sub(ns(ClockId::Boottime))
+}

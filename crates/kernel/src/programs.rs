@@ -1,0 +1,140 @@
+//! Which programs there are, where they attach, and what is missing without them: one list.
+
+/// A program of the kernel side.
+#[derive(Debug, Clone, Copy)]
+pub struct Program {
+    /// Its function in `bpf/programs/`.
+    pub name: &'static str,
+    /// Where it attaches.
+    pub attach_point: &'static str,
+    /// Whether observation makes no sense without it. The others may be missing on some architectures and kernels.
+    pub required: bool,
+    /// What is not seen without it.
+    pub without: &'static str,
+}
+
+const fn required(
+    name: &'static str,
+    attach_point: &'static str,
+    without: &'static str,
+) -> Program {
+    Program { name, attach_point, required: true, without }
+}
+
+const fn optional(
+    name: &'static str,
+    attach_point: &'static str,
+    without: &'static str,
+) -> Program {
+    Program { name, attach_point, required: false, without }
+}
+
+const WRITERS: &str = "who wrote a file, and scripts, when files are opened by this call";
+const CREDENTIALS: &str = "changes of user and group between two programs";
+const NAMESPACES: &str = "changes of namespaces and root between two programs";
+
+/// Every program, in the order in which they are attached: first what inherits, then what begins.
+pub const PROGRAMS: &[Program] = &[
+    required("on_fork", "tp_btf/sched_process_fork", "membership of new processes"),
+    required("on_exec", "tp_btf/sched_process_exec", "every program that begins"),
+    required("on_exit", "tp_btf/sched_process_exit", "ends of processes"),
+    required("on_openat_exit", "tp/syscalls/sys_exit_openat", WRITERS),
+    optional("on_open_exit", "tp/syscalls/sys_exit_open", WRITERS),
+    optional("on_openat2_exit", "tp/syscalls/sys_exit_openat2", WRITERS),
+    optional("on_creat_exit", "tp/syscalls/sys_exit_creat", WRITERS),
+    optional("on_open_by_handle_exit", "tp/syscalls/sys_exit_open_by_handle_at", WRITERS),
+    required("on_mmap_exit", "tp/syscalls/sys_exit_mmap", "libraries, and programs started by the loader"),
+    optional("on_mprotect_exit", "tp/syscalls/sys_exit_mprotect", "mappings made executable later"),
+    optional("on_pkey_mprotect_exit", "tp/syscalls/sys_exit_pkey_mprotect", "mappings made executable later"),
+    optional("on_setuid_exit", "tp/syscalls/sys_exit_setuid", CREDENTIALS),
+    optional("on_setgid_exit", "tp/syscalls/sys_exit_setgid", CREDENTIALS),
+    optional("on_setreuid_exit", "tp/syscalls/sys_exit_setreuid", CREDENTIALS),
+    optional("on_setregid_exit", "tp/syscalls/sys_exit_setregid", CREDENTIALS),
+    optional("on_setresuid_exit", "tp/syscalls/sys_exit_setresuid", CREDENTIALS),
+    optional("on_setresgid_exit", "tp/syscalls/sys_exit_setresgid", CREDENTIALS),
+    optional("on_capset_exit", "tp/syscalls/sys_exit_capset", CREDENTIALS),
+    optional("on_unshare_exit", "tp/syscalls/sys_exit_unshare", NAMESPACES),
+    optional("on_setns_exit", "tp/syscalls/sys_exit_setns", NAMESPACES),
+    optional("on_chroot_exit", "tp/syscalls/sys_exit_chroot", NAMESPACES),
+    optional("on_pivot_root_exit", "tp/syscalls/sys_exit_pivot_root", NAMESPACES),
+];
+
+/// The iterator over running threads; not attached but run.
+pub(crate) const EXISTING: &str = "on_existing";
+
+/// Names whose opened files may be scripts: base name of the executable up to the first character that is no
+/// letter. `true`: many programs in one file, where the name it was called by is looked up instead.
+///
+/// Left out on purpose: awk, sed, make, jq and the like, whose file arguments are data nearly always.
+pub const INTERPRETERS: &[(&str, bool)] = &[
+    ("sh", false),
+    ("bash", false),
+    ("rbash", false),
+    ("dash", false),
+    ("ash", false),
+    ("hush", false),
+    ("zsh", false),
+    ("ksh", false),
+    ("mksh", false),
+    ("yash", false),
+    ("csh", false),
+    ("tcsh", false),
+    ("fish", false),
+    ("busybox", true),
+    ("toybox", true),
+    ("python", false),
+    ("pypy", false),
+    ("micropython", false),
+    ("perl", false),
+    ("ruby", false),
+    ("jruby", false),
+    ("node", false),
+    ("nodejs", false),
+    ("deno", false),
+    ("bun", false),
+    ("php", false),
+    ("lua", false),
+    ("luajit", false),
+    ("tclsh", false),
+    ("wish", false),
+    ("expect", false),
+    ("guile", false),
+    ("Rscript", false),
+    ("R", false),
+    ("julia", false),
+    ("java", false),
+    ("groovy", false),
+    ("escript", false),
+    ("pwsh", false),
+    ("osh", false),
+    ("nu", false),
+    ("xonsh", false),
+    ("qjs", false),
+    ("gjs", false),
+];
+
+/// The kernel compares this many bytes of the name, the rest being zero (`INTERPRETER_NAME_BYTES`).
+pub(crate) fn interpreter_key(name: &str) -> [u8; 16] {
+    let mut key = [0; 16];
+    for (to, from) in key.iter_mut().zip(name.bytes().take(15)) {
+        *to = from;
+    }
+    key
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn names_are_unique_and_fit_the_kernel_s_key() {
+        let mut keys = HashSet::new();
+        for (name, _) in INTERPRETERS {
+            assert!(name.len() < 16 && name.bytes().all(|b| b.is_ascii_alphabetic()), "{name}");
+            assert!(keys.insert(interpreter_key(name)), "{name}");
+        }
+        let programs: HashSet<_> = PROGRAMS.iter().map(|p| p.name).collect();
+        assert_eq!(programs.len(), PROGRAMS.len());
+    }
+}

@@ -1,0 +1,44 @@
+//! The numbers of `bpf/records.h`. Both sides assert the same sizes; the version is checked in each record.
+
+pub(crate) const VERSION: u16 = 1;
+
+pub(crate) const EXEC: u16 = 1;
+pub(crate) const MAP: u16 = 2;
+pub(crate) const SCRIPT: u16 = 3;
+pub(crate) const CREDENTIALS: u16 = 4;
+pub(crate) const NAMESPACES: u16 = 5;
+pub(crate) const EXIT: u16 = 6;
+
+pub(crate) const HEADER_BYTES: usize = 64;
+pub(crate) const EXEC_BYTES: usize = 368;
+pub(crate) const FILE_EVENT_BYTES: usize = 168;
+pub(crate) const CREDENTIALS_EVENT_BYTES: usize = 96;
+pub(crate) const NAMESPACES_EVENT_BYTES: usize = 96;
+pub(crate) const EXIT_BYTES: usize = 72;
+
+/// Only in records: there is a file at all.
+pub(crate) const FILE_PRESENT: u32 = 1 << 30;
+/// Only in records: the writer is known.
+pub(crate) const FILE_WRITER_KNOWN: u32 = 1 << 31;
+
+/// Bytes of a path kept by the kernel side (`PATH_BYTES_MAX`).
+pub(crate) const PATH_BYTES_MAX: usize = 1024;
+/// Bytes of all arguments kept by the kernel side (`ARGV_BYTES_MAX`).
+pub(crate) const ARGV_BYTES_MAX: usize = 4096;
+/// Arguments split from those bytes: a process may pass thousands of empty ones to make the reader allocate.
+pub(crate) const ARGUMENTS_MAX: usize = 512;
+
+/// Size of a key of the verdict cache (`struct image_file_key`).
+pub(crate) const IMAGE_FILE_KEY_BYTES: usize = 40;
+/// Size of the settings (`struct settings`).
+pub(crate) const SETTINGS_BYTES: usize = 16;
+
+const _: () = {
+    use super::cursor::sizes::*;
+    assert!(HEADER == HEADER_BYTES);
+    assert!(HEADER + PROGRAM + 24 + CREDENTIALS_PART + NAMESPACES_PART + ROOT + 2 * FILE + 24 == EXEC_BYTES);
+    assert!(HEADER + ROOT + FILE == FILE_EVENT_BYTES);
+    assert!(HEADER + CREDENTIALS_PART == CREDENTIALS_EVENT_BYTES);
+    assert!(HEADER + NAMESPACES_PART + ROOT == NAMESPACES_EVENT_BYTES);
+    assert!(HEADER + 8 == EXIT_BYTES);
+};

@@ -1,10 +1,11 @@
 //! `cargo xtask generate`: files in the repository that are made from code.
 
 use crate::command::output;
-use crate::workspace::{Profile, build_yagura, root};
+use crate::workspace::{BUILD_TIME_MAX, Profile, build_yagura, root};
 use anyhow::{Context, Result, ensure};
 use std::path::Path;
 use std::process::{Command, ExitCode};
+use std::time::Instant;
 
 /// What is made, and by which arguments of `yagura`.
 const GENERATED: &[(&str, &[&str])] = &[("docs/reference/alert.schema.json", &["schema", "alert"])];
@@ -21,10 +22,11 @@ pub(crate) struct Arguments {
 /// # Errors
 /// `yagura` can't be built or fails, a file can't be written, or, when checking, is stale.
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
+    let deadline = Instant::now() + BUILD_TIME_MAX;
     if arguments.check {
-        check()?;
+        check(deadline)?;
     } else {
-        write()?;
+        write(deadline)?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -33,8 +35,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
 ///
 /// # Errors
 /// `yagura` can't be built or fails, or a file is missing or stale.
-pub(crate) fn check() -> Result<()> {
-    let yagura = build_yagura(Profile::Dev)?;
+pub(crate) fn check(deadline: Instant) -> Result<()> {
+    let yagura = build_yagura(Profile::Dev, deadline)?;
     for (path, arguments) in GENERATED {
         let wanted = make(&yagura, arguments)?;
         let found = std::fs::read_to_string(root().join(path)).unwrap_or_default();
@@ -46,8 +48,8 @@ pub(crate) fn check() -> Result<()> {
     Ok(())
 }
 
-fn write() -> Result<()> {
-    let yagura = build_yagura(Profile::Dev)?;
+fn write(deadline: Instant) -> Result<()> {
+    let yagura = build_yagura(Profile::Dev, deadline)?;
     for (path, arguments) in GENERATED {
         let whole = root().join(path);
         let content = make(&yagura, arguments)?;

@@ -1,10 +1,11 @@
 //! Where this workspace is, what is in it, and what cargo knows of it.
 
-use crate::command::output;
+use crate::command::{output, run_lines};
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 /// The root of the repository that this tool was built from.
 pub(crate) fn root() -> &'static Path {
@@ -21,24 +22,34 @@ pub(crate) fn cargo() -> Command {
     command
 }
 
+/// How long building the product may take, cold, on a small machine.
+pub(crate) const BUILD_TIME_MAX: Duration = Duration::from_secs(40 * 60);
+
 /// Builds the product's executable and returns its path.
 ///
 /// # Errors
-/// The build fails, or cargo names no executable.
-pub(crate) fn build_yagura(profile: Profile) -> Result<PathBuf> {
+/// The build fails, is not done at the deadline, or cargo names no executable.
+pub(crate) fn build_yagura(profile: Profile, deadline: Instant) -> Result<PathBuf> {
     let mut command = cargo();
     command.args(["build", "-p", "yagura", "--bin", "yagura"]);
     command.args(["--message-format", "json-render-diagnostics"]);
     if profile == Profile::Release {
         command.arg("--release");
     }
-    let messages = output(&mut command)?;
-    messages
-        .lines()
-        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-        .filter(|message| message.pointer("/target/name") == Some(&Value::from("yagura")))
-        .find_map(|message| message.get("executable")?.as_str().map(PathBuf::from))
-        .context("cargo built no executable `yagura`")
+    let mut executable = None;
+    let status = run_lines(&mut command, deadline, |line| {
+        executable = executable_in(line).or(executable.take());
+    })?;
+    ensure!(status.success(), "building yagura failed");
+    executable.context("cargo built no executable `yagura`")
+}
+
+/// The product's executable, if the message of cargo names it.
+fn executable_in(message: &str) -> Option<PathBuf> {
+    let message: Value = serde_json::from_str(message).ok()?;
+    let is_product = message.pointer("/target/name")? == "yagura";
+    let path = message.get("executable")?.as_str()?;
+    is_product.then(|| PathBuf::from(path))
 }
 
 /// The profiles that this tool builds.
@@ -115,4 +126,23 @@ pub(crate) fn metadata() -> Result<Value> {
         .context("`rustc -vV` names no host")?;
     let text = output(cargo().args(["metadata", "--format-version=1", "--filter-platform", host]))?;
     serde_json::from_str(&text).context("reading the answer of cargo metadata")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_executable_is_told_from_other_artefacts() {
+        let named = r#"{"target":{"name":"yagura"},"executable":"/t/yagura"}"#;
+        assert_eq!(executable_in(named), Some(PathBuf::from("/t/yagura")));
+        for other in [
+            r#"{"target":{"name":"yagura"},"executable":null}"#,
+            r#"{"target":{"name":"other"},"executable":"/t/other"}"#,
+            r#"{"reason":"build-finished"}"#,
+            "no json",
+        ] {
+            assert_eq!(executable_in(other), None, "{other}");
+        }
+    }
 }

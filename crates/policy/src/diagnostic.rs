@@ -277,7 +277,7 @@ pub(crate) fn nearest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) 
         .filter_map(|candidate| {
             let target = fold(candidate)?;
             let distance = edit_distance(&folded, &target);
-            let bound = (target.len().max(folded.len()) / 3).max(1);
+            let bound = target.len().max(folded.len()).div_ceil(3);
             (distance <= bound).then_some((distance, candidate))
         })
         .min_by_key(|(distance, _)| *distance)

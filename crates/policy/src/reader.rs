@@ -145,7 +145,7 @@ impl Reader {
         match &node.value {
             Value::Scalar { text, plain } if *plain && is_null(text) => {
                 let message = format!("{what} has no value");
-                let hint = "write one, or leave the field out";
+                let hint = "write a value behind the colon";
                 self.diagnostics
                     .report_with_hint(Code::WrongType, node.at, message, hint);
                 None

@@ -8,7 +8,7 @@ use crate::allow_list::AllowEntry;
 use crate::scope::Condition;
 use crate::subject::{Fact, Facts, Missing, Subject, Truth};
 use std::fmt;
-use yagura_event::{DriftKind, Provenance, escape};
+use yagura_event::{Cloud, DriftKind, Provenance, escape};
 
 /// A decision with the reasons for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -155,13 +155,7 @@ fn ask<'p>(rule: &'p DriftRule, subject: &Subject<'_>, facts: &Facts<'_>) -> Out
     if clouds == Truth::No {
         return Outcome::Cloud {
             wanted: join(&rule.scope.clouds),
-            found: facts.cloud.map_or_else(String::new, |cloud| {
-                format!(
-                    "{} \"{}\"",
-                    cloud.provider,
-                    escape(cloud.account.as_bytes())
-                )
-            }),
+            found: facts.cloud.map_or_else(String::new, cloud_text),
         };
     }
     let mut truth = clouds;
@@ -198,6 +192,17 @@ fn ask<'p>(rule: &'p DriftRule, subject: &Subject<'_>, facts: &Facts<'_>) -> Out
             undecided_entries: undecided_entries(rule, subject),
         },
     }
+}
+
+fn cloud_text(cloud: &Cloud) -> String {
+    if cloud.account.is_empty() {
+        return cloud.provider.to_string();
+    }
+    format!(
+        "{} \"{}\"",
+        cloud.provider,
+        escape(cloud.account.as_bytes())
+    )
 }
 
 fn excluded<'p>(rule: &'p DriftRule, subject: &Subject<'_>) -> Option<Outcome<'p>> {

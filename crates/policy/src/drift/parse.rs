@@ -126,7 +126,8 @@ impl Reader {
         let node = self.required(&fields, "action", "ignore")?;
         let action = self.action(node)?;
         if action == RuleAction::Block {
-            self.warn_of_block(node.at, "the default rule blocks");
+            let hint = "add a rule with a scope, or begin with action alert";
+            self.warn_of_block(node.at, "the default rule blocks", hint);
         }
         Some(action)
     }
@@ -206,7 +207,8 @@ impl Reader {
     fn doubts(&mut self, fields: &Fields<'_>, rule: &DriftRule) {
         if rule.action == RuleAction::Block {
             if rule.scope.is_everywhere() && fields.get("scope").is_none_or(is_readable) {
-                self.warn_of_block(fields.at, "this rule blocks");
+                let hint = "give it a scope, or begin with action alert";
+                self.warn_of_block(fields.at, "this rule blocks", hint);
             }
         } else {
             for name in ["observe", "nodes_percent"] {
@@ -222,12 +224,12 @@ impl Reader {
         }
     }
 
-    fn warn_of_block(&mut self, at: Position, what: &str) {
+    fn warn_of_block(&mut self, at: Position, what: &str, hint: &str) {
         self.diagnostics.report_with_hint(
             Code::BlocksEverywhere,
             at,
             format!("{what} drift in every container that no earlier rule covers"),
-            "give it a scope, or begin with action alert",
+            hint,
         );
     }
 
@@ -445,7 +447,7 @@ impl Reader {
             let Some(name) = rule.name.as_deref() else {
                 continue;
             };
-            if name == DriftPolicy::DEFAULT_RULE_NAME {
+            if name.eq_ignore_ascii_case(DriftPolicy::DEFAULT_RULE_NAME) {
                 self.diagnostics.report_with_hint(
                     Code::DefaultRuleMoved,
                     rule.name_at,

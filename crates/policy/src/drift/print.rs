@@ -15,11 +15,9 @@ pub fn print(policy: &DriftPolicy) -> String {
     if policy.name().is_some() || policy.version().is_some() {
         out.open(0, "metadata");
         out.optional(1, "name", policy.name());
-        out.optional(
-            1,
-            "version",
-            policy.version().map(|v| v.to_string()).as_deref(),
-        );
+        if let Some(version) = policy.version() {
+            out.line(1, "version", &version.to_string());
+        }
     }
     out.open(0, "spec");
     if policy.rules().is_empty() {

@@ -5,7 +5,8 @@
 //! Never: reads a clock, a file or a socket, starts a thread, or waits. What it needs read it asks for through
 //! [`Sink`]; answers and time come back as [`Input`]. The same inputs give the same alerts, byte for byte.
 //!
-//! Start at [`Pipeline::step`]. Reading order is that of the modules below.
+//! Start at [`Pipeline::step`] in `pipeline.rs`, then `origin.rs` and `drift.rs` for what counts as drift, and `judge.rs`
+//! for the decision.
 
 mod alert;
 mod case;
@@ -20,6 +21,7 @@ mod pending;
 mod pipeline;
 mod process_table;
 mod script;
+mod seen_files;
 mod sink;
 mod stats;
 mod watchlist;

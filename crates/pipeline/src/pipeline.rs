@@ -2,20 +2,20 @@
 
 use crate::container_table::{ContainerTable, shows_root};
 use crate::drift::{self, Candidate, Trigger};
-use crate::limits::{SEEN_FILES_MAX, SWEEP_INTERVAL_NS};
+use crate::limits::SWEEP_INTERVAL_NS;
 use crate::origin::{self, ImageFiles, Place, Triage};
 use crate::pending::{Expired, Pending, PendingQueue};
 use crate::process_table::{ExeOrigin, ProcessTable};
 use crate::script;
+use crate::seen_files::SeenFiles;
 use crate::sink::Sink;
 use crate::stats::Stats;
 use crate::watchlist::Watchlist;
-use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 use yagura_event::{
     Base, BaseFlags, ContainerFact, ContainerKey, ContainerQuery, Drop, DropPlace, DropReason,
-    ExecEvent, FileFacts, FileFlags, FileKey, Inspection, InspectionRequest, KernelEvent,
-    MonotonicNs, Node, ProgramKey, RootId, Text, Twin,
+    ExecEvent, FileFacts, FileFlags, Inspection, InspectionRequest, KernelEvent, MonotonicNs, Node,
+    RootId, Text, Twin,
 };
 use yagura_policy::drift::DriftPolicy;
 
@@ -580,29 +580,5 @@ fn candidate(trigger: Trigger, base: &Base, root: RootId, file: FileFacts) -> Ca
         flags: base.flags,
         root,
         file,
-    }
-}
-
-/// Files that a program mapped or opened, so that each counts once. Bounded: the oldest are forgotten.
-#[derive(Debug, Default)]
-struct SeenFiles {
-    known: HashSet<(ProgramKey, FileKey, Trigger)>,
-    order: VecDeque<(ProgramKey, FileKey, Trigger)>,
-}
-
-impl SeenFiles {
-    /// Notes a file and says whether it is new.
-    fn insert(&mut self, program: ProgramKey, file: FileKey, trigger: Trigger) -> bool {
-        let entry = (program, file, trigger);
-        if !self.known.insert(entry) {
-            return false;
-        }
-        self.order.push_back(entry);
-        if self.order.len() > SEEN_FILES_MAX
-            && let Some(oldest) = self.order.pop_front()
-        {
-            self.known.remove(&oldest);
-        }
-        true
     }
 }

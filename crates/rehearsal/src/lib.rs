@@ -1,1 +1,34 @@
-//! Being written.
+//! Throw-away containers, and harmless rehearsals of drift and of its look-alikes in them.
+//!
+//! Does: builds an image from the host's own programs, runs containers of it with runc or crun, makes things happen in
+//! them, tells what it ran and when, and takes everything away again.
+//! Never: observes or judges. Whether something was detected is for a caller to say, who compares times and paths with
+//! the alerts it saw. Touches nothing that it did not make.
+//!
+//! Start at [`drift::CASES`] and [`rehearse`]; the world around them is [`ThrowAwayImage`] and [`ThrowAwayContainer`].
+//! Programs that end by signal call [`cleanup_all`], and [`cleanup_leftovers`] takes away what a killed one left.
+
+mod limits;
+
+mod programs;
+
+mod bundle;
+mod cgroups;
+mod command;
+mod container;
+pub mod drift;
+mod image;
+mod libraries;
+mod mounts;
+mod owner;
+mod rehearse;
+mod remains;
+mod runtime;
+
+pub use bundle::{HostMount, Privileges};
+pub use command::{CommandError, Exit, Output};
+pub use container::{ContainerOptions, RootKind, StartError, ThrowAwayContainer};
+pub use image::{ImageError, ThrowAwayImage};
+pub use rehearse::{Rehearsed, rehearse, rehearse_benign};
+pub use remains::{DirectoryError, Leftovers, RemoveError, cleanup_all, cleanup_leftovers};
+pub use runtime::{RuntimeChoice, RuntimeMissing, RuntimeProgram};

@@ -1,7 +1,8 @@
 //! What is known of each container: its root from the kernel's events, the rest from its runtime, in any order.
 
 use crate::limits::{
-    CONTAINER_GRACE_NS, CONTAINERS_MAX, RUNTIME_FILES_MAX, USER_NAME_BYTES_MAX, USERS_MAX,
+    CONTAINER_GRACE_NS, CONTAINERS_MAX, LIVE_CONTAINERS_BATCH, RUNTIME_FILES_MAX,
+    USER_NAME_BYTES_MAX, USERS_MAX,
 };
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -232,20 +233,26 @@ impl ContainerTable {
         self.entries.len() > self.containers_max
     }
 
-    /// Removes the containers without processes that were seen longest ago, a quarter of the table at once so that
-    /// a storm of containers pays for the search rarely. Returns them.
-    pub(crate) fn make_room(&mut self, live: &HashSet<ContainerKey>) -> HashSet<ContainerKey> {
+    /// Makes room for the container `newest`, which has no program yet: removes those without processes that were
+    /// seen longest ago, a quarter of the table at once so that a storm of containers pays for the search rarely.
+    /// Only if there are none, a few with processes go. Returns the removed ones.
+    pub(crate) fn make_room(
+        &mut self,
+        newest: ContainerKey,
+        live: &HashSet<ContainerKey>,
+    ) -> HashSet<ContainerKey> {
         let mut by_age: Vec<(bool, MonotonicNs, ContainerKey)> = self
             .entries
             .iter()
+            .filter(|(key, _)| **key != newest)
             .map(|(key, entry)| (live.contains(key), entry.last_seen, *key))
             .collect();
         by_age.sort_unstable();
         let ended = by_age.iter().filter(|(live, ..)| !live).count();
-        // The newest is the one that room is made for.
-        let count = (self.containers_max / 4)
-            .min(ended.saturating_sub(1))
-            .max(1);
+        let count = match ended {
+            0 => LIVE_CONTAINERS_BATCH,
+            ended => ended.min(self.containers_max / 4),
+        };
         let gone: HashSet<ContainerKey> = by_age.iter().take(count).map(|&(.., key)| key).collect();
         self.entries.retain(|key, _| !gone.contains(key));
         gone

@@ -19,6 +19,9 @@ pub(crate) const CWD_BYTES_MAX: usize = 512;
 /// Containers remembered. Stops a loop of container starts from taking the node's memory.
 pub(crate) const CONTAINERS_MAX: usize = 4096;
 
+/// Containers with running processes that make room at once when there are none without.
+pub(crate) const LIVE_CONTAINERS_BATCH: usize = 64;
+
 /// Nanoseconds that a container is remembered after its last process ended: facts and events may still be on
 /// their way, and its writers may be named by an alert of another container.
 pub(crate) const CONTAINER_GRACE_NS: u64 = 60_000_000_000;

@@ -283,14 +283,17 @@ impl Pipeline {
         }
         let now = self.now.unwrap_or_default();
         let is_no_container = self.containers.touch(base.container, now).is_no_container();
-        self.make_room(sink);
+        self.make_room(base.container, sink);
         !is_no_container
     }
 
-    fn make_room(&mut self, sink: &mut impl Sink) {
+    fn make_room(&mut self, newest: ContainerKey, sink: &mut impl Sink) {
         if self.containers.is_over_full() {
-            let gone = self.containers.make_room(&self.programs.live_containers());
+            let live = self.programs.live_containers();
+            let mut gone = self.containers.make_room(newest, &live);
             self.lost(DropReason::Evicted, gone.len() as u64, sink);
+            gone.retain(|key| !live.contains(key));
+            self.programs.forget(&gone);
         }
     }
 
@@ -375,7 +378,7 @@ impl Pipeline {
     fn container_fact(&mut self, fact: ContainerFact, sink: &mut impl Sink) {
         let key = fact.key;
         self.containers.apply(fact, self.now.unwrap_or_default());
-        self.make_room(sink);
+        self.make_room(key, sink);
         for token in self.pending.tokens_of(key) {
             if let Some(pending) = self.pending.remove(token) {
                 self.settle(token, pending, sink);

@@ -78,7 +78,7 @@ fn a_storm_of_containers_makes_room_without_a_tick() {
         world.run(exec);
     }
     let stats = world.pipeline.stats();
-    assert!(stats.containers <= 4096);
+    assert!((4_000..=4096).contains(&stats.containers));
     assert_eq!(stats.losses.total(), 9_000 - stats.containers as u64);
 }
 
@@ -106,7 +106,7 @@ fn hostile_texts_are_bounded_and_escaped() {
     exec.argv.push(Text(vec![0xff, 0, b'x']));
     exec.cwd = Text::from(evil.as_str());
     world.run(exec);
-    world.answer(|i| i.copy_of = Some(Text::from(evil.as_str())));
+    world.answer(|i| i.copy_of = Some(Text::from(&evil[1..])));
     let alert = world.alert();
     assert!(
         alert

@@ -105,6 +105,7 @@ impl World {
     pub(crate) fn start_box(&mut self) {
         self.start_init();
         self.give(Input::Container(self.fact()));
+        self.tick(1_000_000);
     }
 
     /// The container's first program.

@@ -1,7 +1,6 @@
 //! Linux: loads the BPF programs, reads their rings, decodes their records, and probes what this kernel allows.
 //!
-//! Does: everything that needs a kernel interface of its own. All `unsafe` of the product would be here; so far
-//! none is needed.
+//! Does: everything that needs a kernel interface of its own. All `unsafe` of the product is here.
 //! Never: decides what an event means, asks a container runtime, or prints.
 //!
 //! Start at [`Observer::start`]; [`decode()`] turns a record into an event; [`probe()`] serves `yagura doctor`.
@@ -10,10 +9,12 @@ mod programs;
 mod records;
 mod cursor;
 pub mod decode;
+mod mounts;
 mod observer;
 mod probe;
 
 pub use decode::{DecodeError, decode};
+pub use mounts::{MountError, ensure_tracefs};
 pub use observer::{ObserveError, Observer, Reader, StartError, wall_minus_boot_ns};
 pub use probe::{Capability, Means, probe};
 pub use programs::{INTERPRETERS, PROGRAMS, Program};

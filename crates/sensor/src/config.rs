@@ -1,0 +1,22 @@
+//! What a sensor is started with.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use yagura_event::Node;
+use yagura_policy::drift::DriftPolicy;
+use yagura_runtimes::RuntimesConfig;
+
+/// Everything a sensor needs to know; valid by construction.
+#[derive(Debug, Clone)]
+pub struct SensorConfig {
+    /// The node.
+    pub node: Arc<Node>,
+    /// The drift policy in force at first.
+    pub policy: Arc<DriftPolicy>,
+    /// Its version.
+    pub policy_version: u64,
+    /// Where runtimes are looked for.
+    pub runtimes: RuntimesConfig,
+    /// Where to record what the pipeline is given, if at all.
+    pub record: Option<PathBuf>,
+}

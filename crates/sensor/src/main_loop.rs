@@ -1,0 +1,241 @@
+//! Where everything meets: one thread takes the kernel's records and all that the other threads answer, gives it to
+//! the pipeline, and hands out what follows. It takes no lock and waits for no one but the kernel.
+
+use crate::inspect::Inspector;
+use crate::recorder::Recorder;
+use crossbeam_channel::{Receiver, Sender, TrySendError};
+use rustix::fd::OwnedFd;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::Duration;
+use yagura_event::{
+    Alert, ContainerFact, ContainerKey, ContainerQuery, Drop, DropPlace, DropReason, FileFacts, Inspection,
+    InspectionRequest, KernelEvent, LossEvent, MonotonicNs,
+};
+use yagura_kernel::{Observer, Reader, wall_minus_boot_ns};
+use yagura_pipeline::{Input, Pipeline, Sink, Stats};
+use yagura_policy::drift::DriftPolicy;
+use yagura_runtimes::RuntimesHandle;
+use yagura_sources::Recorded;
+
+/// The longest sleep: losses and the clock are looked at this often.
+const TURN: Duration = Duration::from_millis(500);
+/// Nanoseconds that the wall clock may move against the monotonic one before it counts as set. Slewing stays below.
+const CLOCK_JUMP_NS: u64 = 5_000_000;
+
+/// Everything but kernel records that can wake the loop.
+#[derive(Debug)]
+pub(crate) enum Wake {
+    /// News about a container.
+    Container(ContainerFact),
+    /// A file was read.
+    Inspection(Inspection),
+    /// Another policy is in force from now on.
+    Policy(Arc<DriftPolicy>, u64),
+    /// Somebody wants the counters.
+    Stats(Sender<Stats>),
+    /// The end.
+    Stop,
+}
+
+/// The threads that the loop hands work to.
+pub(crate) struct Edges<'a> {
+    pub(crate) observer: &'a Observer,
+    pub(crate) inspector: &'a Inspector,
+    pub(crate) runtimes: &'a RuntimesHandle,
+    pub(crate) alerts: Sender<Alert>,
+    pub(crate) recorder: Option<&'a Recorder>,
+}
+
+/// The loop's state.
+pub(crate) struct MainLoop<'a> {
+    pipeline: Pipeline,
+    edges: Outlet<'a>,
+    wakes: Receiver<Wake>,
+    wake_fd: &'a OwnedFd,
+    wall_minus_boot_ns: i64,
+    next_look: MonotonicNs,
+}
+
+/// Hands out what the pipeline pushes, and keeps what was pushed back.
+struct Outlet<'a> {
+    edges: Edges<'a>,
+    /// Answers that could not even be asked for, and losses: given to the pipeline after the step.
+    refused: Vec<Inspection>,
+    dropped: Vec<Drop>,
+}
+
+impl Sink for Outlet<'_> {
+    fn alert(&mut self, alert: Alert) {
+        let reason = match self.edges.alerts.try_send(alert) {
+            Ok(()) => return,
+            Err(TrySendError::Full(_)) => DropReason::Full,
+            Err(TrySendError::Disconnected(_)) => DropReason::Closed,
+        };
+        self.dropped.push(Drop { place: DropPlace::Output, reason, count: 1 });
+    }
+
+    fn inspect(&mut self, request: InspectionRequest) {
+        if let Err(answer) = self.edges.inspector.submit(request) {
+            self.refused.push(answer);
+            self.dropped.push(Drop { place: DropPlace::Inspector, reason: DropReason::Full, count: 1 });
+        }
+    }
+
+    fn query(&mut self, query: ContainerQuery) {
+        if !query.root.overlay {
+            self.edges.inspector.take_baseline(&query);
+        }
+        if self.edges.runtimes.ask(query).is_err() {
+            self.dropped.push(Drop { place: DropPlace::Runtimes, reason: DropReason::Full, count: 1 });
+        }
+    }
+
+    fn image_file(&mut self, container: ContainerKey, file: &FileFacts, time: MonotonicNs) {
+        self.edges.observer.remember_image_file(container, file, time);
+    }
+
+    fn dropped(&mut self, _drop: Drop) {
+        // The pipeline has counted it; what it did not know of is in `dropped` above.
+    }
+}
+
+impl<'a> MainLoop<'a> {
+    pub(crate) fn new(pipeline: Pipeline, edges: Edges<'a>, wakes: Receiver<Wake>, wake_fd: &'a OwnedFd) -> Self {
+        let outlet = Outlet { edges, refused: Vec::new(), dropped: Vec::new() };
+        let mut main_loop = MainLoop {
+            pipeline,
+            edges: outlet,
+            wakes,
+            wake_fd,
+            wall_minus_boot_ns: 0,
+            next_look: MonotonicNs::default(),
+        };
+        main_loop.set_clock(wall_minus_boot_ns());
+        main_loop
+    }
+
+    pub(crate) fn stats(&self) -> Stats {
+        self.pipeline.stats()
+    }
+
+    /// Gives one input to the pipeline, after the recording has it.
+    fn step(&mut self, input: Input) {
+        if let Some(recorder) = self.edges.edges.recorder
+            && let Some(recorded) = recorded(&input)
+            && !recorder.record(recorded)
+        {
+            self.edges.dropped.push(Drop { place: DropPlace::Recording, reason: DropReason::Full, count: 1 });
+        }
+        self.pipeline.step(input, &mut self.edges);
+    }
+
+    /// What the step pushed back becomes input in turn.
+    fn settle(&mut self) {
+        while let Some(answer) = self.edges.refused.pop() {
+            self.step(Input::Inspection(answer));
+        }
+        for dropped in std::mem::take(&mut self.edges.dropped) {
+            self.lose(dropped);
+        }
+    }
+
+    fn lose(&mut self, dropped: Drop) {
+        self.step(Input::Kernel(KernelEvent::Loss(LossEvent { time: now(), dropped })));
+    }
+
+    fn set_clock(&mut self, wall_minus_monotonic_ns: i64) {
+        self.wall_minus_boot_ns = wall_minus_monotonic_ns;
+        self.step(Input::Clock { wall_minus_monotonic_ns });
+    }
+
+    /// The clock and the kernel's counters, a few times a second.
+    fn look_around(&mut self, now: MonotonicNs) {
+        self.next_look = MonotonicNs(now.0.saturating_add(nanoseconds(TURN)));
+        let offset = wall_minus_boot_ns();
+        if offset.abs_diff(self.wall_minus_boot_ns) > CLOCK_JUMP_NS {
+            if let Err(error) = self.edges.edges.observer.update_clock() {
+                tracing::warn!(%error, "kernel side keeps the old clock");
+            }
+            self.set_clock(offset);
+        }
+        for dropped in self.edges.edges.observer.losses() {
+            tracing::warn!(
+                place = dropped.place.as_str(),
+                reason = dropped.reason.as_str(),
+                count = dropped.count,
+                "events were lost"
+            );
+            self.lose(dropped);
+        }
+    }
+
+    fn wake(&mut self, wake: Wake) -> ControlFlow<()> {
+        match wake {
+            Wake::Container(fact) => self.step(Input::Container(fact)),
+            Wake::Inspection(inspection) => self.step(Input::Inspection(inspection)),
+            Wake::Policy(policy, version) => self.step(Input::Policy(policy, version)),
+            Wake::Stats(asker) => {
+                // An asker that has gone needs no answer.
+                let _ = asker.try_send(self.pipeline.stats());
+            }
+            Wake::Stop => return ControlFlow::Break(()),
+        }
+        self.settle();
+        ControlFlow::Continue(())
+    }
+}
+
+impl Reader for MainLoop<'_> {
+    fn record(&mut self, bytes: &[u8]) {
+        match yagura_kernel::decode(bytes) {
+            Ok(event) => self.step(Input::Kernel(event)),
+            Err(error) => {
+                tracing::debug!(%error, "record was refused");
+                self.lose(Drop { place: DropPlace::Decode, reason: DropReason::Malformed, count: 1 });
+            }
+        }
+        self.settle();
+    }
+
+    fn turn(&mut self) -> ControlFlow<(), Duration> {
+        // Emptied before the queue is: a wake-up that comes in between is seen next time.
+        let mut count = [0u8; 8];
+        let _ = rustix::io::read(self.wake_fd, &mut count);
+        while let Ok(wake) = self.wakes.try_recv() {
+            self.wake(wake)?;
+        }
+        let now = now();
+        if now >= self.next_look {
+            self.look_around(now);
+        }
+        if self.pipeline.next_deadline().is_some_and(|deadline| deadline <= now) {
+            self.step(Input::Tick(now));
+        }
+        self.settle();
+        let next = self.pipeline.next_deadline().map_or(self.next_look, |deadline| deadline.min(self.next_look));
+        ControlFlow::Continue(Duration::from_nanos(next.since(now)))
+    }
+}
+
+fn recorded(input: &Input) -> Option<Recorded> {
+    Some(match input {
+        Input::Kernel(event) => Recorded::Kernel(event.clone()),
+        Input::Container(fact) => Recorded::Container(fact.clone()),
+        Input::Inspection(inspection) => Recorded::Inspection(inspection.clone()),
+        Input::Clock { wall_minus_monotonic_ns } => Recorded::Clock(*wall_minus_monotonic_ns),
+        Input::Tick(time) => Recorded::Tick(*time),
+        // A replay brings the policy to be tried.
+        Input::Policy(..) => return None,
+    })
+}
+
+fn now() -> MonotonicNs {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    let seconds = u64::try_from(time.tv_sec).unwrap_or_default();
+    MonotonicNs(seconds.saturating_mul(1_000_000_000).saturating_add(u64::try_from(time.tv_nsec).unwrap_or_default()))
+}
+
+fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}

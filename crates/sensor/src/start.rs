@@ -1,0 +1,224 @@
+//! Starting and stopping, as a list of steps.
+
+use crate::config::SensorConfig;
+use crate::inspect::{Inspector, InspectorConfig};
+use crate::main_loop::{Edges, MainLoop, Wake};
+use crate::recorder::Recorder;
+use crossbeam_channel::{Receiver, Sender, bounded};
+use rustix::event::{EventfdFlags, eventfd};
+use rustix::fd::{AsFd as _, OwnedFd};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+use yagura_event::Alert;
+use yagura_kernel::{MountError, ObserveError, Observer, StartError, wall_minus_boot_ns};
+use yagura_pipeline::{Pipeline, PipelineConfig, Stats};
+use yagura_policy::drift::DriftPolicy;
+use yagura_runtimes::Runtimes;
+use yagura_sources::{CaptureError, CaptureHeader};
+
+/// Alerts that may wait for the output.
+const ALERTS_MAX: usize = 8192;
+/// Answers of other threads that may wait for the loop; more make those threads wait.
+const WAKES_MAX: usize = 4096;
+/// How long an asker waits for the counters.
+const STATS_WAIT: Duration = Duration::from_secs(1);
+/// Niceness of the reading thread: above ordinary work, so that a storm of that work cannot fill the rings.
+const READER_NICE: i32 = -10;
+
+/// Why a sensor did not start or stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum SensorError {
+    /// A file system that the kernel's interfaces need is missing.
+    #[error("tracefs is not available")]
+    Mounts(#[from] MountError),
+    /// The kernel side could not start.
+    #[error("kernel side cannot start")]
+    Observer(#[from] StartError),
+    /// The kernel side stopped.
+    #[error("kernel side stopped")]
+    Observe(#[from] ObserveError),
+    /// A thread or descriptor could not be made.
+    #[error("thread cannot be started")]
+    Thread(#[from] std::io::Error),
+    /// The recording could not be begun.
+    #[error("recording cannot be begun")]
+    Recording(#[from] CaptureError),
+    /// The reading thread ended without saying why.
+    #[error("reading thread ended unexpectedly")]
+    Panicked,
+}
+
+/// What a sensor did, told when it stops.
+#[derive(Debug, Clone, Default)]
+pub struct Summary {
+    /// Counters of the pipeline; losses of every part are among them.
+    pub stats: Stats,
+}
+
+/// A running sensor. Dropping it stops it.
+#[derive(Debug)]
+pub struct Sensor {
+    wakes: Wakes,
+    reader: Option<JoinHandle<Result<Summary, SensorError>>>,
+}
+
+/// The way to the loop for the other threads: the queue and what wakes it.
+#[derive(Debug, Clone)]
+struct Wakes {
+    queue: Sender<Wake>,
+    fd: Arc<OwnedFd>,
+}
+
+impl Wakes {
+    /// Queues and wakes; waits while the queue is full. Nothing happens once the loop has ended.
+    fn send(&self, wake: Wake) {
+        if self.queue.send(wake).is_ok() {
+            // Only fails when the counter is full, and then the loop is awake.
+            let _ = rustix::io::write(&*self.fd, &1u64.to_ne_bytes());
+        }
+    }
+}
+
+impl Sensor {
+    /// Starts everything and returns once it observes: every program that begins in a container from now on is
+    /// seen. `alerts` is called on a thread of its own.
+    ///
+    /// # Errors
+    /// [`SensorError`] names the step; nothing stays attached or running.
+    pub fn start(
+        config: SensorConfig,
+        alerts: impl FnMut(Alert) + Send + 'static,
+    ) -> Result<Sensor, SensorError> {
+        let (queue, wakes) = bounded(WAKES_MAX);
+        let fd = eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC).map_err(std::io::Error::from)?;
+        let sender = Wakes { queue, fd: Arc::new(fd) };
+        let (ready, is_ready) = bounded(1);
+        let for_reader = sender.clone();
+        let reader = std::thread::Builder::new()
+            .name("reader".to_owned())
+            .spawn(move || run(config, &for_reader, wakes, alerts, &ready))?;
+        let sensor = Sensor { wakes: sender, reader: Some(reader) };
+        match is_ready.recv() {
+            Ok(()) => Ok(sensor),
+            // The sender is gone: the thread's result says why.
+            Err(_) => match sensor.stop() {
+                Err(error) => Err(error),
+                Ok(_) => Err(SensorError::Panicked),
+            },
+        }
+    }
+
+    /// Puts another policy in force.
+    pub fn set_policy(&self, policy: Arc<DriftPolicy>, version: u64) {
+        self.wakes.send(Wake::Policy(policy, version));
+    }
+
+    /// The counters as they are now; `None` if the sensor has stopped.
+    pub fn stats(&self) -> Option<Stats> {
+        let (asker, answer) = bounded(1);
+        self.wakes.send(Wake::Stats(asker));
+        answer.recv_timeout(STATS_WAIT).ok()
+    }
+
+    /// Whether the reading thread has ended by itself.
+    pub fn has_ended(&self) -> bool {
+        self.reader.as_ref().is_none_or(JoinHandle::is_finished)
+    }
+
+    /// Detaches everything, hands out the alerts that are on their way, and tells what was done.
+    ///
+    /// # Errors
+    /// If the sensor had stopped by itself, why.
+    pub fn stop(mut self) -> Result<Summary, SensorError> {
+        self.end().unwrap_or(Err(SensorError::Panicked))
+    }
+
+    fn end(&mut self) -> Option<Result<Summary, SensorError>> {
+        let reader = self.reader.take()?;
+        self.wakes.send(Wake::Stop);
+        Some(reader.join().unwrap_or(Err(SensorError::Panicked)))
+    }
+}
+
+impl Drop for Sensor {
+    fn drop(&mut self) {
+        if let Some(Err(error)) = self.end() {
+            tracing::warn!(%error, "sensor had stopped");
+        }
+    }
+}
+
+/// The reading thread, from its first step to its last.
+fn run(
+    config: SensorConfig,
+    wakes: &Wakes,
+    queue: Receiver<Wake>,
+    alerts: impl FnMut(Alert) + Send + 'static,
+    ready: &Sender<()>,
+) -> Result<Summary, SensorError> {
+    // Threads started here see the host's mounts; tracefs comes into this thread's own view below.
+    let recorder = start_recorder(&config)?;
+    let inspector = {
+        let wakes = wakes.clone();
+        Inspector::start(InspectorConfig::default(), move |answer| wakes.send(Wake::Inspection(answer)))?
+    };
+    let runtimes = {
+        let wakes = wakes.clone();
+        Runtimes::start(config.runtimes.clone(), move |fact| wakes.send(Wake::Container(fact)))?
+    };
+    let (outbox, output) = start_output(alerts)?;
+    raise_priority();
+    yagura_kernel::ensure_tracefs()?;
+    let observer = Observer::start()?;
+    for program in observer.missing() {
+        tracing::warn!(attach_point = program.attach_point, without = program.without, "program is not attached");
+    }
+    let pipeline = Pipeline::new(PipelineConfig::new(config.node, config.policy, config.policy_version));
+    let edges = Edges {
+        observer: &observer,
+        inspector: &inspector,
+        runtimes: &runtimes,
+        alerts: outbox,
+        recorder: recorder.as_ref(),
+    };
+    let mut main_loop = MainLoop::new(pipeline, edges, queue, &wakes.fd);
+    // The receiver waits for exactly this.
+    let _ = ready.send(());
+    let read = observer.read(&mut main_loop, wakes.fd.as_fd());
+    let stats = main_loop.stats();
+    // Closes the queues: the threads that send to the loop end, and the output hands out what it has.
+    drop(main_loop);
+    if output.join().is_err() {
+        tracing::error!("output of alerts ended unexpectedly");
+    }
+    read?;
+    Ok(Summary { stats })
+}
+
+fn start_recorder(config: &SensorConfig) -> Result<Option<Recorder>, SensorError> {
+    let Some(path) = &config.record else { return Ok(None) };
+    let header = CaptureHeader {
+        node: config.node.as_ref().clone(),
+        program_version: env!("CARGO_PKG_VERSION").to_owned(),
+        wall_minus_monotonic_ns: wall_minus_boot_ns(),
+    };
+    Ok(Some(Recorder::start(path, &header)?))
+}
+
+fn start_output(mut alerts: impl FnMut(Alert) + Send + 'static) -> Result<(Sender<Alert>, JoinHandle<()>), SensorError> {
+    let (outbox, inbox) = bounded(ALERTS_MAX);
+    let output = std::thread::Builder::new().name("output".to_owned()).spawn(move || {
+        for alert in inbox {
+            alerts(alert);
+        }
+    })?;
+    Ok((outbox, output))
+}
+
+fn raise_priority() {
+    let thread = rustix::thread::gettid();
+    if let Err(error) = rustix::process::setpriority_process(Some(thread), READER_NICE) {
+        tracing::warn!(%error, "reading thread keeps its ordinary priority");
+    }
+}

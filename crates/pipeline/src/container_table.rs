@@ -1,8 +1,8 @@
 //! What is known of each container: its root from the kernel's events, the rest from its runtime, in any order.
 
 use crate::limits::{
-    CONTAINER_GRACE_NS, CONTAINERS_MAX, LIVE_CONTAINERS_BATCH, RUNTIME_FILES_MAX,
-    USER_NAME_BYTES_MAX, USERS_MAX,
+    CONTAINER_GRACE_NS, CONTAINERS_MAX, FILE_CLOCK_LAG_NS, LIVE_CONTAINERS_BATCH,
+    RUNTIME_FILES_MAX, USER_NAME_BYTES_MAX, USERS_MAX,
 };
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -134,8 +134,9 @@ impl ContainerTable {
     /// Sets the node's clock. A root that was met before is dated as soon as the first setting arrives.
     pub(crate) fn set_clock(&mut self, wall_minus_monotonic_ns: i64) {
         if self.wall_minus_monotonic_ns.is_none() {
-            for home in self.entries.values_mut().filter_map(|e| e.home.as_mut()) {
-                home.root.since_ns = wall(home.began, wall_minus_monotonic_ns);
+            let homes = self.entries.values_mut().filter_map(|e| e.home.as_mut());
+            for home in homes.filter(|home| !home.root.overlay) {
+                home.root.since_ns = since(home.began, wall_minus_monotonic_ns);
             }
         }
         self.wall_minus_monotonic_ns = Some(wall_minus_monotonic_ns);
@@ -211,7 +212,7 @@ impl ContainerTable {
     fn home(&self, began: MonotonicNs, root: RootId, flags: BaseFlags) -> Home {
         let overlay = root.magic == FileFacts::OVERLAY_MAGIC;
         let since_ns = match self.wall_minus_monotonic_ns {
-            Some(offset) if !overlay => wall(began, offset),
+            Some(offset) if !overlay => since(began, offset),
             _ => 0,
         };
         Home {
@@ -277,6 +278,11 @@ impl ContainerTable {
         });
         gone
     }
+}
+
+/// The time up to which a file's last change may lie for it to be older than the container.
+fn since(began: MonotonicNs, wall_minus_monotonic_ns: i64) -> i64 {
+    wall(began, wall_minus_monotonic_ns).saturating_sub(FILE_CLOCK_LAG_NS)
 }
 
 /// Wall time of a monotonic time, in nanoseconds since 1970.

@@ -55,8 +55,9 @@ impl Pipeline {
     }
 
     /// Judges a drifted program again whose file has been deleted while it runs.
-    pub(crate) fn judge_deleted(&mut self, pending: &Pending, sink: &mut impl Sink) {
-        if let Judgement::Drift(drifted) = self.judgement(pending, true) {
+    pub(crate) fn judge_deleted(&mut self, mut pending: Pending, sink: &mut impl Sink) {
+        pending.candidate.time = self.now();
+        if let Judgement::Drift(drifted) = self.judgement(&pending, true) {
             self.report(drifted, sink);
         }
     }

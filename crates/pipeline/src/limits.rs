@@ -19,6 +19,10 @@ pub(crate) const CWD_BYTES_MAX: usize = 512;
 /// Containers remembered. Stops a loop of container starts from taking the node's memory.
 pub(crate) const CONTAINERS_MAX: usize = 4096;
 
+/// Nanoseconds by which the change time of a file can lag behind the clock: one tick of the slowest kernel (HZ=100).
+/// Stops a program written in the container's first moments from passing for one of its image.
+pub(crate) const FILE_CLOCK_LAG_NS: i64 = 10_000_000;
+
 /// Containers with running processes that make room at once when there are none without.
 pub(crate) const LIVE_CONTAINERS_BATCH: usize = 64;
 

@@ -89,8 +89,7 @@ pub(crate) fn triage(place: &Place<'_>) -> Triage {
             false => Triage::ImageLayer,
         };
     }
-    // Below another root than the container's, such as one made with pivot_root, "below" proves nothing. The kernel
-    // stamps changes with a coarse clock, so a write right after the start may look older than the start.
+    // Below another root than the container's, such as one made with pivot_root, "below" proves nothing.
     match place.file.key.ctime_ns <= home.root.since_ns
         && place.has_home_root()
         && !place.was_written()

@@ -52,6 +52,10 @@ impl PipelineConfig {
 
 /// Everything that can move the pipeline.
 #[derive(Debug, Clone)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "inputs are moved one at a time, never stored, and the frequent ones are boxed"
+)]
 pub enum Input {
     /// A record of the kernel side.
     Kernel(KernelEvent),
@@ -392,7 +396,7 @@ impl Pipeline {
             pending.answer(inspection);
             self.settle(token, pending, sink);
         } else if let Some(pending) = self.watchlist.answer(inspection.token, inspection.deleted) {
-            self.judge_deleted(&pending, sink);
+            self.judge_deleted(pending, sink);
         }
     }
 

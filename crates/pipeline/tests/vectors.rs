@@ -225,6 +225,7 @@ fn deleted_while_it_runs_is_reported_once_more() {
     );
     assert_eq!(second.drift.provenance, Provenance::Written);
     assert_ne!(first.id, second.id);
+    assert!(second.time > first.time);
     let asked = world.out.requests.len();
     world.tick(10 * SECOND);
     assert_eq!(world.out.requests.len(), asked);

@@ -317,6 +317,11 @@ impl ThrowAwayContainer {
         self.remains.dir.join("data")
     }
 
+    /// Tells where its bundle is on the host: the directory of its `config.json`.
+    pub fn bundle_dir(&self) -> &Path {
+        &self.remains.dir
+    }
+
     /// Tells the layers of an overlay root; `None` for a plain one.
     pub fn layers(&self) -> Option<LayerDirs> {
         (self.root == RootKind::Overlay).then(|| LayerDirs {

@@ -27,12 +27,13 @@ pub struct Rehearsed {
     pub note: String,
 }
 
-/// Runs a drift case in a container. Each case can be run once in the same container: some change image files.
+/// Runs a drift case in a container. All cases can share a container, benign ones too, each
+/// once: some change files of the image, and which ones no two share.
 pub fn rehearse(case: &DriftCase, container: &ThrowAwayContainer) -> Rehearsed {
     run_case(case.name, case.needs, &case.how, container)
 }
 
-/// Runs a benign case in a container. Each case can be run once in the same container.
+/// Runs a benign case in a container, as [`rehearse`] does.
 pub fn rehearse_benign(case: &BenignCase, container: &ThrowAwayContainer) -> Rehearsed {
     run_case(case.name, case.needs, &case.how, container)
 }

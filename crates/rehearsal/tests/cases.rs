@@ -4,10 +4,10 @@ use crate::{AnyError, image, options, prefix};
 use libtest_mimic::Trial;
 use std::time::Duration;
 use yagura_event::DriftVector;
-use yagura_rehearsal::drift::{BENIGN, CASES};
+use yagura_rehearsal::drift::{self, BENIGN, CASES, DriftCase};
 use yagura_rehearsal::{
-    Exit, Privileges, Rehearsed, RootKind, RuntimeProgram, ThrowAwayContainer, rehearse,
-    rehearse_benign,
+    ContainerOptions, Exit, HostMount, Privileges, Rehearsed, RootKind, RuntimeProgram,
+    ThrowAwayContainer, rehearse, rehearse_benign,
 };
 
 const TIMEOUT: Duration = Duration::from_secs(15);
@@ -17,66 +17,103 @@ pub(crate) fn trials(runtime: &RuntimeProgram, root: RootKind) -> Vec<Trial> {
     let mut trials = Vec::new();
     for (vector, cases) in DriftVector::ALL.into_iter().zip(CASES) {
         let options = options(runtime, root);
-        trials.push(Trial::test(
-            format!("{prefix}::drift::{vector}"),
-            move || {
-                let container = ThrowAwayContainer::start(&image(), &options)?;
-                check(cases.iter().map(|case| rehearse(case, &container)))?;
-                Ok(container.remove()?)
-            },
-        ));
+        let name = format!("{prefix}::drift::{vector}");
+        trials.push(Trial::test(name, move || Ok(every_case(cases, &options)?)));
     }
-    let with = options(runtime, root);
-    trials.push(Trial::test(format!("{prefix}::benign"), move || {
-        let container = ThrowAwayContainer::start(&image(), &with)?;
-        check(BENIGN.iter().map(|case| rehearse_benign(case, &container)))?;
-        Ok(container.remove()?)
-    }));
-    let mut with = options(runtime, root);
-    with.privileges = Privileges::Default;
-    trials.push(Trial::test(
-        format!("{prefix}::lacking_privileges_are_told"),
-        move || {
-            let container = ThrowAwayContainer::start(&image(), &with)?;
-            for case in CASES.iter().copied().flatten() {
-                if case.needs.privileges > Privileges::Default {
-                    let told = rehearse(case, &container);
-                    assert!(!told.ran && !told.marker_seen && !told.note.is_empty());
-                }
-            }
-            Ok(())
-        },
-    ));
-    let with = options(runtime, root);
-    trials.push(Trial::test(
-        format!("{prefix}::what_does_not_run_leaves_no_marker"),
-        move || {
-            let container = ThrowAwayContainer::start(&image(), &with)?;
-            let refused = container.exec(&["/tmp/yagura-rehearsal-ran"], TIMEOUT)?;
-            assert!(!refused.succeeded() && refused.stdout.is_empty());
-            // The image lacks nothing else: remounted without execution the same case leaves no marker.
-            let remount = "mount -o remount,noexec /volume";
-            let remounted = container.exec(&["/bin/sh", "-c", remount], TIMEOUT)?;
-            assert!(remounted.succeeded(), "{remounted:?}");
-            let told = rehearse(&CASES[3][0], &container);
-            assert!(told.ran && !told.marker_seen, "{told:?}");
-            assert_eq!(told.exit, Some(Exit::Code(126)));
-            Ok(())
-        },
-    ));
-    let with = options(runtime, root);
-    trials.push(Trial::test(
-        format!("{prefix}::a_first_process_of_choice"),
-        move || {
-            let argv = ["/bin/sh", "-c", "echo $$ $HOME; exit 7"];
-            let (id, output) = ThrowAwayContainer::run_first(&image(), &with, &argv, TIMEOUT)?;
-            assert!(id.starts_with("yagura-rehearsal-"));
-            assert_eq!(output.stdout, b"1 /root\n", "{output:?}");
-            assert_eq!(output.exit, Exit::Code(7));
-            Ok(())
-        },
-    ));
+    let trial = |name: &str, test: fn(&ContainerOptions) -> Result<(), AnyError>| {
+        let options = options(runtime, root);
+        Trial::test(format!("{prefix}::{name}"), move || Ok(test(&options)?))
+    };
+    trials.extend([
+        trial("benign", every_benign_case),
+        trial("all_in_one_container", all_in_one_container),
+        trial("lacking_privileges_are_told", lacking_privileges),
+        trial("what_is_refused_leaves_no_marker", refused),
+        trial("a_first_process_of_choice", first_process),
+        trial("options_arrive", options_arrive),
+    ]);
     trials
+}
+
+fn every_case(cases: &'static [DriftCase], options: &ContainerOptions) -> Result<(), AnyError> {
+    let container = ThrowAwayContainer::start(&image(), options)?;
+    check(cases.iter().map(|case| rehearse(case, &container)))?;
+    Ok(container.remove()?)
+}
+
+fn every_benign_case(options: &ContainerOptions) -> Result<(), AnyError> {
+    let container = ThrowAwayContainer::start(&image(), options)?;
+    check(BENIGN.iter().map(|case| rehearse_benign(case, &container)))?;
+    Ok(container.remove()?)
+}
+
+fn all_in_one_container(options: &ContainerOptions) -> Result<(), AnyError> {
+    let container = ThrowAwayContainer::start(&image(), options)?;
+    check(drift::cases().map(|case| rehearse(case, &container)))?;
+    check(BENIGN.iter().map(|case| rehearse_benign(case, &container)))
+}
+
+fn lacking_privileges(options: &ContainerOptions) -> Result<(), AnyError> {
+    let mut options = options.clone();
+    options.privileges = Privileges::Default;
+    let container = ThrowAwayContainer::start(&image(), &options)?;
+    for case in drift::cases().filter(|case| case.needs.privileges > Privileges::Default) {
+        let told = rehearse(case, &container);
+        assert!(!told.ran && !told.marker_seen && !told.note.is_empty());
+    }
+    Ok(())
+}
+
+fn refused(options: &ContainerOptions) -> Result<(), AnyError> {
+    let container = ThrowAwayContainer::start(&image(), options)?;
+    // An error message that quotes the marker is not the marker.
+    let missing = container.exec(&["/tmp/yagura-rehearsal-ran"], TIMEOUT)?;
+    assert!(!missing.succeeded() && missing.stdout.is_empty());
+    let remount = "mount -o remount,noexec /volume";
+    let remounted = container.exec(&["/bin/sh", "-c", remount], TIMEOUT)?;
+    assert!(remounted.succeeded(), "{remounted:?}");
+    let case = drift::cases()
+        .find(|case| case.name == "volume-tmpfs")
+        .unwrap();
+    let told = rehearse(case, &container);
+    assert!(told.ran && !told.marker_seen, "{told:?}");
+    assert_eq!(told.exit, Some(Exit::Code(126)));
+    Ok(())
+}
+
+fn first_process(options: &ContainerOptions) -> Result<(), AnyError> {
+    let argv = ["/bin/sh", "-c", "echo $$ $HOME; exit 7"];
+    let (id, output) = ThrowAwayContainer::run_first(&image(), options, &argv, TIMEOUT)?;
+    assert!(id.starts_with("yagura-rehearsal-"));
+    assert_eq!(output.stdout, b"1 /root\n", "{output:?}");
+    assert_eq!(output.exit, Exit::Code(7));
+    Ok(())
+}
+
+fn options_arrive(options: &ContainerOptions) -> Result<(), AnyError> {
+    let mut options = options.clone();
+    options.privileges = Privileges::Privileged;
+    options.read_only_root = true;
+    options.hostname = "watched".to_owned();
+    options.annotations = [("io.kubernetes.pod.name".to_owned(), "web".to_owned())].into();
+    options.mounts = vec![HostMount {
+        source: image().root(),
+        destination: "/mnt".into(),
+        read_only: true,
+    }];
+    let container = ThrowAwayContainer::start(&image(), &options)?;
+    let script = "echo no > /file; echo no > /mnt/file; hostname=$(cat /proc/sys/kernel/hostname); \
+                  echo yes > /data/file; test -x /mnt/usr/bin/shipped && echo $hostname";
+    let output = container.exec(&["/bin/sh", "-c", script], TIMEOUT)?;
+    assert_eq!(output.stdout, b"watched\n", "{output:?}");
+    assert!(!container.host_path("/file").exists() && !image().root().join("file").exists());
+    assert_eq!(std::fs::read(container.data_dir().join("file"))?, b"yes\n");
+    let config = std::fs::read_to_string(container.bundle_dir().join("config.json"))?;
+    assert!(config.contains("io.kubernetes.pod.name"));
+    let layers = container.layers();
+    assert_eq!(layers.is_some(), options.root == RootKind::Overlay);
+    assert!(layers.is_none_or(|layers| layers.upper.is_dir() && layers.lower[0].is_dir()));
+    Ok(())
 }
 
 /// Fails with every case whose marker was not seen, unless this machine lacks a program for it.

@@ -149,6 +149,15 @@ pub(super) const MODIFIED: &[DriftCase] = &[
         ),
     },
     DriftCase {
+        name: "modified-image-copy",
+        vector: DriftVector::Modified,
+        kind: DriftKind::Binaries,
+        description: "an image program copied over another one",
+        paths: &["/usr/bin/shipped-spare"],
+        needs: Needs::NOTHING,
+        how: How::Shell("cp /usr/bin/shipped /usr/bin/shipped-spare && /usr/bin/shipped-spare"),
+    },
+    DriftCase {
         name: "modified-dated",
         vector: DriftVector::Modified,
         kind: DriftKind::Binaries,
@@ -208,15 +217,6 @@ pub(super) const COPIED: &[DriftCase] = &[
         how: How::Shell(
             "mv /usr/bin/shipped-renamed /usr/bin/copied-disguised && copied-disguised",
         ),
-    },
-    DriftCase {
-        name: "copied-over",
-        vector: DriftVector::Copied,
-        kind: DriftKind::Binaries,
-        description: "an image program copied over another one",
-        paths: &["/usr/bin/shipped-spare"],
-        needs: Needs::NOTHING,
-        how: How::Shell("cp /usr/bin/shipped /usr/bin/shipped-spare && /usr/bin/shipped-spare"),
     },
     DriftCase {
         name: "copied-busybox",

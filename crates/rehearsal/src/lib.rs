@@ -6,6 +6,26 @@
 //! the alerts it saw. Touches nothing that it did not make.
 //!
 //! Start at [`drift::CASES`] and [`rehearse`]; the world around them is [`ThrowAwayImage`] and [`ThrowAwayContainer`].
+//!
+//! ```no_run
+//! use std::sync::Arc;
+//! use yagura_rehearsal::{
+//!     ContainerOptions, RuntimeChoice, RuntimeProgram, ThrowAwayContainer, ThrowAwayImage, drift, rehearse,
+//! };
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let options = ContainerOptions::new(RuntimeProgram::find(RuntimeChoice::Found)?);
+//! let image = Arc::new(ThrowAwayImage::build(&options.base)?);
+//! let container = ThrowAwayContainer::start(&image, &options)?;
+//! for case in drift::cases() {
+//!     let told = rehearse(case, &container);
+//!     assert!(told.marker_seen || !told.note.is_empty());
+//! }
+//! container.remove()?;
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! Programs that end by signal call [`cleanup_all`], and [`cleanup_leftovers`] takes away what a killed one left.
 
 mod limits;

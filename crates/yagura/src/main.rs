@@ -1,1 +1,56 @@
-fn main() {}
+//! `yagura`: one executable, whose subcommands are its roles.
+//!
+//! Does: read arguments and files, call the crates that do the work, print what they say, and choose the exit code.
+//! Never: decides what an event means, or prints bytes of a container unescaped.
+//!
+//! Start at [`Command`]; each command is a module of `commands`, each form of output one of `output`.
+
+mod commands;
+mod exit;
+mod input;
+mod log;
+mod output;
+
+use clap::Parser as _;
+use exit::{Failure, Outcome};
+use std::process::ExitCode;
+
+/// Security centre for container workloads: what runs in your containers that is not their images'.
+#[derive(Debug, clap::Parser)]
+#[command(
+    name = "yagura",
+    version,
+    after_help = exit::HELP,
+    propagate_version = true,
+    max_term_width = 100
+)]
+struct Arguments {
+    /// How much is told on standard error; also YAGURA_LOG, which takes filters such as `yagura_sensor=debug`
+    #[arg(long, global = true, value_name = "LEVEL")]
+    log: Option<log::Level>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    Doctor(commands::doctor::Arguments),
+    #[command(subcommand)]
+    Policy(commands::policy::Command),
+    #[command(subcommand)]
+    Schema(commands::schema::Command),
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    exit::code(run(arguments))
+}
+
+fn run(arguments: Arguments) -> Result<Outcome, Failure> {
+    log::start(arguments.log)?;
+    match arguments.command {
+        Command::Doctor(arguments) => commands::doctor::run(&arguments),
+        Command::Policy(command) => commands::policy::run(&command),
+        Command::Schema(command) => commands::schema::run(&command),
+    }
+}

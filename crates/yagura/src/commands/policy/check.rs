@@ -1,0 +1,201 @@
+//! `yagura policy check`: all problems of all files.
+
+use super::unreadable;
+use crate::exit::{Failure, Outcome};
+use crate::input::Source;
+use crate::output::{self, Form};
+use serde::Serialize;
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use yagura_event::escape;
+use yagura_policy::drift::{DriftPolicy, parse};
+use yagura_policy::limits::DOCUMENT_BYTES_MAX;
+use yagura_policy::{Diagnostic, Severity};
+
+/// Tell everything that is wrong with policy files, with file, line, column and a hint
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Exit codes: 0 no errors (warnings don't count), 2 an error in any file, or a file that can't be read."
+)]
+pub(crate) struct Arguments {
+    /// Policy files, `-` for standard input
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Form of the result
+    #[arg(long, value_enum, default_value_t)]
+    output: Form,
+}
+
+/// The result for one file.
+#[derive(Debug)]
+struct Checked {
+    file: String,
+    policy: Option<DriftPolicy>,
+    diagnostics: Vec<Diagnostic>,
+    unreadable: Option<anyhow::Error>,
+}
+
+impl Checked {
+    fn new(source: &Source) -> Checked {
+        let file = source.name();
+        match source.read(DOCUMENT_BYTES_MAX) {
+            Ok(text) => {
+                let parsed = parse(&file, &text);
+                Checked {
+                    file,
+                    policy: parsed.policy,
+                    diagnostics: parsed.diagnostics,
+                    unreadable: None,
+                }
+            }
+            Err(error) => Checked {
+                file,
+                policy: None,
+                diagnostics: Vec::new(),
+                unreadable: Some(error),
+            },
+        }
+    }
+
+    fn count(&self, severity: Severity) -> usize {
+        let of_policy = self.diagnostics.iter().filter(|d| d.severity == severity);
+        of_policy.count() + usize::from(severity == Severity::Error && self.unreadable.is_some())
+    }
+}
+
+/// The whole result as JSON.
+#[derive(Debug, Serialize)]
+struct CheckJson {
+    valid: bool,
+    errors: usize,
+    warnings: usize,
+    files: Vec<FileJson>,
+    diagnostics: Vec<DiagnosticJson>,
+}
+
+#[derive(Debug, Serialize)]
+struct FileJson {
+    file: String,
+    valid: bool,
+    /// Without the default rule.
+    rules: Option<usize>,
+    default_action: Option<&'static str>,
+}
+
+#[derive(Debug, Serialize)]
+struct DiagnosticJson {
+    file: String,
+    /// None of the place and code for a file that can't be read.
+    line: Option<usize>,
+    column: Option<usize>,
+    severity: &'static str,
+    code: Option<&'static str>,
+    message: String,
+    hint: Option<String>,
+}
+
+/// Checks every file, whatever is wrong with those before it.
+///
+/// # Errors
+/// If standard output can't be written.
+pub(super) fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
+    let sources = arguments.files.iter().cloned().map(Source::from);
+    let checked: Vec<Checked> = sources.map(|source| Checked::new(&source)).collect();
+    match arguments.output {
+        Form::Table => output::print(&text(&checked))?,
+        Form::Json => output::print_json(&json(&checked))?,
+    }
+    let valid = checked.iter().all(|file| file.policy.is_some());
+    Ok(if valid {
+        Outcome::Done
+    } else {
+        Outcome::BadInput
+    })
+}
+
+fn text(checked: &[Checked]) -> String {
+    let mut text = String::new();
+    for file in checked {
+        let name = escape(file.file.as_bytes());
+        for diagnostic in &file.diagnostics {
+            let _ = writeln!(text, "{diagnostic}");
+        }
+        if let Some(error) = &file.unreadable {
+            let _ = writeln!(text, "{}", unreadable(&file.file, error));
+        }
+        let (errors, warnings) = (file.count(Severity::Error), file.count(Severity::Warning));
+        let _ = match &file.policy {
+            Some(policy) if warnings == 0 => writeln!(text, "{name}: ok, {}", summary(policy)),
+            Some(policy) => writeln!(
+                text,
+                "{name}: ok, {}, {}",
+                summary(policy),
+                count(warnings, "warning")
+            ),
+            None => writeln!(
+                text,
+                "{name}: {}, {}",
+                count(errors, "error"),
+                count(warnings, "warning")
+            ),
+        };
+    }
+    text
+}
+
+fn summary(policy: &DriftPolicy) -> String {
+    let rules = count(policy.rules().len(), "rule");
+    format!("{rules} and the default: {}", policy.default_action())
+}
+
+fn count(number: usize, noun: &str) -> String {
+    match number {
+        1 => format!("1 {noun}"),
+        number => format!("{number} {noun}s"),
+    }
+}
+
+fn json(checked: &[Checked]) -> CheckJson {
+    let sum = |severity| checked.iter().map(|file| file.count(severity)).sum();
+    CheckJson {
+        valid: checked.iter().all(|file| file.policy.is_some()),
+        errors: sum(Severity::Error),
+        warnings: sum(Severity::Warning),
+        files: checked.iter().map(FileJson::from).collect(),
+        diagnostics: checked.iter().flat_map(diagnostics).collect(),
+    }
+}
+
+impl From<&Checked> for FileJson {
+    fn from(checked: &Checked) -> FileJson {
+        let policy = checked.policy.as_ref();
+        FileJson {
+            file: escape(checked.file.as_bytes()).into_owned(),
+            valid: policy.is_some(),
+            rules: policy.map(|policy| policy.rules().len()),
+            default_action: policy.map(|policy| policy.default_action().as_str()),
+        }
+    }
+}
+
+fn diagnostics(checked: &Checked) -> impl Iterator<Item = DiagnosticJson> + '_ {
+    let unreadable = checked.unreadable.iter().map(|error| DiagnosticJson {
+        file: escape(checked.file.as_bytes()).into_owned(),
+        line: None,
+        column: None,
+        severity: Severity::Error.as_str(),
+        code: None,
+        message: format!("{error:#}"),
+        hint: None,
+    });
+    let found = checked.diagnostics.iter().map(|diagnostic| DiagnosticJson {
+        file: escape(diagnostic.file.as_bytes()).into_owned(),
+        line: Some(diagnostic.line),
+        column: Some(diagnostic.column),
+        severity: diagnostic.severity.as_str(),
+        code: Some(diagnostic.code.as_str()),
+        message: diagnostic.message.clone(),
+        hint: diagnostic.hint.clone(),
+    });
+    unreadable.chain(found)
+}

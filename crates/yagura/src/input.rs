@@ -1,0 +1,112 @@
+//! Files that a user names: read whole, up to a bound.
+
+use anyhow::{Context as _, Result, bail};
+use rustix::fs::OFlags;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read};
+use std::os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+/// A file, or standard input written as `-`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// Standard input.
+    Stdin,
+    /// A file.
+    File(PathBuf),
+}
+
+impl From<PathBuf> for Source {
+    fn from(path: PathBuf) -> Source {
+        match path.as_os_str().as_encoded_bytes() {
+            b"-" => Source::Stdin,
+            _ => Source::File(path),
+        }
+    }
+}
+
+impl From<std::ffi::OsString> for Source {
+    fn from(text: std::ffi::OsString) -> Source {
+        PathBuf::from(text).into()
+    }
+}
+
+impl Source {
+    /// How messages name it. Not escaped.
+    pub(crate) fn name(&self) -> String {
+        match self {
+            Source::Stdin => "<stdin>".to_owned(),
+            Source::File(path) => path.to_string_lossy().into_owned(),
+        }
+    }
+
+    /// All bytes, or the first `bytes_max + 1` of a source that is longer: enough to see that it is too long.
+    ///
+    /// # Errors
+    /// If it can't be read or is no regular file: a directory has no text, and a FIFO may never have any.
+    pub(crate) fn read(&self, bytes_max: usize) -> Result<Vec<u8>> {
+        match self {
+            Source::Stdin => read_bounded(io::stdin().lock(), bytes_max).context("can't be read"),
+            Source::File(path) => read_bounded(open(path)?, bytes_max).context("can't be read"),
+        }
+    }
+}
+
+/// Opens a regular file. Without waiting: opening a FIFO would wait for its writer, and looking at the path first would
+/// leave time to exchange it.
+fn open(path: &Path) -> Result<File> {
+    let flags = i32::try_from(OFlags::NONBLOCK.bits()).context("flag of open(2)")?;
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(flags)
+        .open(path)
+        .context("can't be opened")?;
+    let kind = file.metadata().context("can't be looked at")?.file_type();
+    if kind.is_file() {
+        return Ok(file);
+    }
+    let what = match () {
+        () if kind.is_dir() => "a directory",
+        () if kind.is_fifo() => "a FIFO",
+        () if kind.is_char_device() => "a character device",
+        () if kind.is_block_device() => "a block device",
+        () => "no regular file",
+    };
+    bail!("is {what}; a regular file is needed, or `-` for standard input")
+}
+
+fn read_bounded(from: impl Read, bytes_max: usize) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let bound = u64::try_from(bytes_max)
+        .unwrap_or(u64::MAX)
+        .saturating_add(1);
+    from.take(bound).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_more_is_read_than_shows_that_it_is_too_long() {
+        assert_eq!(read_bounded(io::repeat(b'x'), 10).unwrap().len(), 11);
+        assert_eq!(read_bounded(&b"abc"[..], 3).unwrap(), b"abc");
+    }
+
+    #[test]
+    fn what_is_no_regular_file_is_named() {
+        let error = |path: &str| Source::from(PathBuf::from(path)).read(10).unwrap_err();
+        assert!(error("/").to_string().contains("a directory"));
+        assert!(
+            error("/dev/null")
+                .to_string()
+                .contains("a character device")
+        );
+        assert!(
+            error("/nonexistent")
+                .to_string()
+                .contains("can't be opened")
+        );
+    }
+}

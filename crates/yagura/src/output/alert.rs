@@ -1,0 +1,460 @@
+//! An alert as JSON: the shape that users build on.
+//!
+//! Every text that a container, a runtime or a file may have chosen is escaped and bounded here, so that one alert is
+//! one line of a bounded length whatever happened in the container.
+
+use super::escaped::{CUT, bounded};
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use yagura_event::{
+    Action, Alert, AlertProcess, AlertStatus, Category, Cloud, Container, DriftEvidence, DriftKind,
+    DriftVector, FileId, Pod, PolicyEvidence, Provenance, Provider, Runtime, Severity, Text,
+    WallTime, WriterEvidence, WrittenHow, escape,
+};
+
+/// Bytes of a path before escaping: Linux's PATH_MAX. Stops names of the length of a file from filling the output.
+const PATH_BYTES_MAX: usize = 4096;
+/// Bytes of a name, label or other short text before escaping.
+const NAME_BYTES_MAX: usize = 1024;
+/// Characters of an explanation or gap: many times what the pipeline writes.
+const SENTENCES_CHARS_MAX: usize = 16 * 1024;
+/// Bytes of all arguments of a process before escaping; execve takes megabytes.
+const ARGV_BYTES_MAX: usize = 8 * 1024;
+/// Bytes of all arguments of an ancestor or writer before escaping.
+const ANCESTOR_ARGV_BYTES_MAX: usize = 1024;
+/// Arguments of a process: stops a hundred thousand empty ones.
+const ARGUMENTS_MAX: usize = 512;
+/// Ancestors in one alert: stops chains made by a fork bomb.
+const ANCESTORS_MAX: usize = 64;
+/// Labels of a pod in one alert.
+const LABELS_MAX: usize = 256;
+/// Gaps in one alert.
+const GAPS_MAX: usize = 64;
+
+/// An alert of Yagura. One line of JSON each. Control characters, invisible characters, backslashes and bytes that are
+/// not UTF-8 stand in every text as `\n`, `\xNN`, `\u{N}` or `\\`; what is too long ends in `…[cut]`. Later versions may
+/// add fields.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(title = "Yagura alert")]
+pub(crate) struct AlertJson {
+    /// 32 hexadecimal digits: the same for the same finding in the same input, unique otherwise.
+    pub(crate) id: String,
+    /// When it happened: RFC 3339, UTC, nanoseconds.
+    #[schemars(extend("format" = "date-time"))]
+    pub(crate) time: String,
+    /// Name of the detection rule.
+    pub(crate) rule: &'static str,
+    /// Catalogue key.
+    pub(crate) key: &'static str,
+    /// Category of the catalogue.
+    #[schemars(extend("enum" = [Category::Drift.as_str()]))]
+    pub(crate) category: &'static str,
+    /// How much it matters. `urgent` is what other products call high.
+    #[schemars(extend("enum" = [Severity::Reminder.as_str(), Severity::Suspicious.as_str(), Severity::Urgent.as_str()]))]
+    pub(crate) severity: &'static str,
+    /// Where the alert stands.
+    #[schemars(extend("enum" = [AlertStatus::Unhandled.as_str(), AlertStatus::AutoBlocked.as_str()]))]
+    pub(crate) status: &'static str,
+    /// What happened, in one line.
+    pub(crate) title: &'static str,
+    /// What happened and why it is a finding, in sentences.
+    pub(crate) explanation: String,
+    /// What was done.
+    #[schemars(extend("enum" = [Action::Alerted.as_str(), Action::Blocked.as_str(), Action::Killed.as_str()]))]
+    pub(crate) action: &'static str,
+    /// Name of the node.
+    pub(crate) node: String,
+    /// Name of the cluster; null if not configured.
+    pub(crate) cluster: Option<String>,
+    /// The node's cloud; null if not configured and not found.
+    pub(crate) cloud: Option<CloudJson>,
+    /// The container.
+    pub(crate) container: ContainerJson,
+    /// The pod; null for a container outside Kubernetes or one whose pod is unknown, which `gaps` then says.
+    pub(crate) pod: Option<PodJson>,
+    /// The process that ran the file.
+    pub(crate) process: ProcessJson,
+    /// Why it is drift.
+    pub(crate) drift: DriftJson,
+    /// Which rule of the drift policy decided.
+    pub(crate) policy: PolicyJson,
+    /// What could not be learned or done, one sentence each. Empty if nothing is missing.
+    pub(crate) gaps: Vec<String>,
+}
+
+/// A cloud and an account of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub(crate) struct CloudJson {
+    /// The provider.
+    #[schemars(extend("enum" = Provider::ALL.map(Provider::as_str)))]
+    pub(crate) provider: &'static str,
+    /// Subscription, account or project; empty if unknown.
+    pub(crate) account: String,
+}
+
+/// A container. Texts are empty if unknown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub(crate) struct ContainerJson {
+    /// Full id given by the runtime; without a known runtime the name of its cgroup, or `ns-` and the number of its mount namespace.
+    pub(crate) id: String,
+    /// Kubernetes' container name, Docker's or Podman's name, or runc's id.
+    pub(crate) name: String,
+    /// Image reference as the user wrote it.
+    pub(crate) image: String,
+    /// Digest of the image's configuration.
+    pub(crate) image_id: String,
+    /// Digest of the image's manifest.
+    pub(crate) image_digest: String,
+    /// What started it.
+    #[schemars(extend("enum" = [
+        Runtime::Containerd.as_str(), Runtime::CriO.as_str(), Runtime::Docker.as_str(), Runtime::Podman.as_str(),
+        Runtime::Runc.as_str(), Runtime::Crun.as_str(), Runtime::Unknown.as_str(),
+    ]))]
+    pub(crate) runtime: &'static str,
+    /// Whether it was started privileged; null if that could not be told.
+    pub(crate) privileged: Option<bool>,
+}
+
+/// A pod of Kubernetes. Texts are empty if unknown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub(crate) struct PodJson {
+    /// `metadata.name`.
+    pub(crate) name: String,
+    /// `metadata.namespace`.
+    pub(crate) namespace: String,
+    /// `metadata.uid`.
+    pub(crate) uid: String,
+    /// Labels at the time the pod was started.
+    pub(crate) labels: BTreeMap<String, String>,
+}
+
+/// A program in a process.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub(crate) struct ProgramJson {
+    /// Process id in the host's pid namespace. With `start_time` it names one process, also after the id was used again.
+    pub(crate) pid: u32,
+    /// When the process started: RFC 3339, UTC, nanoseconds.
+    #[schemars(extend("format" = "date-time"))]
+    pub(crate) start_time: String,
+    /// Path of the executable in the container.
+    pub(crate) exe: String,
+    /// Arguments.
+    pub(crate) argv: Vec<String>,
+    /// Whether arguments are missing or cut.
+    pub(crate) argv_truncated: bool,
+    /// Working directory.
+    pub(crate) cwd: String,
+    /// Real user id in the host's user namespace.
+    pub(crate) uid: u32,
+    /// Name of the user in the container; null if its password file names none.
+    pub(crate) user: Option<String>,
+}
+
+/// The process that ran the file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub(crate) struct ProcessJson {
+    /// The process itself.
+    #[serde(flatten)]
+    pub(crate) program: ProgramJson,
+    /// Its ancestors up to the container's first process, nearest first. A process that ran several programs stands there once for each.
+    pub(crate) ancestors: Vec<ProgramJson>,
+}
+
+/// Why something is drift.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub(crate) struct DriftJson {
+    /// The way that describes best how it came to run.
+    #[schemars(extend("enum" = DriftVector::ALL.map(DriftVector::as_str)))]
+    pub(crate) vector: &'static str,
+    /// Every way that applies, the main one first.
+    #[schemars(extend("items" = { "type": "string", "enum": DriftVector::ALL.map(DriftVector::as_str) }))]
+    pub(crate) vectors: Vec<&'static str>,
+    /// What kind of file: `binary`, `library` or `script`. A policy's `kinds` name the same in the plural.
+    #[schemars(extend("enum" = DriftKind::ALL.map(DriftKind::singular)))]
+    pub(crate) kind: &'static str,
+    /// Where the file comes from.
+    #[schemars(extend("enum" = Provenance::DRIFTED.map(Provenance::as_str)))]
+    pub(crate) provenance: &'static str,
+    /// Path of the file in the container; for an anonymous memory file `memfd:` and its name.
+    pub(crate) path: String,
+    /// Which file.
+    pub(crate) file: FileJson,
+    /// The layer or file system that the file stands on, in words.
+    pub(crate) layer: &'static str,
+    /// Size in bytes.
+    pub(crate) size: u64,
+    /// SHA-256 of the content, 64 hexadecimal digits; null if unknown.
+    pub(crate) sha256: Option<String>,
+    /// Why the digest is unknown; null if it is known.
+    pub(crate) sha256_missing: Option<&'static str>,
+    /// The image file that it is a copy of, or that it replaced; null if neither.
+    pub(crate) image_path: Option<String>,
+    /// Who wrote the file; null if that was not seen.
+    pub(crate) written_by: Option<WriterJson>,
+}
+
+/// A file on a mounted file system.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub(crate) struct FileJson {
+    /// The kernel's number of the mounted file system.
+    pub(crate) device: u32,
+    /// Inode number.
+    pub(crate) inode: u64,
+}
+
+/// Who wrote a file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub(crate) struct WriterJson {
+    /// The process that last opened the file for writing.
+    #[serde(flatten)]
+    pub(crate) program: ProgramJson,
+    /// When it did: RFC 3339, UTC, nanoseconds.
+    #[schemars(extend("format" = "date-time"))]
+    pub(crate) time: String,
+    /// What kind of writer it is.
+    #[schemars(extend("enum" = [WrittenHow::Downloaded.as_str(), WrittenHow::Built.as_str(), WrittenHow::Other.as_str()]))]
+    pub(crate) how: &'static str,
+}
+
+/// The rule that decided.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub(crate) struct PolicyJson {
+    /// Name of the rule.
+    pub(crate) rule: String,
+    /// Position of the rule in the policy, the first is 0.
+    pub(crate) index: usize,
+    /// Version of the policy.
+    pub(crate) version: u64,
+    /// What the rule asks for. Where this says `block` and the alert's `action` says `alerted`, `gaps` says why.
+    #[schemars(extend("enum" = ["alert", "block"]))]
+    pub(crate) action: &'static str,
+}
+
+impl AlertJson {
+    /// The alert as one line, without the line end.
+    ///
+    /// # Errors
+    /// None in practice: every key is a text and nothing can fail to be written into memory.
+    pub(crate) fn to_line(&self) -> serde_json::Result<String> {
+        serde_json::to_string(self)
+    }
+}
+
+impl From<&Alert> for AlertJson {
+    fn from(alert: &Alert) -> AlertJson {
+        let pod = alert.container.pod.as_ref();
+        AlertJson {
+            id: name(&alert.id),
+            time: rfc3339(alert.time),
+            rule: alert.rule,
+            key: alert.key,
+            category: alert.category.as_str(),
+            severity: alert.severity.as_str(),
+            status: alert.status.as_str(),
+            title: alert.title,
+            explanation: sentences(&alert.explanation),
+            action: alert.action.as_str(),
+            node: name(&alert.node.name),
+            cluster: alert.node.cluster.as_deref().map(name),
+            cloud: alert.node.cloud.as_ref().map(CloudJson::from),
+            container: ContainerJson::from(alert.container.as_ref()),
+            pod: pod.map(PodJson::from),
+            process: ProcessJson {
+                program: ProgramJson::new(&alert.process, ARGV_BYTES_MAX),
+                ancestors: ancestors(alert),
+            },
+            drift: DriftJson::from(&alert.drift),
+            policy: PolicyJson::from(&alert.policy),
+            gaps: gaps(alert),
+        }
+    }
+}
+
+impl From<&Cloud> for CloudJson {
+    fn from(cloud: &Cloud) -> CloudJson {
+        CloudJson {
+            provider: cloud.provider.as_str(),
+            account: name(&cloud.account),
+        }
+    }
+}
+
+impl From<&Container> for ContainerJson {
+    fn from(container: &Container) -> ContainerJson {
+        ContainerJson {
+            id: name(&container.id),
+            name: name(&container.name),
+            image: name(&container.image),
+            image_id: name(&container.image_id),
+            image_digest: name(&container.image_digest),
+            runtime: container.runtime.as_str(),
+            privileged: container.privileged,
+        }
+    }
+}
+
+impl From<&Pod> for PodJson {
+    fn from(pod: &Pod) -> PodJson {
+        let labels = pod.labels.iter().take(LABELS_MAX);
+        PodJson {
+            name: name(&pod.name),
+            namespace: name(&pod.namespace),
+            uid: name(&pod.uid),
+            labels: labels
+                .map(|(key, value)| (name(key), name(value)))
+                .collect(),
+        }
+    }
+}
+
+impl ProgramJson {
+    fn new(process: &AlertProcess, argv_bytes_max: usize) -> ProgramJson {
+        let (argv, cut) = arguments(&process.argv, argv_bytes_max);
+        ProgramJson {
+            pid: process.key.pid,
+            start_time: rfc3339(process.start_time),
+            exe: path(&process.exe),
+            argv,
+            argv_truncated: process.argv_truncated || cut,
+            cwd: path(&process.cwd),
+            uid: process.uid,
+            user: process
+                .user
+                .as_ref()
+                .map(|user| bounded(user.as_bytes(), NAME_BYTES_MAX)),
+        }
+    }
+}
+
+impl From<&DriftEvidence> for DriftJson {
+    fn from(drift: &DriftEvidence) -> DriftJson {
+        let vectors = drift.vectors.iter().take(DriftVector::ALL.len());
+        DriftJson {
+            vector: drift.vector.as_str(),
+            vectors: vectors.map(|vector| vector.as_str()).collect(),
+            kind: drift.kind.singular(),
+            provenance: drift.provenance.as_str(),
+            path: path(&drift.path),
+            file: FileJson::from(drift.file),
+            layer: drift.layer,
+            size: drift.size,
+            sha256: drift.sha256.map(|digest| digest.to_string()),
+            sha256_missing: drift.sha256_missing,
+            image_path: drift.image_path.as_ref().map(path),
+            written_by: drift.written_by.as_ref().map(WriterJson::from),
+        }
+    }
+}
+
+impl From<FileId> for FileJson {
+    fn from(file: FileId) -> FileJson {
+        FileJson {
+            device: file.dev,
+            inode: file.ino,
+        }
+    }
+}
+
+impl From<&WriterEvidence> for WriterJson {
+    fn from(writer: &WriterEvidence) -> WriterJson {
+        WriterJson {
+            program: ProgramJson::new(&writer.process, ANCESTOR_ARGV_BYTES_MAX),
+            time: rfc3339(writer.time),
+            how: writer.how.as_str(),
+        }
+    }
+}
+
+impl From<&PolicyEvidence> for PolicyJson {
+    fn from(policy: &PolicyEvidence) -> PolicyJson {
+        PolicyJson {
+            rule: name(&policy.rule),
+            index: policy.index,
+            version: policy.version,
+            action: policy.action,
+        }
+    }
+}
+
+fn ancestors(alert: &Alert) -> Vec<ProgramJson> {
+    let shown = alert.ancestors.iter().take(ANCESTORS_MAX);
+    shown
+        .map(|ancestor| ProgramJson::new(ancestor, ANCESTOR_ARGV_BYTES_MAX))
+        .collect()
+}
+
+/// The alert's gaps, and what this form of it leaves out.
+fn gaps(alert: &Alert) -> Vec<String> {
+    let mut gaps: Vec<String> = alert
+        .gaps
+        .iter()
+        .take(GAPS_MAX)
+        .map(|gap| sentences(gap))
+        .collect();
+    let labels = alert
+        .container
+        .pod
+        .as_ref()
+        .map_or(0, |pod| pod.labels.len());
+    for (what, count, max) in [
+        ("gaps", alert.gaps.len(), GAPS_MAX),
+        ("ancestors", alert.ancestors.len(), ANCESTORS_MAX),
+        ("pod labels", labels, LABELS_MAX),
+    ] {
+        if count > max {
+            gaps.push(format!("{} more {what} are not shown", count - max));
+        }
+    }
+    gaps
+}
+
+/// Arguments within the bounds, and whether some are missing or cut.
+fn arguments(argv: &[Text], bytes_max: usize) -> (Vec<String>, bool) {
+    let mut left = bytes_max;
+    let mut shown = Vec::new();
+    for argument in argv {
+        if shown.len() == ARGUMENTS_MAX || (left == 0 && !argument.is_empty()) {
+            break;
+        }
+        shown.push(bounded(argument.as_bytes(), left));
+        left = left.saturating_sub(argument.as_bytes().len());
+    }
+    let whole = shown.len() == argv.len()
+        && argv.iter().map(|a| a.as_bytes().len()).sum::<usize>() <= bytes_max;
+    (shown, !whole)
+}
+
+fn path(text: &Text) -> String {
+    bounded(text.as_bytes(), PATH_BYTES_MAX)
+}
+
+fn name(text: impl AsRef<str>) -> String {
+    bounded(text.as_ref().as_bytes(), NAME_BYTES_MAX)
+}
+
+/// Sentences that are escaped already where they quote somebody: a backslash stays one. A control character that
+/// slipped through does not.
+fn sentences(text: &str) -> String {
+    let (head, cut) = match text.char_indices().nth(SENTENCES_CHARS_MAX) {
+        Some((end, _)) => (text.get(..end).unwrap_or_default(), CUT),
+        None => (text, ""),
+    };
+    let parts: Vec<_> = head
+        .split('\\')
+        .map(|part| escape(part.as_bytes()))
+        .collect();
+    parts.join("\\") + cut
+}
+
+/// RFC 3339 in UTC with nine digits of the second.
+fn rfc3339(time: WallTime) -> String {
+    // Every i64 of nanoseconds is within jiff's years -9999 to 9999.
+    Timestamp::from_nanosecond(i128::from(time.0))
+        .map(|time| format!("{time:.9}"))
+        .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests;

@@ -121,8 +121,8 @@ codes! {
     BadDate = "YP029", Error;
     /// A number is out of range.
     BadNumber = "YP030", Error;
-    /// There were more problems than are shown.
-    MoreProblems = "YP099", Error;
+    /// There were more errors than are shown.
+    MoreErrors = "YP099", Error;
     /// A rule blocks drift everywhere.
     BlocksEverywhere = "YP101", Warning;
     /// A rule can never decide: earlier rules decide everything that it covers.
@@ -131,6 +131,8 @@ codes! {
     RepeatedValue = "YP103", Warning;
     /// A field has no effect in this rule.
     NoEffect = "YP104", Warning;
+    /// There were more warnings than are shown.
+    MoreWarnings = "YP199", Warning;
 }
 
 impl fmt::Display for Code {
@@ -177,13 +179,14 @@ impl fmt::Display for Diagnostic {
     }
 }
 
-/// Collects the problems of one file, up to the bound.
+/// Collects the problems of one file: of errors and of warnings, each up to the bound, so that a flood of warnings
+/// hides no error.
 #[derive(Debug)]
 pub(crate) struct Diagnostics {
     file: String,
     found: Vec<Diagnostic>,
-    left_out: usize,
     errors: usize,
+    warnings: usize,
 }
 
 impl Diagnostics {
@@ -191,8 +194,8 @@ impl Diagnostics {
         Diagnostics {
             file: file.to_owned(),
             found: Vec::new(),
-            left_out: 0,
             errors: 0,
+            warnings: 0,
         }
     }
 
@@ -213,13 +216,17 @@ impl Diagnostics {
     }
 
     fn push(&mut self, code: Code, at: Position, message: String, hint: Option<String>) {
-        if code.severity() == Severity::Error {
-            self.errors += 1;
+        let count = match code.severity() {
+            Severity::Error => &mut self.errors,
+            Severity::Warning => &mut self.warnings,
+        };
+        *count += 1;
+        if *count <= DIAGNOSTICS_MAX {
+            self.add(code, at, message, hint);
         }
-        if self.found.len() >= DIAGNOSTICS_MAX {
-            self.left_out += 1;
-            return;
-        }
+    }
+
+    fn add(&mut self, code: Code, at: Position, message: String, hint: Option<String>) {
         self.found.push(Diagnostic {
             code,
             severity: code.severity(),
@@ -239,20 +246,19 @@ impl Diagnostics {
     /// All problems in the order of the file.
     pub(crate) fn finish(mut self) -> Vec<Diagnostic> {
         self.found.sort_by_key(|d| (d.line, d.column, d.code));
-        if self.left_out > 0 {
-            let last = self.found.last().map_or(Position::START, |d| Position {
-                line: d.line,
-                column: d.column,
-            });
-            self.found.push(Diagnostic {
-                code: Code::MoreProblems,
-                severity: Severity::Error,
-                file: self.file,
-                line: last.line,
-                column: last.column,
-                message: format!("{} more problems are not shown", self.left_out),
-                hint: None,
-            });
+        let last = self.found.last().map_or(Position::START, |d| Position {
+            line: d.line,
+            column: d.column,
+        });
+        for (count, code, what) in [
+            (self.errors, Code::MoreErrors, "errors"),
+            (self.warnings, Code::MoreWarnings, "warnings"),
+        ] {
+            let left_out = count.saturating_sub(DIAGNOSTICS_MAX);
+            if left_out > 0 {
+                let message = format!("{left_out} more {what} are not shown");
+                self.add(code, last, message, None);
+            }
         }
         self.found
     }
@@ -368,7 +374,7 @@ mod tests {
         assert_eq!(found.len(), DIAGNOSTICS_MAX + 1);
         assert_eq!(
             found.last().map(|d| d.message.as_str()),
-            Some("7 more problems are not shown")
+            Some("7 more errors are not shown")
         );
     }
 }

@@ -27,7 +27,7 @@ pub const PROSE_CHARS_MAX: usize = 2_000;
 pub const VALUE_CHARS_MAX: usize = 1_024;
 /// Bytes of a process pattern: Linux's PATH_MAX. With it the time of a wildcard match is bounded.
 pub const PATTERN_BYTES_MAX: usize = 4_096;
-/// Diagnostics of one file. Stops a broken file from producing more output than anybody could read.
+/// Errors of one file that are shown, and likewise warnings. Stops a broken file from producing more output than anybody could read.
 pub const DIAGNOSTICS_MAX: usize = 500;
 /// Characters of user text that one message quotes.
 pub const QUOTE_CHARS_MAX: usize = 80;

@@ -533,9 +533,32 @@ fn files_that_are_too_much() {
 #[test]
 fn a_flood_of_problems_is_cut() {
     let rules = "    - {}\n".repeat(1_000);
-    let found = parse("f", with_rules(&rules, "ignore").as_bytes()).diagnostics;
-    assert_eq!(found.len(), limits::DIAGNOSTICS_MAX + 1);
-    assert_eq!(found.last().map(|d| d.code), Some(Code::MoreProblems));
+    let parsed = parse("f", with_rules(&rules, "ignore").as_bytes());
+    assert!(parsed.policy.is_none());
+    assert_eq!(parsed.diagnostics.len(), limits::DIAGNOSTICS_MAX + 1);
+    let last = parsed.diagnostics.last().map(|d| d.code);
+    assert_eq!(last, Some(Code::MoreErrors));
+}
+
+#[test]
+fn a_flood_of_warnings_hides_no_error_and_makes_none() {
+    let warned =
+        |n| format!("    - {{ name: r{n}, action: alert, observe: true, kinds: [scripts] }}\n");
+    let mut rules: String = (0..600).map(warned).collect();
+    let parsed = parse("f", with_rules(&rules, "ignore").as_bytes());
+    assert!(parsed.policy.is_some());
+    let last = parsed.diagnostics.last().map(|d| d.code);
+    assert_eq!(last, Some(Code::MoreWarnings));
+
+    rules.push_str("    - { name: last, action: drop }\n");
+    let parsed = parse("f", with_rules(&rules, "ignore").as_bytes());
+    assert!(parsed.policy.is_none());
+    assert!(
+        parsed
+            .diagnostics
+            .iter()
+            .any(|d| d.code == Code::UnknownValue)
+    );
 }
 
 #[test]

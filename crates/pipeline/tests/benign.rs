@@ -119,6 +119,14 @@ fn the_runtimes_init_program() {
     world.run(exec);
     world.answer(|_| {});
     quiet(&world);
+    // Nor does a file that a container wrote pass for it.
+    let sh = world.last_program(INIT_PID);
+    let written = written_by(init.clone(), sh, world.now);
+    let exec = world.exec(202, "/sbin/docker-init", &["docker-init"], written);
+    world.run(exec);
+    world.answer(|_| {});
+    assert_eq!(world.alert().drift.provenance, Provenance::Volume);
+    world.out.alerts.clear();
     // The same path on a writable mount is anybody's.
     init.flags = FileFlags(FileFlags::OTHER_MOUNT);
     let exec = world.exec(201, "/sbin/docker-init", &["docker-init"], init);
@@ -380,4 +388,17 @@ fn processes_in_no_container() {
     quiet(&world);
     assert_eq!(world.out.requests.len(), 1);
     assert_eq!(world.pipeline.stats().pending, 0);
+}
+
+#[test]
+fn plain_root_in_a_nested_sandbox_with_a_root_of_its_own() {
+    for (twin, alerts) in [(Twin::Same, 0), (Twin::Absent, 1)] {
+        let mut world = World::plain();
+        let file = world.image_file("/usr/bin/tool");
+        let mut exec = world.exec(200, "/usr/bin/tool", &["tool"], file);
+        exec.root.ino += 1;
+        world.run(exec);
+        world.answer(|i| i.twin = twin);
+        assert_eq!(world.out.alerts.len(), alerts, "{twin:?}");
+    }
 }

@@ -135,6 +135,7 @@ fn programs_from_before_the_sensor_are_judged_and_said_to_be() {
         world.out.alerts.is_empty(),
         "the wait begins with the first tick"
     );
+    assert!(world.out.drops.is_empty(), "nothing timed out");
     world.answer(|_| {});
     assert!(
         world
@@ -218,4 +219,42 @@ fn a_changed_policy_is_in_force_at_once() {
     ));
     world.answer(|_| {});
     assert!(world.out.alerts.is_empty());
+}
+
+#[test]
+fn a_container_without_layers_yet_is_waited_for_as_long_as_one_without_a_name() {
+    let mut world = World::empty(ALERT_ALL);
+    world.start_init();
+    world.give(Input::Container(ContainerFact {
+        layers: None,
+        complete: false,
+        ..world.fact()
+    }));
+    run_written(&mut world);
+    world.answer(|i| i.twin = Twin::Unknown);
+    assert!(world.out.alerts.is_empty());
+    world.tick(SECOND);
+    assert!(world.alert().gaps.iter().any(|gap| gap.contains("layers")));
+}
+
+#[test]
+fn of_processes_found_running_the_oldest_shows_the_root() {
+    let mut world = World::empty(ALERT_ALL);
+    for (pid, start_ns, dev) in [(50, 900, 70), (100, 800, ROOT_DEV), (110, 850, 71)] {
+        let mut file = world.image_file("/bin/sh");
+        file.key.id.dev = dev;
+        let mut exec = world.exec(pid, "/bin/sh", &["sh"], file);
+        exec.base.flags = BaseFlags(BaseFlags::EXISTING);
+        exec.base.process.start_ns = start_ns;
+        exec.root.dev = dev;
+        world.run(exec);
+    }
+    let asked = world.out.requests.len();
+    assert_eq!(
+        asked, 1,
+        "a younger process with a root of its own is not believed"
+    );
+    world.run_image(200, "/bin/ls", &["ls"]);
+    assert_eq!(world.out.requests.len(), asked);
+    assert_eq!(world.out.queries.len(), 1);
 }

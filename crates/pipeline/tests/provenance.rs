@@ -227,3 +227,42 @@ fn with_the_hosts_root_a_file_is_the_hosts() {
         assert!(world.alert().explanation.contains("the host's file"));
     }
 }
+
+#[test]
+fn plain_root_the_same_inode_with_new_content_is_modified() {
+    let mut world = World::plain();
+    run_written(&mut world, "/bin/ls");
+    world.answer(|i| i.twin = Twin::Same);
+    assert_eq!(world.alert().drift.provenance, Provenance::Modified);
+}
+
+#[test]
+fn plain_root_a_coarse_file_clock_hides_no_early_write() {
+    let mut world = World::plain();
+    let began = world.last_program(INIT_PID).exec_ns;
+    let mut file = world.image_file("/tmp/x");
+    file.key.ctime_ns = world.wall(began - 4_000_000);
+    file.mtime_ns = file.key.ctime_ns;
+    let exec = world.exec(200, "/tmp/x", &["x"], file);
+    world.run(exec);
+    world.answer(|_| {});
+    assert_eq!(world.alert().drift.provenance, Provenance::Written);
+}
+
+#[test]
+fn a_writer_in_another_container_is_named_without_this_ones_users() {
+    let mut world = World::new();
+    let file = world.image_file("/bin/cp");
+    let mut exec = world.exec(150, "/bin/cp", &["cp"], file);
+    exec.base.container = ContainerKey(8);
+    let cp = world.run(exec);
+    let file = written_by(world.volume_file("/shared/x"), cp, world.now);
+    let exec = world.exec(200, "/shared/x", &["x"], file);
+    world.run(exec);
+    world.answer(|_| {});
+    let alert = world.alert();
+    let writer = alert.drift.written_by.as_ref().expect("a writer");
+    assert_eq!(writer.process.exe, Text::from("/bin/cp"));
+    assert_eq!(writer.process.user, None);
+    assert_eq!(alert.process.user, Some(Text::from("root")));
+}

@@ -11,14 +11,16 @@ use serde::Deserialize;
 use std::collections::HashMap;
 use std::path::Path;
 use std::time::Duration;
+use tokio::net::UnixStream;
 use yagura_event::{Container, Mount, Runtime};
 
-/// Connects and agrees on a version of the API: an older engine refuses a newer client.
-async fn connect(socket: &Path, timeout: Duration) -> Result<Docker, AskError> {
+/// Connects. With Docker a version of the API is agreed on, since an older engine refuses a newer client; Podman takes
+/// any, and needs seconds to tell its own.
+async fn connect(socket: &Path, runtime: Runtime, timeout: Duration) -> Result<Docker, AskError> {
     let unreachable = |reason: String| AskError::Unreachable {
         reason: bounded_string(&reason),
     };
-    tokio::net::UnixStream::connect(socket)
+    UnixStream::connect(socket)
         .await
         .map_err(|error| unreachable(error.to_string()))?;
     let path = socket
@@ -26,8 +28,12 @@ async fn connect(socket: &Path, timeout: Duration) -> Result<Docker, AskError> {
         .ok_or_else(|| unreachable("the path is not UTF-8".to_owned()))?;
     // The transport's own bound is in whole seconds; the caller's is the one that counts.
     let seconds = timeout.as_secs().saturating_add(1);
-    Docker::connect_with_unix(path, seconds, API_DEFAULT_VERSION)
-        .map_err(|error| ask_error(&error))?
+    let client = Docker::connect_with_unix(path, seconds, API_DEFAULT_VERSION)
+        .map_err(|error| ask_error(&error))?;
+    if runtime == Runtime::Podman {
+        return Ok(client);
+    }
+    client
         .negotiate_version()
         .await
         .map_err(|error| ask_error(&error))
@@ -48,9 +54,10 @@ fn ask_error(error: &Error) -> AskError {
 /// [`AskError`], without [`AskError::NotFound`].
 pub(crate) async fn version(
     socket: &Path,
+    expected: Runtime,
     timeout: Duration,
 ) -> Result<(Runtime, String), AskError> {
-    let client = connect(socket, timeout).await?;
+    let client = connect(socket, expected, timeout).await?;
     let version = client.version().await.map_err(|error| ask_error(&error))?;
     let is_podman = version
         .components
@@ -78,7 +85,7 @@ pub(crate) async fn ask(
     runtime: Runtime,
     timeout: Duration,
 ) -> Result<Container, AskError> {
-    let client = connect(socket, timeout).await?;
+    let client = connect(socket, runtime, timeout).await?;
     let answer = client
         .inspect_container(id, None)
         .await

@@ -5,7 +5,7 @@ use crate::cgroup::{self, CgroupPaths, IdInPath};
 use crate::config::RuntimesConfig;
 use crate::limits::{
     BUNDLE_BYTES_MAX, CGROUP_FILE_BYTES_MAX, MOUNTINFO_BYTES_MAX, PROC_FILE_BYTES_MAX,
-    bounded_string,
+    STATE_ENTRIES_MAX, bounded_string,
 };
 use crate::mountinfo::{RootMount, below, root_mount};
 use crate::proc::{Namespaces, Proc, Stat, read_whole};
@@ -33,6 +33,16 @@ pub(crate) struct Local {
     pub(crate) sandbox_id: Option<String>,
     /// containerd's namespace and socket, as its shim names them.
     pub(crate) containerd: Option<(String, Option<PathBuf>)>,
+}
+
+impl Local {
+    /// Whether another look may find more: the runtime may be in the middle of starting the container, before its
+    /// first process has entered its namespaces and before its state is written.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.container.as_ref().is_some_and(|container| {
+            container.runtime != Runtime::Unknown && container.first_pid != 0
+        })
+    }
 }
 
 /// Everything gathered about the process before anything is concluded.
@@ -124,7 +134,7 @@ impl<'a> Evidence<'a> {
 
     fn find(&self) -> Option<Found> {
         let mut found = match self.holder.as_ref() {
-            Some(Holder { shim, child }) => self.held_by(shim, *child),
+            Some(Holder { shim, .. }) => self.held_by(shim),
             None => self.find_without_holder()?,
         };
         if found.state.is_none() {
@@ -152,7 +162,7 @@ impl<'a> Evidence<'a> {
         roots.map(|root| below(host, root)).collect()
     }
 
-    fn held_by(&self, shim: &Shim, child: u32) -> Found {
+    fn held_by(&self, shim: &Shim) -> Found {
         match shim {
             Shim::Containerd {
                 namespace,
@@ -160,9 +170,7 @@ impl<'a> Evidence<'a> {
                 address,
                 bundles,
             } => {
-                let id = self
-                    .containerd_id(bundles, child)
-                    .unwrap_or_else(|| id.clone());
+                let id = self.containerd_id(bundles).unwrap_or_else(|| id.clone());
                 Found {
                     bundle: Some(bundles.join(&id)),
                     id,
@@ -188,9 +196,9 @@ impl<'a> Evidence<'a> {
         }
     }
 
-    /// One shim holds all containers of a pod: the right one is named by the cgroup, or its first process is the
-    /// shim's child.
-    fn containerd_id(&self, bundles: &Path, child: u32) -> Option<String> {
+    /// One shim holds all containers of a pod: the right one is named by the cgroup, or has a first process that is
+    /// an ancestor or shares the mount namespace.
+    fn containerd_id(&self, bundles: &Path) -> Option<String> {
         let bundles = below(&self.config.host_root, bundles);
         let by_name = self
             .names()
@@ -200,10 +208,19 @@ impl<'a> Evidence<'a> {
             let entries = std::fs::read_dir(&bundles).ok()?;
             entries
                 .flatten()
-                .take(crate::limits::STATE_ENTRIES_MAX)
-                .find(|entry| init_pid(&entry.path()) == Some(child))
+                .take(STATE_ENTRIES_MAX)
+                .find(|entry| {
+                    init_pid(&entry.path()).is_some_and(|first| self.is_below_or_beside(first))
+                })
                 .map(|entry| entry.file_name().to_string_lossy().into_owned())
         })
+    }
+
+    fn is_below_or_beside(&self, first: u32) -> bool {
+        self.lineage.iter().any(|(pid, _)| *pid == first)
+            || (self.namespaces.is_some()
+                && self.proc.namespaces(first).map(|first| first.mount)
+                    == self.namespaces.map(|own| own.mount))
     }
 
     fn find_without_holder(&self) -> Option<Found> {
@@ -263,7 +280,7 @@ impl<'a> Evidence<'a> {
     /// A process with the host's namespaces is in no container; nor is one that shares the host's processes and runs
     /// in a unit of systemd's (a service with a root directory of its own).
     fn is_hosts_process(&self) -> bool {
-        let (Some(own), Some(host)) = (self.namespaces, self.proc.namespaces(1)) else {
+        let (Some(own), Some(host)) = (self.namespaces, self.proc.host_namespaces()) else {
             return false;
         };
         let unit = self.cgroups.v2.as_deref().unwrap_or("/");
@@ -436,7 +453,7 @@ fn default_bundle(host_root: &Path, id: &str) -> Option<PathBuf> {
     let entries = std::fs::read_dir(below(host_root, tasks)).ok()?;
     entries
         .flatten()
-        .take(crate::limits::STATE_ENTRIES_MAX)
+        .take(STATE_ENTRIES_MAX)
         .map(|namespace| tasks.join(namespace.file_name()).join(id))
         .find(|bundle| below(host_root, bundle).join("config.json").exists())
 }

@@ -36,8 +36,16 @@ pub enum SocketState {
     },
 }
 
-/// Asks every configured socket for its version, one after the other, each within the configured time.
+/// How much longer than the sensor `doctor` waits: a person may look at it, and a service may be started by the
+/// first connection.
+const PATIENCE: u32 = 5;
+
+/// Asks every configured socket for its version, one after the other, each within five times the configured time.
 pub fn probe(config: &RuntimesConfig) -> Vec<RuntimeStatus> {
+    let config = &RuntimesConfig {
+        timeout: config.timeout.saturating_mul(PATIENCE),
+        ..config.clone()
+    };
     // A thread of its own: the caller may be in a runtime already, and those don't nest.
     let statuses = std::thread::scope(|scope| scope.spawn(|| probe_all(config)).join());
     statuses.unwrap_or_default()

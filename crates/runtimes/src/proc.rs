@@ -120,6 +120,11 @@ fn parse_namespace(link: &[u8]) -> Option<u64> {
     number.strip_suffix(']')?.parse().ok()
 }
 
+/// Number of the initial pid namespace.
+///
+/// Source: `PROC_PID_INIT_INO`, include/linux/proc_ns.h, Linux 6.1.
+const INITIAL_PID_NAMESPACE: u64 = 0xefff_fffc;
+
 /// A process's namespaces of the kinds that tell containers apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Namespaces {
@@ -164,13 +169,25 @@ impl Proc {
     }
 
     pub(crate) fn namespaces(&self, pid: u32) -> Option<Namespaces> {
-        let link = |name| {
-            let link = std::fs::read_link(self.path(pid, name)).ok()?;
-            parse_namespace(link.as_os_str().as_encoded_bytes())
-        };
         Some(Namespaces {
-            mount: link("ns/mnt")?,
-            pid: link("ns/pid")?,
+            mount: self.namespace(&pid.to_string(), "ns/mnt")?,
+            pid: self.namespace(&pid.to_string(), "ns/pid")?,
+        })
+    }
+
+    fn namespace(&self, process: &str, name: &str) -> Option<u64> {
+        let link = std::fs::read_link(self.root.join(process).join(name)).ok()?;
+        parse_namespace(link.as_os_str().as_encoded_bytes())
+    }
+
+    /// The host's namespaces. Where pid 1 may not be looked at (it has a capability that we lack), our own mount
+    /// namespace is taken for the host's.
+    pub(crate) fn host_namespaces(&self) -> Option<Namespaces> {
+        Some(Namespaces {
+            mount: self
+                .namespace("1", "ns/mnt")
+                .or_else(|| self.namespace("self", "ns/mnt"))?,
+            pid: INITIAL_PID_NAMESPACE,
         })
     }
 
@@ -187,10 +204,10 @@ impl Proc {
 
     /// Device and inode of a process's root directory. What is cached is enough: a container's own FUSE server must
     /// not be able to hold the answer back.
-    fn root_of(&self, pid: u32) -> Option<(u32, u32, u64)> {
+    fn root_of(&self, process: &str) -> Option<(u32, u32, u64)> {
         let stat = statx(
             rustix::fs::CWD,
-            self.path(pid, "root"),
+            self.root.join(process).join("root"),
             AtFlags::STATX_DONT_SYNC,
             StatxFlags::INO,
         )
@@ -205,17 +222,17 @@ impl Proc {
             .is_some_and(|mount| mount.has_device(dev))
     }
 
-    /// Whether a process is the host's: in the pid namespace of pid 1, and in its mount namespace or at least with
-    /// the same root directory (a rootless manager has a mount namespace of its own).
+    /// Whether a process is the host's: in the initial pid namespace, and in the host's mount namespace or at least
+    /// with the same root directory (a rootless manager has a mount namespace of its own).
     pub(crate) fn is_hosts(&self, pid: u32) -> bool {
-        let (Some(own), Some(host)) = (self.namespaces(pid), self.namespaces(1)) else {
+        let (Some(own), Some(host)) = (self.namespaces(pid), self.host_namespaces()) else {
             return false;
         };
-        own.pid == host.pid
-            && (own.mount == host.mount
-                || self
-                    .root_of(pid)
-                    .is_some_and(|root| Some(root) == self.root_of(1)))
+        let has_hosts_root = || {
+            let host = self.root_of("1").or_else(|| self.root_of("self"));
+            host.is_some() && self.root_of(&pid.to_string()) == host
+        };
+        own.pid == host.pid && (own.mount == host.mount || has_hosts_root())
     }
 
     /// The process and its ancestors, nearest first, without pid 1.

@@ -2,7 +2,7 @@
 
 use crate::ask::{AskError, merge};
 use crate::cgroup::is_id;
-use crate::config::{RuntimesConfig, Socket, SocketApi};
+use crate::config::{RuntimesConfig, Socket};
 use crate::containerd::{self, ContainerdQuery};
 use crate::cri::{self, CriQuery};
 use crate::docker;
@@ -212,18 +212,17 @@ pub(crate) async fn version(
     socket: &Socket,
 ) -> Result<(Runtime, String), AskError> {
     let path = below(&config.host_root, &socket.path);
-    match socket.api {
-        SocketApi::Cri => within(config.timeout, cri::version(&path)).await,
-        SocketApi::Docker | SocketApi::Podman => {
-            within(config.timeout, docker::version(&path, config.timeout)).await
-        }
+    let timeout = config.timeout;
+    match socket.api.runtime() {
+        None => within(timeout, cri::version(&path)).await,
+        Some(runtime) => within(timeout, docker::version(&path, runtime, timeout)).await,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Sockets;
+    use crate::config::{SocketApi, Sockets};
     use crate::test_dir::TestDir;
 
     const ID: &str = "7dd1e9c7859c8daca5ab2c471a586743ff624db15adc85a464fd2a9f9696d679";

@@ -17,6 +17,9 @@ const PASSWD_THREADS: usize = 2;
 /// How long such a thread is waited for at the end.
 const STOP_TIMEOUT: Duration = Duration::from_millis(300);
 
+/// Pauses before the files are looked at again, when they tell nothing yet.
+const LOOK_DELAYS_MS: [u64; 3] = [20, 50, 150];
+
 /// More questions wait than the bound allows, or the thread that answers them has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{QUERIES_MAX} questions about containers are waiting already")]
@@ -132,6 +135,13 @@ async fn work(
 
 async fn answer(config: Rc<RuntimesConfig>, answers: Answers, query: ContainerQuery) {
     let mut local = identify(&config, &query);
+    let mut delays = LOOK_DELAYS_MS.iter();
+    while !local.is_settled()
+        && let Some(delay_ms) = delays.next()
+    {
+        tokio::time::sleep(Duration::from_millis(*delay_ms)).await;
+        local = identify(&config, &query);
+    }
     let users = local
         .root_process
         .map(|process| tokio::spawn(read_users(config.as_ref().clone(), process)));

@@ -16,6 +16,11 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("oci_crun", &needs("crun"), || {
             bare(OciRuntime::Crun, Runtime::Crun)
         }),
+        trial(
+            "oci_as_crio_runs_it",
+            &[needs("runc").as_slice(), &["conmon"]].concat(),
+            as_crio_runs_it,
+        ),
         trial("oci_unknown_state", &needs("runc"), unknown_state),
     ]
 }
@@ -62,5 +67,47 @@ fn unknown_state() -> Result<()> {
         "{container:?}"
     );
     ensure!(!container.gaps.is_empty() && fact.layers.is_some());
+    Ok(())
+}
+
+/// conmon and runc as CRI-O starts them; its socket is absent, which must be said.
+fn as_crio_runs_it() -> Result<()> {
+    let id = format!("{:0>64}", format!("{:x}c10", std::process::id()));
+    let annotations = [
+        ("io.container.manager", "cri-o"),
+        ("io.kubernetes.container.name", "app"),
+        ("io.kubernetes.cri-o.ContainerID", &id),
+        ("io.kubernetes.cri-o.ContainerType", "container"),
+        ("io.kubernetes.cri-o.ImageName", "quay.io/shop/web:1"),
+        ("io.kubernetes.cri-o.SandboxID", "5b"),
+        ("io.kubernetes.pod.name", "web-0"),
+        ("io.kubernetes.pod.namespace", "shop"),
+        ("io.kubernetes.pod.uid", "u-1"),
+    ];
+    let running = OciContainer::run_as_crio(&id, &annotations, &SLEEP)?;
+    let fact = last_fact(&config(&[]), running.container.pid)?;
+    let container = fact.container.context("no container")?;
+    ensure!(
+        container.id == id && container.name == "app",
+        "{container:?}"
+    );
+    ensure!(container.runtime == Runtime::CriO, "{container:?}");
+    ensure!(container.image == "quay.io/shop/web:1", "{container:?}");
+    ensure!(
+        container.first_pid == running.container.pid,
+        "{container:?}"
+    );
+    let pod = container.pod.as_ref().context("no pod")?;
+    ensure!(
+        (pod.name.as_str(), pod.namespace.as_str(), pod.uid.as_str()) == ("web-0", "shop", "u-1")
+    );
+    ensure!(
+        container
+            .gaps
+            .iter()
+            .any(|gap| gap.contains("no socket of cri-o")),
+        "{container:?}"
+    );
+    ensure!(fact.layers.is_some());
     Ok(())
 }

@@ -4,26 +4,47 @@ use crate::FixtureError;
 use crate::scratch::tail;
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// What of `programs` is not installed; `root` stands for being root.
 pub fn missing(programs: &[&'static str]) -> Vec<&'static str> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let is_there = |program: &str| {
-        if program == "root" {
-            return rustix::process::geteuid().is_root();
-        }
-        std::env::split_paths(&path)
-            .chain(["/usr/sbin".into(), "/sbin".into()])
-            .any(|directory| directory.join(program).is_file())
+    let is_there = |program: &str| match program {
+        "root" => rustix::process::geteuid().is_root(),
+        program => program_path(program).is_file(),
     };
     programs
         .iter()
         .copied()
         .filter(|program| !is_there(program))
         .collect()
+}
+
+/// Where a program is; its mere name if nowhere.
+pub(crate) fn program_path(program: &str) -> PathBuf {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path)
+        .chain(["/usr/sbin".into(), "/sbin".into()])
+        .map(|directory| directory.join(program))
+        .find(|path| path.is_file())
+        .unwrap_or_else(|| PathBuf::from(program))
+}
+
+/// Waits until a file has content.
+pub(crate) fn wait_for_file(path: &Path, log: &Path) -> Result<(), FixtureError> {
+    let deadline = Instant::now() + Duration::from_secs(START_SECONDS);
+    while std::fs::metadata(path).map_or(0, |file| file.len()) == 0 {
+        if Instant::now() > deadline {
+            return Err(FixtureError::NotReady {
+                what: path.display().to_string(),
+                seconds: START_SECONDS,
+                log: tail(log),
+            });
+        }
+        std::thread::sleep(POLL);
+    }
+    Ok(())
 }
 
 /// Whether this process may give a container every capability: Docker and Podman ask for all that the kernel knows,

@@ -1,11 +1,12 @@
 //! runc and crun without anything above them.
 
-use crate::command::{detach, output};
+use crate::command::{detach, output, program_path, wait_for_file};
 use crate::containerd::report_leftovers;
 use crate::image::busybox_image;
 use crate::scratch::ScratchDir;
 use crate::{FixtureError, RunningContainer};
 use serde_json::json;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -34,6 +35,7 @@ pub struct OciContainer {
     runtime: OciRuntime,
     /// The container.
     pub container: RunningContainer,
+    cgroup: String,
     dir: ScratchDir,
 }
 
@@ -54,24 +56,7 @@ impl OciContainer {
         id: &str,
         command: &[&str],
     ) -> Result<OciContainer, FixtureError> {
-        let dir = ScratchDir::new()?;
-        let image = busybox_image(&dir)?;
-        let rootfs = dir.directory("bundle/rootfs")?;
-        let (upper, work) = (dir.directory("upper")?, dir.directory("work")?);
-        let options = format!(
-            "lowerdir={},upperdir={},workdir={}",
-            image.rootfs.display(),
-            upper.display(),
-            work.display()
-        );
-        output(
-            Command::new("mount")
-                .args(["-t", "overlay", "overlay", "-o", &options])
-                .arg(&rootfs),
-        )?;
-        dir.write("bundle/config.json", &config(id, command).to_string())?;
-        let pid_file = dir.join("pid");
-        let root = dir.join("state");
+        let dir = prepare(&config(id, id, command))?;
         let mut run = match runtime {
             OciRuntime::Runc => Command::new("runc"),
             OciRuntime::Crun => {
@@ -81,14 +66,69 @@ impl OciContainer {
             }
         };
         run.arg("--root")
-            .arg(&root)
+            .arg(dir.join("state"))
             .args(["run", "--detach", "--pid-file"])
-            .arg(&pid_file)
+            .arg(dir.join("pid"))
             .arg("--bundle")
             .arg(dir.join("bundle"))
             .arg(id);
         detach(&mut run, &dir.join("run.log"))?;
-        let pid = read_pid(&pid_file)?;
+        OciContainer::started(runtime, id, id.to_owned(), dir)
+    }
+
+    /// Runs `command` as CRI-O does: runc below conmon, in the cgroup `/yagura-test/crio-<id>`.
+    ///
+    /// # Errors
+    /// [`FixtureError`].
+    pub fn run_as_crio(
+        id: &str,
+        annotations: &[(&str, &str)],
+        command: &[&str],
+    ) -> Result<OciContainer, FixtureError> {
+        let cgroup = format!("crio-{id}");
+        let mut config = config(id, &cgroup, command);
+        if let Some(config) = config.as_object_mut() {
+            let annotations = annotations.iter().copied();
+            let annotations: BTreeMap<&str, &str> = annotations.collect();
+            config.insert("annotations".to_owned(), json!(annotations));
+        }
+        let dir = prepare(&config)?;
+        let mut conmon = Command::new("conmon");
+        conmon
+            .args(["-c", id, "-u", id, "-n", "k8s_app_web-0", "-r"])
+            .arg(program_path("runc"))
+            .arg(format!(
+                "--runtime-arg=--root={}",
+                dir.join("state").display()
+            ))
+            .arg("-b")
+            .arg(dir.join("bundle"))
+            .arg("-p")
+            .arg(dir.join("pid"))
+            .arg("-l")
+            .arg(format!("k8s-file:{}", dir.join("container.log").display()))
+            .arg("--exit-dir")
+            .arg(dir.directory("exits")?)
+            .arg("--socket-dir-path")
+            .arg(dir.directory("sockets")?);
+        detach(&mut conmon, &dir.join("conmon.log"))?;
+        wait_for_file(&dir.join("pid"), &dir.join("conmon.log"))?;
+        output(
+            Command::new("runc")
+                .arg("--root")
+                .arg(dir.join("state"))
+                .args(["start", id]),
+        )?;
+        OciContainer::started(OciRuntime::Runc, id, cgroup, dir)
+    }
+
+    fn started(
+        runtime: OciRuntime,
+        id: &str,
+        cgroup: String,
+        dir: ScratchDir,
+    ) -> Result<OciContainer, FixtureError> {
+        let pid = read_pid(&dir.join("pid"))?;
         let container = RunningContainer {
             id: id.to_owned(),
             pid,
@@ -96,6 +136,7 @@ impl OciContainer {
         Ok(OciContainer {
             runtime,
             container,
+            cgroup,
             dir,
         })
     }
@@ -130,13 +171,34 @@ impl Drop for OciContainer {
         // crun, started on the v2 hierarchy alone, does not find it again; runc leaves its parent behind.
         for root in ["/sys/fs/cgroup/unified", "/sys/fs/cgroup"] {
             let parent = Path::new(root).join(CGROUP_PARENT);
-            let _ = std::fs::remove_dir(parent.join(&self.container.id));
+            let _ = std::fs::remove_dir(parent.join(&self.cgroup));
             let _ = std::fs::remove_dir(parent);
         }
     }
 }
 
 const CGROUP_PARENT: &str = "yagura-test";
+
+/// Makes the bundle, with an overlay of the busybox image as its root file system.
+fn prepare(config: &serde_json::Value) -> Result<ScratchDir, FixtureError> {
+    let dir = ScratchDir::new()?;
+    let image = busybox_image(&dir)?;
+    let rootfs = dir.directory("bundle/rootfs")?;
+    let (upper, work) = (dir.directory("upper")?, dir.directory("work")?);
+    let options = format!(
+        "lowerdir={},upperdir={},workdir={}",
+        image.rootfs.display(),
+        upper.display(),
+        work.display()
+    );
+    output(
+        Command::new("mount")
+            .args(["-t", "overlay", "overlay", "-o", &options])
+            .arg(&rootfs),
+    )?;
+    dir.write("bundle/config.json", &config.to_string())?;
+    Ok(dir)
+}
 
 fn read_pid(path: &Path) -> Result<u32, FixtureError> {
     let text = std::fs::read_to_string(path).map_err(FixtureError::file(path))?;
@@ -146,7 +208,7 @@ fn read_pid(path: &Path) -> Result<u32, FixtureError> {
     })
 }
 
-fn config(id: &str, command: &[&str]) -> serde_json::Value {
+fn config(id: &str, cgroup: &str, command: &[&str]) -> serde_json::Value {
     let capabilities = json!(["CAP_CHOWN", "CAP_KILL"]);
     json!({
         "ociVersion": "1.0.2",
@@ -167,7 +229,7 @@ fn config(id: &str, command: &[&str]) -> serde_json::Value {
             { "destination": "/dev", "type": "tmpfs", "source": "tmpfs", "options": ["nosuid", "mode=755"] }
         ],
         "linux": {
-            "cgroupsPath": format!("/{CGROUP_PARENT}/{id}"),
+            "cgroupsPath": format!("/{CGROUP_PARENT}/{cgroup}"),
             "namespaces": [
                 { "type": "pid" }, { "type": "mount" }, { "type": "ipc" }, { "type": "uts" }
             ],

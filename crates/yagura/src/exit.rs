@@ -31,7 +31,6 @@ pub(crate) enum Failure {
     /// What was given is wrong.
     BadInput(anyhow::Error),
     /// This machine can't do it.
-    #[allow(dead_code, reason = "the commands that observe say so")]
     CannotRun(anyhow::Error),
     /// Standard output can't be written.
     Output(io::Error),

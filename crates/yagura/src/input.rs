@@ -1,11 +1,16 @@
 //! Files that a user names: read whole, up to a bound.
 
-use anyhow::{Context as _, Result, bail};
+use crate::exit::Failure;
+use anyhow::{Context as _, Result, anyhow, bail};
 use rustix::fs::OFlags;
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read};
+use std::io::{self, Read, Write as _};
 use std::os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use yagura_event::escape;
+use yagura_policy::Severity;
+use yagura_policy::drift::{DriftPolicy, parse};
+use yagura_policy::limits::DOCUMENT_BYTES_MAX;
 
 /// A file, or standard input written as `-`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,18 +21,12 @@ pub(crate) enum Source {
     File(PathBuf),
 }
 
-impl From<PathBuf> for Source {
-    fn from(path: PathBuf) -> Source {
+impl From<&Path> for Source {
+    fn from(path: &Path) -> Source {
         match path.as_os_str().as_encoded_bytes() {
             b"-" => Source::Stdin,
-            _ => Source::File(path),
+            _ => Source::File(path.to_owned()),
         }
-    }
-}
-
-impl From<std::ffi::OsString> for Source {
-    fn from(text: std::ffi::OsString) -> Source {
-        PathBuf::from(text).into()
     }
 }
 
@@ -50,6 +49,44 @@ impl Source {
             Source::File(path) => read_bounded(open(path)?, bytes_max).context("can't be read"),
         }
     }
+}
+
+/// The drift policy of a file. All that is wrong or doubtful in it is told on standard error.
+///
+/// # Errors
+/// [`Failure::BadInput`] if the file can't be read or has an error.
+pub(crate) fn drift_policy(path: &Path) -> Result<DriftPolicy, Failure> {
+    let source = Source::from(path);
+    let file = source.name();
+    // Standard error that can't be written leaves nobody to tell.
+    let mut err = io::stderr().lock();
+    let errors = match source.read(DOCUMENT_BYTES_MAX) {
+        Ok(text) => {
+            let parsed = parse(&file, &text);
+            for diagnostic in &parsed.diagnostics {
+                let _ = writeln!(err, "{diagnostic}");
+            }
+            if let Some(policy) = parsed.policy {
+                return Ok(policy);
+            }
+            let found = parsed.diagnostics.iter();
+            found.filter(|d| d.severity == Severity::Error).count()
+        }
+        Err(error) => {
+            let _ = writeln!(err, "{}", unreadable(&file, &error));
+            1
+        }
+    };
+    let file = escape(file.as_bytes());
+    let plural = if errors == 1 { "" } else { "s" };
+    Err(Failure::BadInput(anyhow!(
+        "{file} can't be used: {errors} error{plural}"
+    )))
+}
+
+/// A file that can't be read, in the form of a diagnostic.
+pub(crate) fn unreadable(file: &str, error: &anyhow::Error) -> String {
+    format!("{}: error: {error:#}", escape(file.as_bytes()))
 }
 
 /// Opens a regular file. Without waiting: opening a FIFO would wait for its writer, and looking at the path first would
@@ -75,7 +112,8 @@ fn open(path: &Path) -> Result<File> {
     bail!("is {what}; a regular file is needed, or `-` for standard input")
 }
 
-fn read_bounded(from: impl Read, bytes_max: usize) -> io::Result<Vec<u8>> {
+/// All bytes, or the first `bytes_max + 1` of more.
+pub(crate) fn read_bounded(from: impl Read, bytes_max: usize) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let bound = u64::try_from(bytes_max)
         .unwrap_or(u64::MAX)
@@ -96,7 +134,7 @@ mod tests {
 
     #[test]
     fn what_is_no_regular_file_is_named() {
-        let error = |path: &str| Source::from(PathBuf::from(path)).read(10).unwrap_err();
+        let error = |path: &str| Source::from(Path::new(path)).read(10).unwrap_err();
         assert!(error("/").to_string().contains("a directory"));
         assert!(
             error("/dev/null")

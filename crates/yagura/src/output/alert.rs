@@ -4,6 +4,8 @@
 //! one line of a bounded length whatever happened in the container.
 
 use super::escaped::{CUT, bounded};
+use super::{Form, table};
+use crate::exit::Failure;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -232,14 +234,19 @@ pub(crate) struct PolicyJson {
     pub(crate) action: &'static str,
 }
 
-impl AlertJson {
-    /// The alert as one line, without the line end.
-    ///
-    /// # Errors
-    /// None in practice: every key is a text and nothing can fail to be written into memory.
-    pub(crate) fn to_line(&self) -> serde_json::Result<String> {
-        serde_json::to_string(self)
-    }
+/// Prints one alert of a stream: as one line of JSON, or for people.
+///
+/// # Errors
+/// [`Failure::Output`] if standard output can't be written or nobody reads it any more.
+pub(crate) fn print(alert: &Alert, form: Form) -> Result<(), Failure> {
+    let text = match form {
+        Form::Table => table::alert(alert, super::stdout_has_colours()),
+        Form::Json => {
+            let line = serde_json::to_string(&AlertJson::from(alert));
+            line.map_err(|error| Failure::Failed(error.into()))?
+        }
+    };
+    super::write(&(text + "\n")).map_err(Failure::Output)
 }
 
 impl From<&Alert> for AlertJson {
@@ -457,4 +464,4 @@ fn rfc3339(time: WallTime) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

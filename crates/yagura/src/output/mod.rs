@@ -2,6 +2,7 @@
 
 pub(crate) mod alert;
 mod escaped;
+pub(crate) mod stream;
 pub(crate) mod table;
 
 use crate::exit::Failure;
@@ -27,13 +28,23 @@ pub(crate) fn stdout_has_colours() -> bool {
     io::stdout().is_terminal() && colours_wanted()
 }
 
-/// Prints a command's whole result. A reader that has gone away had seen enough: what the command found still counts.
+/// Writes to standard output, at once.
+///
+/// # Errors
+/// If it can't be written, or nobody reads it any more (`BrokenPipe`).
+pub(crate) fn write(text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.flush()
+}
+
+/// Prints a command's result, or a part of it. A reader that has gone away had seen enough: what the command found
+/// still counts.
 ///
 /// # Errors
 /// [`Failure::Output`] if standard output can't be written for any other reason.
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
-    let mut out = io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    match write(text) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::Output(error)),
         _ => Ok(()),
     }

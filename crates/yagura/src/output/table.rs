@@ -1,1 +1,288 @@
 //! Tables and alerts for people.
+
+use super::alert::{AlertJson, ContainerJson, DriftJson, ProgramJson, WriterJson};
+use std::fmt::Write as _;
+use yagura_event::Alert;
+
+/// Characters of a command line in an alert for people.
+const COMMAND_CHARS_MAX: usize = 160;
+/// Characters of a container's id: as runtimes shorten it.
+const ID_CHARS: usize = 12;
+/// Ancestors in an alert for people.
+const ANCESTORS_MAX: usize = 8;
+/// Labels in an alert for people.
+const LABELS_MAX: usize = 8;
+/// Width of the words in front of an alert's lines.
+const HEAD_CHARS: usize = 11;
+
+const BOLD: &str = "\x1b[1m";
+const RED: &str = "\x1b[1;31m";
+const YELLOW: &str = "\x1b[33m";
+const GREEN: &str = "\x1b[32m";
+const DIM: &str = "\x1b[2m";
+const RESET: &str = "\x1b[0m";
+
+/// Columns as wide as their widest cell, two spaces between them. Cells are escaped by the caller.
+pub(crate) fn aligned(heads: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
+    let heads: Vec<String> = heads.iter().map(|head| (*head).to_owned()).collect();
+    let lines: Vec<Vec<String>> = std::iter::once(heads).chain(rows).collect();
+    let mut widths: Vec<usize> = Vec::new();
+    for line in &lines {
+        widths.resize(widths.len().max(line.len()), 0);
+        for (width, cell) in widths.iter_mut().zip(line) {
+            *width = (*width).max(cell.chars().count());
+        }
+    }
+    let mut text = String::new();
+    for line in &lines {
+        let cells = line.iter().zip(&widths);
+        let padded: Vec<String> = cells
+            .map(|(cell, width)| format!("{cell:width$}"))
+            .collect();
+        let _ = writeln!(text, "{}", padded.join("  ").trim_end());
+    }
+    text
+}
+
+/// How a word is coloured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tone {
+    /// Nothing to do.
+    Good,
+    /// Worth a look.
+    Doubtful,
+    /// To be acted on.
+    Bad,
+}
+
+/// A word in its colour, where colours are wanted.
+pub(crate) fn toned(word: &str, tone: Tone, colours: bool) -> String {
+    let code = match tone {
+        Tone::Good => GREEN,
+        Tone::Doubtful => YELLOW,
+        Tone::Bad => RED,
+    };
+    painted(word, code, colours)
+}
+
+fn painted(word: &str, code: &str, colours: bool) -> String {
+    match colours {
+        true => format!("{code}{word}{RESET}"),
+        false => word.to_owned(),
+    }
+}
+
+/// An alert in a few lines: what ran, where, who wrote it, who started it, and which rule decided.
+pub(crate) fn alert(alert: &Alert, colours: bool) -> String {
+    // Everything hostile is escaped and bounded there already.
+    let alert = AlertJson::from(alert);
+    let tone = match alert.severity {
+        "urgent" => Tone::Bad,
+        _ => Tone::Doubtful,
+    };
+    let severity = toned(&alert.severity.to_uppercase(), tone, colours);
+    let title = painted(alert.title, BOLD, colours);
+    let mut lines = Lines {
+        text: format!("{}  {severity}  {title}\n", alert.time),
+        colours,
+    };
+    lines.add("what", &what(&alert.drift));
+    lines.add("sha256", &digest(&alert.drift));
+    lines.add("process", &process(&alert.process.program));
+    for (depth, ancestor) in alert
+        .process
+        .ancestors
+        .iter()
+        .take(ANCESTORS_MAX)
+        .enumerate()
+    {
+        let head = if depth == 0 { "started by" } else { "" };
+        let indent = "  ".repeat(depth);
+        lines.add(head, &format!("{indent}└ {}", process(ancestor)));
+    }
+    match alert.process.ancestors.len().checked_sub(ANCESTORS_MAX) {
+        Some(more) if more > 0 => lines.add("", &format!("and {more} more above")),
+        _ => {}
+    }
+    if let Some(writer) = &alert.drift.written_by {
+        lines.add("written by", &written_by(writer));
+    }
+    lines.add("container", &container(&alert.container));
+    lines.add("pod", &pod(&alert));
+    lines.add("node", &node(&alert));
+    lines.add("decided by", &rule(&alert));
+    lines.add("explained", &alert.explanation);
+    for gap in &alert.gaps {
+        lines.add("gap", gap);
+    }
+    lines.text
+}
+
+/// Lines with a word in front.
+struct Lines {
+    text: String,
+    colours: bool,
+}
+
+impl Lines {
+    /// Adds a line; nothing if there is nothing to say.
+    fn add(&mut self, head: &str, text: &str) {
+        if !text.is_empty() {
+            let head = painted(&format!("{head:HEAD_CHARS$}"), DIM, self.colours);
+            let _ = writeln!(self.text, "  {head}{text}");
+        }
+    }
+}
+
+fn what(drift: &DriftJson) -> String {
+    let mut text = format!("{} ({}, {}", drift.path, drift.kind, drift.provenance);
+    let ways: Vec<&str> = drift.vectors.iter().copied().collect();
+    let _ = write!(
+        text,
+        "; {}; on {}, {} bytes)",
+        ways.join(", "),
+        drift.layer,
+        drift.size
+    );
+    if let Some(image_path) = &drift.image_path {
+        let _ = write!(text, ", of the image's {image_path}");
+    }
+    text
+}
+
+fn digest(drift: &DriftJson) -> String {
+    match (&drift.sha256, drift.sha256_missing) {
+        (Some(digest), _) => digest.clone(),
+        (None, Some(why)) => format!("unknown: {why}"),
+        (None, None) => "unknown".to_owned(),
+    }
+}
+
+fn process(program: &ProgramJson) -> String {
+    let user = program
+        .user
+        .as_deref()
+        .map_or_else(|| program.uid.to_string(), str::to_owned);
+    let mut text = format!("{} (pid {}, user {user})", program.exe, program.pid);
+    if !program.argv.is_empty() {
+        let _ = write!(
+            text,
+            ": {}",
+            short(&program.argv.join(" "), COMMAND_CHARS_MAX)
+        );
+    }
+    text
+}
+
+fn written_by(writer: &WriterJson) -> String {
+    let how = match writer.how {
+        "other" => String::new(),
+        how => format!(", {how}"),
+    };
+    format!("{} at {}{how}", process(&writer.program), writer.time)
+}
+
+fn container(container: &ContainerJson) -> String {
+    let id: String = container.id.chars().take(ID_CHARS).collect();
+    let mut text = match container.name.as_str() {
+        name if name.is_empty() || *name == container.id => id,
+        name => format!("{name} ({id})"),
+    };
+    if !container.image.is_empty() {
+        let _ = write!(text, ", image {}", container.image);
+    }
+    let _ = write!(text, ", runtime {}", container.runtime);
+    if container.privileged == Some(true) {
+        text.push_str(", privileged");
+    }
+    text
+}
+
+fn pod(alert: &AlertJson) -> String {
+    let Some(pod) = &alert.pod else {
+        return String::new();
+    };
+    let mut text = format!("{}/{}", pod.namespace, pod.name);
+    for (key, value) in pod.labels.iter().take(LABELS_MAX) {
+        let _ = write!(text, " {key}={value}");
+    }
+    if pod.labels.len() > LABELS_MAX {
+        let _ = write!(text, " and {} more labels", pod.labels.len() - LABELS_MAX);
+    }
+    text
+}
+
+fn node(alert: &AlertJson) -> String {
+    let mut text = alert.node.clone();
+    if let Some(cluster) = &alert.cluster {
+        let _ = write!(text, ", cluster {cluster}");
+    }
+    if let Some(cloud) = &alert.cloud {
+        let _ = write!(text, ", {} {}", cloud.provider, cloud.account);
+    }
+    text
+}
+
+fn rule(alert: &AlertJson) -> String {
+    let policy = &alert.policy;
+    format!(
+        "rule {} \"{}\" ({}) of policy version {}; {}",
+        policy.index, policy.rule, policy.action, policy.version, alert.action
+    )
+}
+
+/// The beginning of a text that is longer.
+fn short(text: &str, chars_max: usize) -> String {
+    match text.char_indices().nth(chars_max) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::output::alert::tests::{hostile, plain};
+
+    #[test]
+    fn columns_are_aligned() {
+        let rows = vec![
+            vec!["a".to_owned(), "b".to_owned()],
+            vec!["櫓櫓櫓".to_owned(), String::new()],
+        ];
+        assert_eq!(aligned(&["x", "yy"], rows), "x    yy\na    b\n櫓櫓櫓\n");
+    }
+
+    #[test]
+    fn an_alert_says_what_where_who_and_which_rule() {
+        let text = alert(&plain(), false);
+        for part in [
+            "URGENT",
+            "/tmp/x (binary, copied",
+            "started by",
+            "written by",
+            "web (0123456789ab)",
+            "shop/web-1",
+            "rule 2 \"All\"",
+        ] {
+            assert!(text.contains(part), "{part} in\n{text}");
+        }
+    }
+
+    #[test]
+    fn nothing_of_a_hostile_alert_reaches_the_terminal() {
+        let text = alert(&hostile(), false);
+        assert!(
+            text.chars().all(|c| c == '\n' || !c.is_control()),
+            "{text:?}"
+        );
+        let coloured = alert(&hostile(), true);
+        for code in [BOLD, RED, YELLOW, GREEN, DIM, RESET] {
+            assert!(!code.is_empty());
+        }
+        let rest = [BOLD, RED, DIM, RESET]
+            .iter()
+            .fold(coloured, |text, code| text.replace(code, ""));
+        assert!(!rest.contains('\u{1b}'), "{rest:?}");
+    }
+}

@@ -1,8 +1,7 @@
 //! `yagura policy check`: all problems of all files.
 
-use super::unreadable;
 use crate::exit::{Failure, Outcome};
-use crate::input::Source;
+use crate::input::{Source, unreadable};
 use crate::output::{self, Form};
 use serde::Serialize;
 use std::fmt::Write as _;
@@ -99,7 +98,10 @@ struct DiagnosticJson {
 /// # Errors
 /// If standard output can't be written.
 pub(super) fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
-    let sources = arguments.files.iter().cloned().map(Source::from);
+    let sources = arguments
+        .files
+        .iter()
+        .map(|file| Source::from(file.as_path()));
     let checked: Vec<Checked> = sources.map(|source| Checked::new(&source)).collect();
     match arguments.output {
         Form::Table => output::print(&text(&checked))?,

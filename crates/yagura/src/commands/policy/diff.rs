@@ -1,7 +1,7 @@
 //! `yagura policy diff`: what changed between two policies.
 
 use crate::exit::{Failure, Outcome};
-use crate::input::Source;
+use crate::input::{self, Source};
 use crate::output::{self, Form};
 use anyhow::anyhow;
 use serde::Serialize;
@@ -68,20 +68,17 @@ struct ChangeJson<'d> {
 /// Compares the policies.
 ///
 /// # Errors
-/// If both are standard input, or standard output can't be written.
+/// If a file has errors, both are standard input, or standard output can't be written.
 pub(super) fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
-    let sources = (
-        Source::from(arguments.old.clone()),
-        Source::from(arguments.new.clone()),
-    );
-    if sources == (Source::Stdin, Source::Stdin) {
+    let is_stdin = |path: &PathBuf| Source::from(path.as_path()) == Source::Stdin;
+    if is_stdin(&arguments.old) && is_stdin(&arguments.new) {
         let error = anyhow!("standard input can only be one of the two policies");
         return Err(Failure::BadInput(error));
     }
     // Both are read before either counts, so that the problems of both are told.
-    let (Some(old), Some(new)) = (super::load(&sources.0), super::load(&sources.1)) else {
-        return Ok(Outcome::BadInput);
-    };
+    let old = input::drift_policy(&arguments.old);
+    let new = input::drift_policy(&arguments.new);
+    let (old, new) = (old?, new?);
     let diff = drift::diff(&old, &new);
     match arguments.output {
         Form::Table => output::print(&diff.to_string())?,

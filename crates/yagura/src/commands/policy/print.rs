@@ -1,7 +1,7 @@
 //! `yagura policy print`: the canonical form of a policy.
 
 use crate::exit::{Failure, Outcome};
-use crate::input::Source;
+use crate::input;
 use crate::output;
 use std::path::PathBuf;
 use yagura_policy::drift::{self, DriftPolicy};
@@ -23,14 +23,11 @@ pub(crate) struct Arguments {
 /// Prints the policy.
 ///
 /// # Errors
-/// If standard output can't be written.
+/// If the file has errors, or standard output can't be written.
 pub(super) fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
     let policy = match &arguments.file {
-        Some(file) => super::load(&Source::from(file.clone())),
-        None => Some(DriftPolicy::built_in()),
-    };
-    let Some(policy) = policy else {
-        return Ok(Outcome::BadInput);
+        Some(file) => input::drift_policy(file)?,
+        None => DriftPolicy::built_in(),
     };
     output::print(&drift::print(&policy))?;
     Ok(Outcome::Done)

@@ -2,7 +2,7 @@
 
 use super::facts::{self, ContainerFacts};
 use crate::exit::{Failure, Outcome};
-use crate::input::Source;
+use crate::input;
 use crate::output::{self, Form};
 use anyhow::anyhow;
 use serde::Serialize;
@@ -103,13 +103,11 @@ struct StepJson {
 /// Answers the question.
 ///
 /// # Errors
-/// If `--container` names a key twice, or standard output can't be written.
+/// If the file has errors, `--container` names a key twice, or standard output can't be written.
 pub(super) fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
     let facts = ContainerFacts::join(&arguments.container)
         .map_err(|error| Failure::BadInput(anyhow!("--container: {error}")))?;
-    let Some(policy) = super::load(&Source::from(arguments.file.clone())) else {
-        return Ok(Outcome::BadInput);
-    };
+    let policy = input::drift_policy(&arguments.file)?;
     let node = Node {
         name: arguments.node.clone(),
         cluster: facts.cluster(),

@@ -84,31 +84,44 @@ impl<'a> Evidence<'a> {
         let proc = Proc::new(&config.proc_root);
         let seen_in = seen_cgroup(&proc, config, query);
         let process = representative(&proc, config, query, seen_in.as_deref());
-        let mut cgroups = CgroupPaths::default();
-        let (mut lineage, mut namespaces) = (Vec::new(), None);
-        if let Some(process) = process {
-            let bytes = proc.read(process.pid, "cgroup", CGROUP_FILE_BYTES_MAX);
-            cgroups = cgroup::parse(&bytes.unwrap_or_default());
-            lineage = proc.lineage(process.pid);
-            namespaces = proc.namespaces(process.pid);
-        }
-        // The cgroup in which the process was seen counts more than the one that it is in by now.
-        if let Some(path) = seen_in.filter(|path| path != "/") {
-            cgroups.v2 = Some(path);
-        }
-        let holder = shim::find(&proc, &lineage);
-        let id_in_path = cgroups.container_id();
-        // A process that ended meanwhile may have been followed by another with its pid.
-        let process = process.filter(|process| proc.is_alive(*process));
-        Evidence {
+        let mut evidence = Evidence {
             config,
             proc,
             process,
-            cgroups,
-            lineage,
-            namespaces,
-            holder,
-            id_in_path,
+            cgroups: CgroupPaths::default(),
+            lineage: Vec::new(),
+            namespaces: None,
+            holder: None,
+            id_in_path: None,
+        };
+        if let Some(process) = process {
+            evidence.look_at(process);
+        }
+        // The cgroup in which the process was seen counts more than the one that it is in by now.
+        if let Some(path) = seen_in.filter(|path| path != "/") {
+            evidence.cgroups.v2 = Some(path);
+        }
+        evidence.id_in_path = evidence.cgroups.container_id();
+        evidence
+    }
+
+    /// Reads what /proc says of a process; all of it is dropped if the process ended meanwhile, since another may have
+    /// got its pid.
+    fn look_at(&mut self, process: ProcessKey) {
+        let bytes = self
+            .proc
+            .read(process.pid, "cgroup", CGROUP_FILE_BYTES_MAX)
+            .unwrap_or_default();
+        let lineage = self.proc.lineage(process.pid);
+        let holder = shim::find(&self.proc, &lineage);
+        let namespaces = self.proc.namespaces(process.pid);
+        if self.proc.is_alive(process) {
+            self.cgroups = cgroup::parse(&bytes);
+            self.lineage = lineage;
+            self.holder = holder;
+            self.namespaces = namespaces;
+        } else {
+            self.process = None;
         }
     }
 
@@ -138,11 +151,10 @@ impl<'a> Evidence<'a> {
             None => self.find_without_holder()?,
         };
         if found.state.is_none() {
-            found.state = state::find(
-                &self.proc,
-                &self.state_roots(),
-                &self.wanted(&[found.id.clone()]),
-            );
+            let namespace = found.containerd.as_ref().map(|(name, _)| name.as_str());
+            let names = [found.id.clone()];
+            let wanted = self.wanted(&names);
+            found.state = state::find_named(&self.proc, &self.state_roots(), namespace, &wanted);
         }
         Some(found)
     }

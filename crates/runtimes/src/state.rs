@@ -110,14 +110,25 @@ pub(crate) struct Wanted<'a> {
 
 /// Finds the state of a container: first where a directory carries one of its names, then by looking at all.
 pub(crate) fn find(proc: &Proc, roots: &[PathBuf], wanted: &Wanted<'_>) -> Option<State> {
+    find_named(proc, roots, None, wanted).or_else(|| search(proc, roots, wanted))
+}
+
+/// Finds the state of a container in a directory that carries one of its names, or below one with the name of
+/// containerd's namespace.
+pub(crate) fn find_named(
+    proc: &Proc,
+    roots: &[PathBuf],
+    namespace: Option<&str>,
+    wanted: &Wanted<'_>,
+) -> Option<State> {
+    let namespace = namespace.filter(|name| is_directory_name(name));
     roots
         .iter()
-        .flat_map(|root| wanted.names.iter().map(move |name| (root, name)))
+        .flat_map(|root| [Some(root.clone()), namespace.map(|name| root.join(name))])
+        .flatten()
+        .flat_map(|root| wanted.names.iter().map(move |name| (root.join(name), name)))
         .filter(|(_, name)| is_directory_name(name))
-        .find_map(|(root, name)| {
-            read(&root.join(name), name).filter(|state| belongs(proc, state, wanted))
-        })
-        .or_else(|| search(proc, roots, wanted))
+        .find_map(|(path, name)| read(&path, name).filter(|state| belongs(proc, state, wanted)))
 }
 
 fn is_directory_name(name: &str) -> bool {
@@ -292,6 +303,13 @@ mod tests {
         let found = find(&proc, &roots, &wanted("/foo/c1", &[])).expect("c1");
         assert_eq!(found.runtime, Runtime::Runc);
         assert!(find(&proc, &roots, &wanted("/bar", &[])).is_none());
+        let names = ["c1".to_owned()];
+        let by_name = Wanted {
+            names: &names,
+            ..wanted("/foo/c1", &[])
+        };
+        assert!(find_named(&proc, &roots, None, &by_name).is_none());
+        assert!(find_named(&proc, &roots, Some("k8s.io"), &by_name).is_some());
     }
 
     proptest! {

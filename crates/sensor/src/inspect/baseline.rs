@@ -52,10 +52,6 @@ impl Baselines {
         Some(baseline)
     }
 
-    pub(super) fn forget(&mut self, key: ContainerKey) {
-        self.recent.remove(&key);
-    }
-
     /// Goes on with an unfinished baseline until `until`. False if there is none.
     pub(super) fn advance(&mut self, until: Instant) -> bool {
         let unfinished = self

@@ -29,7 +29,7 @@ pub(super) const QUEUE_MAX: usize = 1024;
 /// the process; requests beyond it look for their file when their turn comes.
 pub(super) const HELD_MAX: usize = 128;
 
-/// Notes about containers (a baseline to take, one to forget) that wait.
+/// Containers that were met and wait to be noted. Stops a storm of container starts.
 pub(super) const NOTES_MAX: usize = 1024;
 
 /// Descriptors of a process that are searched for the file. Stops a process with a million of them.

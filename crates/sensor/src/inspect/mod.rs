@@ -33,7 +33,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use worker::{Job, Note, Worker};
-use yagura_event::{ContainerKey, ContainerQuery, Inspection, InspectionError, InspectionRequest};
+use yagura_event::{ContainerQuery, Inspection, InspectionError, InspectionRequest};
 
 /// Settings of the inspector.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -137,20 +137,15 @@ impl Inspector {
             true => None,
             false => root_of(&self.proc_root, query),
         };
-        self.note(Note::Met(*query, root));
-    }
-
-    /// Drops what is known of a container that is gone. Never waits.
-    pub(crate) fn forget(&self, container: ContainerKey) {
-        self.note(Note::Gone(container));
-    }
-
-    fn note(&self, note: Note) {
+        let note = Note {
+            query: *query,
+            root,
+        };
         if let Some(notes) = &self.notes
             && let Err(error) = notes.try_send(note)
         {
-            // What is missed is caught up with at the container's first request, or pushed out by later containers.
-            tracing::debug!(%error, "inspector missed a note about a container");
+            // The container's first request makes up for it.
+            tracing::debug!(%error, "inspector missed a container");
         }
     }
 }

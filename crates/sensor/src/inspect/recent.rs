@@ -35,10 +35,6 @@ impl<K: Hash + Eq + Clone, V> Recent<K, V> {
         self.entries.insert(key, (self.uses, value));
     }
 
-    pub(super) fn remove(&mut self, key: &K) {
-        self.entries.remove(key);
-    }
-
     pub(super) fn entries_mut(&mut self) -> impl Iterator<Item = (&K, &mut V)> {
         self.entries
             .iter_mut()
@@ -73,7 +69,5 @@ mod tests {
         assert_eq!(recent.get(&1), Some(&mut "a"));
         recent.insert(3, "d");
         assert_eq!(recent.entries_mut().count(), 2);
-        recent.remove(&3);
-        assert_eq!(recent.get(&3), None);
     }
 }

@@ -28,13 +28,12 @@ pub(super) struct Job {
     pub(super) held: Held,
 }
 
-/// News of a container.
+/// A container that was met.
 #[derive(Debug)]
-pub(super) enum Note {
-    /// A container was met; its root directory, where that is no overlay.
-    Met(ContainerQuery, Option<OwnedFd>),
-    /// A container is gone.
-    Gone(ContainerKey),
+pub(super) struct Note {
+    pub(super) query: ContainerQuery,
+    /// Its root directory, where that is no overlay.
+    pub(super) root: Option<OwnedFd>,
 }
 
 /// What the worker knows.
@@ -93,18 +92,10 @@ impl Worker {
         }
     }
 
-    fn note(&mut self, note: Note) {
-        match note {
-            Note::Met(query, root) => {
-                self.remember(query.key, query.process);
-                if let Some(root) = root {
-                    self.baselines.begin(query.key, &query.root, root);
-                }
-            }
-            Note::Gone(key) => {
-                self.baselines.forget(key);
-                self.processes.remove(&key);
-            }
+    fn note(&mut self, Note { query, root }: Note) {
+        self.remember(query.key, query.process);
+        if let Some(root) = root {
+            self.baselines.begin(query.key, &query.root, root);
         }
     }
 

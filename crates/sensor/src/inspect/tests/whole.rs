@@ -206,7 +206,6 @@ fn a_process_with_another_start_time_is_not_read() {
         },
     });
     assert!(fixture.ask(&request).sha256.is_some());
-    fixture.inspector.forget(CONTAINER);
 }
 
 #[test]
@@ -471,4 +470,24 @@ fn files_newer_than_the_container_are_not_in_its_baseline() {
     let undated = Fixture::new();
     let request = plain.request("/bin/ls", plain.root(0));
     assert_eq!(undated.ask(&request).twin, Twin::Unknown);
+}
+
+#[test]
+fn metadata_changed_before_the_sensor_came_leaves_a_file_in_the_baseline() {
+    let test = "metadata_changed_before_the_sensor_came_leaves_a_file_in_the_baseline";
+    if !super::is_root(test) {
+        return;
+    }
+    let plain = PlainRoot::new();
+    let ls = std::fs::File::open(plain.dir.join("bin/ls")).expect("file");
+    let long_ago = std::time::SystemTime::now() - Duration::from_secs(1000);
+    ls.set_modified(long_ago).expect("time");
+    let twin = |age_s: i64| {
+        let request = plain.request("/bin/ls", plain.root(now_ns() - age_s * 1_000_000_000));
+        Fixture::new().ask(&request).twin
+    };
+    assert_eq!(twin(100), Twin::Same);
+    // A container that began just now was looked at from its beginning: only the change time counts.
+    assert_eq!(twin(5), Twin::Absent);
+    assert_eq!(twin(2000), Twin::Absent);
 }

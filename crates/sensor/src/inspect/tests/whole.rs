@@ -261,6 +261,7 @@ fn an_argument_names_the_file_through_links_and_relative_paths() {
     let path = dir.join("script");
     std::fs::write(&path, "#!/bin/sh\n").expect("write");
     symlink("script", dir.join("link")).expect("link");
+    symlink("script", dir.join("-script")).expect("link");
     std::fs::write(dir.join("other"), "#!/bin/sh\n").expect("write");
     let fixture = Fixture::new();
     let named = |arguments: &[&str]| {

@@ -69,7 +69,7 @@ fn try_program(name: &str) -> Result<(), String> {
         let wanted = program.name() == name;
         program.set_autoload(wanted);
     }
-    let mut object = open.load().map_err(|error| format!("load: {error}"))?;
+    let object = open.load().map_err(|error| format!("load: {error}"))?;
     let program = object.progs_mut().find(|program| program.name() == name);
     let program = program.ok_or_else(|| format!("program {name} is missing"))?;
     program.attach().map(drop).map_err(|error| format!("attach: {error}"))

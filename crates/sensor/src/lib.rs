@@ -3,16 +3,16 @@
 //! Does: start and stop the parts, carry events, answers and alerts between them, read files that may be drift.
 //! Never: decides. What is drift, and what a rule says of it, is the pipeline's and the policy's.
 //!
-//! Start at [`Sensor::start`]; [`main_loop`] is where everything meets.
+//! Start at [`Sensor::start`]; `main_loop` is where everything meets.
 
 mod config;
 mod node;
 mod inspect;
 mod recorder;
-pub mod main_loop;
+mod main_loop;
 mod start;
 
 pub use config::SensorConfig;
-pub use inspect::{Inspector, InspectorConfig};
+pub use main_loop::now;
 pub use node::{NodeSettings, find_node};
 pub use start::{Sensor, SensorError, Summary};

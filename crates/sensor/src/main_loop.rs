@@ -230,7 +230,8 @@ fn recorded(input: &Input) -> Option<Recorded> {
     })
 }
 
-fn now() -> MonotonicNs {
+/// Now, by `CLOCK_BOOTTIME`.
+pub fn now() -> MonotonicNs {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
     let seconds = u64::try_from(time.tv_sec).unwrap_or_default();
     MonotonicNs(seconds.saturating_mul(1_000_000_000).saturating_add(u64::try_from(time.tv_nsec).unwrap_or_default()))

@@ -41,6 +41,9 @@ pub enum SensorError {
     /// A thread or descriptor could not be made.
     #[error("thread cannot be started")]
     Thread(#[from] std::io::Error),
+    /// Containers can't be looked up.
+    #[error("container runtimes cannot be asked")]
+    Runtimes(#[from] yagura_runtimes::StartError),
     /// The recording could not be begun.
     #[error("recording cannot be begun")]
     Recording(#[from] CaptureError),

@@ -8,20 +8,14 @@ use tracing_subscriber::EnvFilter;
 /// The variable that sets the level, or filters by module.
 const VARIABLE: &str = "YAGURA_LOG";
 
-/// How much is told.
+/// How much is told: what a person must act on, what got worse, changes of state, and so on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Level {
-    /// Nothing.
     Off,
-    /// What a person must act on.
     Error,
-    /// Also what goes on, but worse than it should.
     Warn,
-    /// Also changes of state.
     Info,
-    /// Also what helps to find a mistake.
     Debug,
-    /// Everything.
     Trace,
 }
 

@@ -10,6 +10,7 @@ mod exit;
 mod input;
 mod log;
 mod output;
+mod signals;
 
 use clap::Parser as _;
 use exit::{Failure, Outcome};
@@ -21,12 +22,11 @@ use std::process::ExitCode;
     name = "yagura",
     version,
     after_help = exit::HELP,
-    propagate_version = true,
     max_term_width = 100
 )]
 struct Arguments {
     /// How much is told on standard error; also YAGURA_LOG, which takes filters such as `yagura_sensor=debug`
-    #[arg(long, global = true, value_name = "LEVEL")]
+    #[arg(long, global = true, value_name = "LEVEL", display_order = 100)]
     log: Option<log::Level>,
     #[command(subcommand)]
     command: Command,
@@ -35,6 +35,11 @@ struct Arguments {
 #[derive(Debug, clap::Subcommand)]
 enum Command {
     Doctor(commands::doctor::Arguments),
+    Sensor(commands::sensor::Arguments),
+    #[command(subcommand)]
+    Simulate(commands::simulate::Command),
+    Replay(commands::replay::Arguments),
+    Demo(commands::demo::Arguments),
     #[command(subcommand)]
     Policy(commands::policy::Command),
     #[command(subcommand)]
@@ -50,6 +55,10 @@ fn run(arguments: Arguments) -> Result<Outcome, Failure> {
     log::start(arguments.log)?;
     match arguments.command {
         Command::Doctor(arguments) => commands::doctor::run(&arguments),
+        Command::Sensor(arguments) => commands::sensor::run(arguments),
+        Command::Simulate(command) => commands::simulate::run(&command),
+        Command::Replay(arguments) => commands::replay::run(&arguments),
+        Command::Demo(arguments) => commands::demo::run(&arguments),
         Command::Policy(command) => commands::policy::run(&command),
         Command::Schema(command) => commands::schema::run(&command),
     }

@@ -1,5 +1,9 @@
 //! One module for each command.
 
+pub(crate) mod demo;
 pub(crate) mod doctor;
 pub(crate) mod policy;
+pub(crate) mod replay;
 pub(crate) mod schema;
+pub(crate) mod sensor;
+pub(crate) mod simulate;

@@ -88,6 +88,7 @@ pub(crate) struct AlertJson {
 
 /// A cloud and an account of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "Cloud")]
 pub(crate) struct CloudJson {
     /// The provider.
     #[schemars(extend("enum" = Provider::ALL.map(Provider::as_str)))]
@@ -98,6 +99,7 @@ pub(crate) struct CloudJson {
 
 /// A container. Texts are empty if unknown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "Container")]
 pub(crate) struct ContainerJson {
     /// Full id given by the runtime; without a known runtime the name of its cgroup, or `ns-` and the number of its mount namespace.
     pub(crate) id: String,
@@ -121,6 +123,7 @@ pub(crate) struct ContainerJson {
 
 /// A pod of Kubernetes. Texts are empty if unknown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "Pod")]
 pub(crate) struct PodJson {
     /// `metadata.name`.
     pub(crate) name: String,
@@ -134,6 +137,7 @@ pub(crate) struct PodJson {
 
 /// A program in a process.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "Program")]
 pub(crate) struct ProgramJson {
     /// Process id in the host's pid namespace. With `start_time` it names one process, also after the id was used again.
     pub(crate) pid: u32,
@@ -156,6 +160,7 @@ pub(crate) struct ProgramJson {
 
 /// The process that ran the file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "Process")]
 pub(crate) struct ProcessJson {
     /// The process itself.
     #[serde(flatten)]
@@ -166,6 +171,7 @@ pub(crate) struct ProcessJson {
 
 /// Why something is drift.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "Drift")]
 pub(crate) struct DriftJson {
     /// The way that describes best how it came to run.
     #[schemars(extend("enum" = DriftVector::ALL.map(DriftVector::as_str)))]
@@ -199,6 +205,7 @@ pub(crate) struct DriftJson {
 
 /// A file on a mounted file system.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "File")]
 pub(crate) struct FileJson {
     /// The kernel's number of the mounted file system.
     pub(crate) device: u32,
@@ -208,6 +215,7 @@ pub(crate) struct FileJson {
 
 /// Who wrote a file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "Writer")]
 pub(crate) struct WriterJson {
     /// The process that last opened the file for writing.
     #[serde(flatten)]
@@ -222,6 +230,7 @@ pub(crate) struct WriterJson {
 
 /// The rule that decided.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "Policy")]
 pub(crate) struct PolicyJson {
     /// Name of the rule.
     pub(crate) rule: String,

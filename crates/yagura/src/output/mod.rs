@@ -2,19 +2,16 @@
 
 pub(crate) mod alert;
 mod escaped;
-pub(crate) mod stream;
 pub(crate) mod table;
 
 use crate::exit::Failure;
 use std::io::{self, IsTerminal as _, Write as _};
 
-/// The form of a command's result.
+/// The form of a command's result: for people, or for programs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub(crate) enum Form {
-    /// For people
     #[default]
     Table,
-    /// For programs
     Json,
 }
 

@@ -1,0 +1,77 @@
+//! `bpf/programs/fork.bpf.c`: whatever a container's process makes belongs to the container.
+
+use super::cases;
+use crate::world::{ACT, Scene, World, token};
+use yagura_event::ExecEvent;
+
+cases![
+    however_a_process_is_made,
+    a_thread_that_executes_is_its_process,
+    orphans_stay,
+    forks_without_number_lose_none,
+];
+
+/// Runs acts that end in a program of their own; returns the first and that one.
+fn first_and_last(scene: &Scene, acts: &[&str]) -> (ExecEvent, ExecEvent) {
+    let token = token();
+    scene.run(&[&[ACT], acts, &["exec", ACT, "exit", "0", &token]].concat());
+    let programs = scene.programs(&token);
+    let [first, last] = &programs[..] else {
+        panic!("{programs:?}")
+    };
+    (first.clone(), last.clone())
+}
+
+fn assert_is_descendant(first: &ExecEvent, last: &ExecEvent) {
+    assert_eq!(last.started_from, first.base.program);
+    assert_eq!(last.base.container, first.base.container);
+    assert_eq!(last.base.cgroup, first.base.cgroup);
+    assert_eq!(last.base.flags, first.base.flags);
+}
+
+fn however_a_process_is_made() {
+    let scene = World::get().overlay();
+    for acts in [
+        &["fork"][..],
+        &["thread", "fork"],
+        &["fork", "thread"],
+        &["generations", "5"],
+    ] {
+        let (first, last) = first_and_last(&scene, acts);
+        assert_is_descendant(&first, &last);
+        assert_ne!(last.base.process, first.base.process);
+    }
+    // As a sibling its parent is another, and what it was started from is not.
+    let (first, last) = first_and_last(&scene, &["fork", "sibling"]);
+    assert_is_descendant(&first, &last);
+    assert_eq!(last.parent, first.base.process);
+}
+
+fn a_thread_that_executes_is_its_process() {
+    let scene = World::get().overlay();
+    let (first, last) = first_and_last(&scene, &["thread"]);
+    assert_is_descendant(&first, &last);
+    assert_eq!(last.base.process, first.base.process);
+    assert_eq!(last.parent, first.parent);
+    assert_eq!(last.inner_pid, first.inner_pid);
+}
+
+fn orphans_stay() {
+    let scene = World::get().overlay();
+    let token = token();
+    scene.run(&[ACT, "fork", "orphan", "exec", ACT, "exit", "0", &token]);
+    let first = scene.exec(&token);
+    let last = scene.child_of(first.base.program);
+    assert_is_descendant(&first, &last);
+    // Adopted by the container's first process.
+    assert_eq!(last.parent.pid, scene.container.first_pid());
+}
+
+fn forks_without_number_lose_none() {
+    let scene = World::get().start(|_| {});
+    let before = scene.observed.losses_of_rings();
+    let acts = [["generations", "1000"]; 5].concat();
+    let (first, last) = first_and_last(&scene, &acts);
+    assert_is_descendant(&first, &last);
+    assert_eq!(scene.observed.losses_of_rings(), before);
+}

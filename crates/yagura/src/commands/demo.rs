@@ -1,0 +1,167 @@
+//! `yagura demo`: the main job on a real container, shown to a newcomer.
+
+use super::replay::replay;
+use super::sensor::cannot_start;
+use super::simulate::{ALL_DRIFT, clean_up_leftovers, clean_up_on_signal, find_runtime, parse_own_policy};
+use crate::exit::{Failure, Outcome};
+use crate::output::{self, Form};
+use anyhow::Context as _;
+use crossbeam_channel::{Receiver, unbounded};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use yagura_event::Alert;
+use yagura_rehearsal::{ContainerOptions, RuntimeChoice, RuntimeProgram, ThrowAwayContainer, ThrowAwayImage};
+use yagura_runtimes::RuntimesConfig;
+use yagura_sensor::{NodeSettings, Sensor, SensorConfig, find_node};
+
+/// What a real sensor saw when these same attacks were made, for machines that don't let one observe.
+const RECORDING: &[u8] = include_bytes!("../../demo/drift.capture");
+
+/// How long one alert may take.
+const ALERT_WAIT: Duration = Duration::from_secs(5);
+/// How long one command in the container may take.
+const COMMAND_TIMEOUT: Duration = Duration::from_secs(10);
+
+const NEXT: &str = "How to go on:
+  yagura doctor                      what this machine allows
+  yagura simulate drift              all twelve drift vectors, and look-alikes that must stay silent
+  yagura sensor --local              watch this node's containers; alerts are JSON Lines
+  yagura policy test POLICY …        which rule decides for a given container and process
+This version detects binary drift on one node. There is no center and no console to open yet.
+";
+
+/// One thing that an attacker might do, and what it shows.
+struct Scene {
+    title: &'static str,
+    argv: &'static [&'static str],
+}
+
+const SCENES: [Scene; 3] = [
+    Scene {
+        title: "A program is dropped into the container and run",
+        argv: &["/bin/sh", "-c", "cp /payload/drifted /tmp/dropped && chmod +x /tmp/dropped && /tmp/dropped"],
+    },
+    Scene {
+        title: "A program runs from memory, without any file",
+        argv: &["/payload/run_memfd", "/payload/drifted"],
+    },
+    Scene {
+        title: "A script is dropped and given to the image's own shell",
+        argv: &["/bin/sh", "-c", "echo 'echo the script runs' > /tmp/dropped.sh && sh /tmp/dropped.sh"],
+    },
+];
+
+/// Show the main job on a real container
+///
+/// Starts a throw-away container, runs a dropped program, a program in memory and a dropped script in it, and shows
+/// the alerts. Where the kernel or the rights don't allow a sensor, it says what is missing and replays a recording
+/// instead. Exit codes: 0 everything was detected or replayed, 1 otherwise.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// Show the recording even where a sensor could observe
+    #[arg(long)]
+    recorded: bool,
+}
+
+/// Runs the demonstration.
+pub(crate) fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
+    if arguments.recorded {
+        return recorded();
+    }
+    clean_up_on_signal()?;
+    match live() {
+        Err(Failure::CannotRun(error)) => {
+            output::print(&format!("A sensor can't observe here: {error:#}\n\n"))?;
+            recorded()
+        }
+        other => other,
+    }
+}
+
+fn live() -> Result<Outcome, Failure> {
+    let base = std::env::temp_dir();
+    clean_up_leftovers(&base);
+    let runtime = find_runtime(RuntimeChoice::Found)?;
+    let (sender, alerts) = unbounded();
+    let config = SensorConfig {
+        node: Arc::new(find_node(NodeSettings::default())),
+        policy: Arc::new(parse_own_policy(ALL_DRIFT)),
+        policy_version: 1,
+        runtimes: RuntimesConfig::default(),
+        record: None,
+    };
+    let sensor = Sensor::start(config, move |alert| {
+        // Nobody waits any more once the scenes are over.
+        let _ = sender.send(alert);
+    })
+    .map_err(cannot_start)?;
+    output::print("The sensor observes. Policy: report everything that does not come from a container's image.\n")?;
+    let image = ThrowAwayImage::build(&base).context("image can't be made").map_err(Failure::CannotRun)?;
+    let image = Arc::new(image);
+    let container = ThrowAwayContainer::start(&image, &ContainerOptions::new(runtime.clone()))
+        .context("container can't be started")
+        .map_err(Failure::CannotRun)?;
+    introduce(&container, &runtime)?;
+    let mut seen = 0;
+    for scene in &SCENES {
+        seen += usize::from(play(scene, &container, &alerts)?);
+    }
+    container.remove().context("container can't be removed").map_err(Failure::Failed)?;
+    image.remove().context("image can't be removed").map_err(Failure::Failed)?;
+    sensor.stop().map_err(|error| Failure::Failed(error.into()))?;
+    output::print(&format!("{seen} of {} were detected. The container is gone again.\n\n{NEXT}", SCENES.len()))?;
+    Ok(if seen == SCENES.len() { Outcome::Done } else { Outcome::Findings })
+}
+
+fn introduce(container: &ThrowAwayContainer, runtime: &RuntimeProgram) -> Result<(), Failure> {
+    output::print(&format!(
+        "A container runs: {} (by {}, first process {}).\n\n",
+        container.id(),
+        runtime.path().display(),
+        container.first_pid()
+    ))
+}
+
+/// Plays one scene; `false` if no alert came.
+fn play(scene: &Scene, container: &ThrowAwayContainer, alerts: &Receiver<Alert>) -> Result<bool, Failure> {
+    output::print(&format!("── {}\n   $ {}\n", scene.title, shown(scene.argv)))?;
+    let started = Instant::now();
+    container
+        .exec(scene.argv, COMMAND_TIMEOUT)
+        .context("command can't be run in the container")
+        .map_err(Failure::Failed)?;
+    let deadline = started + ALERT_WAIT;
+    while let Ok(alert) = alerts.recv_deadline(deadline) {
+        if alert.container.id.contains(container.id()) && is_main(&alert, scene) {
+            output::alert::print(&alert, Form::Table)?;
+            return Ok(true);
+        }
+    }
+    output::print("   no alert came\n\n")?;
+    Ok(false)
+}
+
+/// The memory loader lies on a volume and is drift itself: the scene is about what it runs.
+fn is_main(alert: &Alert, scene: &Scene) -> bool {
+    scene.argv.first().is_none_or(|program| alert.drift.path.as_bytes() != program.as_bytes())
+}
+
+fn shown(argv: &[&str]) -> String {
+    match argv {
+        ["/bin/sh", "-c", script] => (*script).to_owned(),
+        other => other.join(" "),
+    }
+}
+
+fn recorded() -> Result<Outcome, Failure> {
+    output::print("What follows is a recording that a real sensor made of a real container.\n\n")?;
+    let mut result = Ok(());
+    replay(RECORDING, parse_own_policy(ALL_DRIFT), |alert| {
+        if result.is_ok() {
+            result = output::alert::print(&alert, Form::Table);
+        }
+    })?;
+    result?;
+    output::print(NEXT)?;
+    Ok(Outcome::Done)
+}

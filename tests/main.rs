@@ -1,0 +1,42 @@
+//! The product as a user meets it: the real executable, kernel, runc, crun, containerd, Podman and dpkg.
+//!
+//! One module for each thing that a user would try. What this machine lacks is said and counted as ignored. Tests look
+//! at their own containers alone: a sensor sees every container of the machine, those of other tests too.
+
+#![expect(
+    clippy::indexing_slicing,
+    reason = "tests index JSON, which answers null, and fail where something is missing"
+)]
+
+mod bad_input;
+mod benign;
+mod churn;
+mod debian;
+mod demo;
+mod harness;
+mod hostile;
+mod payload;
+mod podman;
+mod pods;
+mod recording;
+mod runc;
+mod sensor;
+mod simulate;
+
+use libtest_mimic::Arguments;
+
+fn main() {
+    let arguments = Arguments::from_args();
+    let trials = [
+        bad_input::trials(),
+        pods::trials(),
+        podman::trials(),
+        benign::trials(),
+        hostile::trials(),
+        recording::trials(),
+        churn::trials(),
+        demo::trials(),
+        simulate::trials(),
+    ];
+    libtest_mimic::run(&arguments, trials.into_iter().flatten().collect()).exit();
+}

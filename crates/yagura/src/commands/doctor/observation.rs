@@ -1,7 +1,6 @@
 //! What the kernel lets a sensor observe with, and what it would let one block with.
 
 use super::{Check, shown};
-use std::error::Error;
 use yagura_kernel::{Capability, Means, Observer, PROGRAMS, ensure_tracefs, probe};
 
 /// What the sensor observes with.
@@ -39,7 +38,7 @@ fn try_all() -> Vec<Check> {
 fn tracefs() -> Check {
     match ensure_tracefs() {
         Ok(()) => Check::ok("tracefs", "available, or mounted where only the sensor sees it"),
-        Err(error) => Check::missing("tracefs", chain(&error), "run as root, or mount it: `mount -t tracefs tracefs /sys/kernel/tracing`"),
+        Err(error) => Check::missing("tracefs", chain(error), "run as root, or mount it: `mount -t tracefs tracefs /sys/kernel/tracing`"),
     }
 }
 
@@ -69,7 +68,7 @@ fn means(capability: &Capability) -> Check {
 /// The sensor's own programs, loaded and attached for a moment: whatever the probes say, this is what counts.
 fn observer() -> Check {
     match Observer::start() {
-        Err(error) => Check::missing("observer", chain(&error), "see the checks above; if they are well, report this with your kernel's version"),
+        Err(error) => Check::missing("observer", chain(error), "see the checks above; if they are well, report this with your kernel's version"),
         Ok(observer) => {
             let attached = PROGRAMS.len() - observer.missing().len();
             let found = format!("{attached} of {} programs load and attach", PROGRAMS.len());
@@ -105,10 +104,8 @@ fn enforcement(capabilities: &[Capability]) -> Check {
 }
 
 /// An error and what caused it, on one line.
-fn chain(error: &dyn Error) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    let texts: Vec<String> = causes.map(ToString::to_string).collect();
-    shown(texts.join(": "))
+fn chain(error: impl Into<anyhow::Error>) -> String {
+    shown(format!("{:#}", error.into()))
 }
 
 #[cfg(test)]

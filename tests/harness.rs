@@ -38,7 +38,11 @@ pub(crate) fn yagura() -> Command {
 }
 
 /// Waits until `found` finds something.
-pub(crate) fn wait_for<T>(what: &str, longest: Duration, mut found: impl FnMut() -> Option<T>) -> Result<T> {
+pub(crate) fn wait_for<T>(
+    what: &str,
+    longest: Duration,
+    mut found: impl FnMut() -> Option<T>,
+) -> Result<T> {
     let deadline = Instant::now() + longest;
     loop {
         if let Some(found) = found() {
@@ -80,7 +84,9 @@ impl Output {
 pub(crate) fn run(command: &mut Command, longest: Duration) -> Result<Output> {
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let child = command.spawn().with_context(|| format!("{command:?}"))?;
-    Running::of(child)?.end(longest).with_context(|| format!("{command:?}"))
+    Running::of(child)?
+        .end(longest)
+        .with_context(|| format!("{command:?}"))
 }
 
 /// A command whose output is collected while it runs; killed on drop.
@@ -106,7 +112,9 @@ impl Running {
         let child = &mut self.child;
         let status = wait_for("its end", longest, || child.try_wait().ok().flatten())?;
         let collected = |thread: Option<JoinHandle<Vec<u8>>>| {
-            thread.and_then(|thread| thread.join().ok()).unwrap_or_default()
+            thread
+                .and_then(|thread| thread.join().ok())
+                .unwrap_or_default()
         };
         Ok(Output {
             code: status.code(),

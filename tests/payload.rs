@@ -63,7 +63,9 @@ impl Payload {
 
     /// Compiles `hello` and `storm`, each static.
     pub(crate) fn build() -> Result<Payload> {
-        let payload = Payload { dir: ScratchDir::new()? };
+        let payload = Payload {
+            dir: ScratchDir::new()?,
+        };
         compile(&payload.dir, "hello", HELLO, &["-static"])?;
         compile(&payload.dir, "storm", STORM, &["-static"])?;
         Ok(payload)
@@ -84,14 +86,27 @@ impl Payload {
 }
 
 /// Compiles one C file to a program or library called `name`.
-pub(crate) fn compile(dir: &ScratchDir, name: &str, source: &str, options: &[&str]) -> Result<PathBuf> {
+pub(crate) fn compile(
+    dir: &ScratchDir,
+    name: &str,
+    source: &str,
+    options: &[&str],
+) -> Result<PathBuf> {
     let file = dir.join(&format!("{name}.c"));
     fs::write(&file, source)?;
     let path = dir.join(name);
     let mut compiler = Command::new("cc");
-    compiler.args(["-O1", "-Wall", "-o"]).arg(&path).arg(&file).args(options);
+    compiler
+        .args(["-O1", "-Wall", "-o"])
+        .arg(&path)
+        .arg(&file)
+        .args(options);
     let output = compiler.stdin(Stdio::null()).output().context("cc")?;
-    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    ensure!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     Ok(path)
 }
 

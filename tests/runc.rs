@@ -73,19 +73,32 @@ impl Container {
             true => copy(&image.rootfs, &rootfs)?,
             false => mount_overlay(&dir, &image.rootfs, &rootfs)?,
         }
-        fs::write(dir.join("bundle/config.json"), config(&id, spec).to_string())?;
+        fs::write(
+            dir.join("bundle/config.json"),
+            config(&id, spec).to_string(),
+        )?;
         let mut container = Container { id, pid: 0, dir };
         let mut start = container.runc();
-        start.args(["run", "--detach", "--pid-file"]).arg(container.dir.join("pid"));
-        start.arg("--bundle").arg(container.dir.join("bundle")).arg(&container.id);
+        start
+            .args(["run", "--detach", "--pid-file"])
+            .arg(container.dir.join("pid"));
+        start
+            .arg("--bundle")
+            .arg(container.dir.join("bundle"))
+            .arg(&container.id);
         container.run(&mut start)?;
-        container.pid = fs::read_to_string(container.dir.join("pid"))?.trim().parse()?;
+        container.pid = fs::read_to_string(container.dir.join("pid"))?
+            .trim()
+            .parse()?;
         Ok(container)
     }
 
     /// Runs a command in it to its end.
     pub(crate) fn exec(&self, argv: &[&str]) -> Result<Output> {
-        run(self.runc().arg("exec").arg(&self.id).args(argv), DEADLINE * 3)
+        run(
+            self.runc().arg("exec").arg(&self.id).args(argv),
+            DEADLINE * 3,
+        )
     }
 
     /// Runs a shell script in it that must succeed; its output.
@@ -96,17 +109,17 @@ impl Container {
 
     /// Copies a file of /payload to `path`, and runs it.
     pub(crate) fn drop_and_run(&self, payload: &str, path: &str) -> Result<String> {
-        self.shell(&format!("cp /payload/{payload} {path}; chmod 755 {path}; {path}"))
-    }
-
-    /// Where the host sees a path of it.
-    pub(crate) fn host_path(&self, path: &str) -> PathBuf {
-        self.dir.join("bundle/rootfs").join(path.trim_start_matches('/'))
+        self.shell(&format!(
+            "cp /payload/{payload} {path}; chmod 755 {path}; {path}"
+        ))
     }
 
     fn runc(&self) -> Command {
         let mut command = Command::new("runc");
-        command.arg("--root").arg(self.dir.join("state")).stdin(Stdio::null());
+        command
+            .arg("--root")
+            .arg(self.dir.join("state"))
+            .stdin(Stdio::null());
         command
     }
 
@@ -128,12 +141,19 @@ impl Drop for Container {
         if let Err(error) = removed {
             eprintln!("container {} may be left: {error}", self.id);
         }
-        let _ = Command::new("umount").arg(self.dir.join("bundle/rootfs")).output();
+        let _ = Command::new("umount")
+            .arg(self.dir.join("bundle/rootfs"))
+            .output();
     }
 }
 
 fn copy(from: &Path, to: &Path) -> Result<()> {
-    run(Command::new("cp").arg("-a").arg(from.join(".")).arg(to), DEADLINE * 3)?.expect(0).map(drop)
+    run(
+        Command::new("cp").arg("-a").arg(from.join(".")).arg(to),
+        DEADLINE * 3,
+    )?
+    .expect(0)
+    .map(drop)
 }
 
 fn mount_overlay(dir: &ScratchDir, lower: &Path, rootfs: &Path) -> Result<()> {
@@ -147,13 +167,19 @@ fn mount_overlay(dir: &ScratchDir, lower: &Path, rootfs: &Path) -> Result<()> {
         work.display()
     );
     let mut mount = Command::new("mount");
-    mount.args(["-t", "overlay", "overlay", "-o", &layers]).arg(rootfs);
+    mount
+        .args(["-t", "overlay", "overlay", "-o", &layers])
+        .arg(rootfs);
     run(&mut mount, DEADLINE)?.expect(0).map(drop)
 }
 
 fn config(id: &str, spec: &Spec<'_>) -> Value {
     let waiting = ["/bin/sleep", "1000000"];
-    let argv = if spec.argv.is_empty() { waiting.as_slice() } else { spec.argv };
+    let argv = if spec.argv.is_empty() {
+        waiting.as_slice()
+    } else {
+        spec.argv
+    };
     let mut mounts = vec![
         json!({ "destination": "/proc", "type": "proc", "source": "proc" }),
         json!({ "destination": "/dev", "type": "tmpfs", "source": "tmpfs", "options": ["nosuid", "mode=755"] }),

@@ -88,9 +88,19 @@ impl Sensor {
         let file = dir.join("policy.yaml");
         fs::write(&file, policy)?;
         let mut command = yagura();
-        command.args(["sensor", "--local", "--node-name", "node-1", "--cluster", "test"]);
+        command.args([
+            "sensor",
+            "--local",
+            "--node-name",
+            "node-1",
+            "--cluster",
+            "test",
+        ]);
         command.arg("--drift-policy").arg(&file).args(options);
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+        let mut child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()?;
         let ears = Arc::new(Ears::default());
         let stdout = child.stdout.take().context("standard output")?;
         let stderr = child.stderr.take().context("standard error")?;
@@ -98,8 +108,20 @@ impl Sensor {
             listen(stdout, Arc::clone(&ears), hear_alert),
             listen(stderr, Arc::clone(&ears), hear_error),
         ];
-        let sensor = Sensor { child, ears, threads, policy: file, _dir: dir };
-        sensor.wait("`ready`", |heard| heard.stderr.iter().any(|line| line == "ready").then_some(()))?;
+        let sensor = Sensor {
+            child,
+            ears,
+            threads,
+            policy: file,
+            _dir: dir,
+        };
+        sensor.wait("`ready`", |heard| {
+            heard
+                .stderr
+                .iter()
+                .any(|line| line == "ready")
+                .then_some(())
+        })?;
         Ok(sensor)
     }
 
@@ -115,14 +137,21 @@ impl Sensor {
     /// The alerts so far of one container.
     pub(crate) fn alerts_of(&self, container: &str) -> Vec<Value> {
         let heard = self.ears.heard();
-        heard.alerts.iter().filter(|alert| is_of(alert, container)).cloned().collect()
+        heard
+            .alerts
+            .iter()
+            .filter(|alert| is_of(alert, container))
+            .cloned()
+            .collect()
     }
 
     /// Waits for the first alert of a container that fits.
     pub(crate) fn alert(&self, container: &str, fits: impl Fn(&Value) -> bool) -> Result<Value> {
         let found = self.wait("an alert", |heard| {
             let mut alerts = heard.alerts.iter();
-            alerts.find(|alert| is_of(alert, container) && fits(alert)).cloned()
+            alerts
+                .find(|alert| is_of(alert, container) && fits(alert))
+                .cloned()
         });
         found.with_context(|| format!("container {container} has {:#?}", self.alerts_of(container)))
     }
@@ -136,7 +165,11 @@ impl Sensor {
     /// Waits for a line on standard error that has `words`.
     pub(crate) fn says(&self, words: &str) -> Result<String> {
         let found = self.wait(words, |heard| {
-            heard.stderr.iter().find(|line| line.contains(words)).cloned()
+            heard
+                .stderr
+                .iter()
+                .find(|line| line.contains(words))
+                .cloned()
         });
         found.with_context(|| self.ears.heard().stderr.join("\n"))
     }
@@ -162,7 +195,9 @@ impl Sensor {
     pub(crate) fn resident_kib(&self) -> Result<u64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid()))?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let number = line.and_then(|line| line.split_whitespace().next()).context("VmRSS")?;
+        let number = line
+            .and_then(|line| line.split_whitespace().next())
+            .context("VmRSS")?;
         Ok(number.parse()?)
     }
 
@@ -184,7 +219,12 @@ impl Sensor {
     /// Stops it as an operator would and checks what is promised of that.
     pub(crate) fn stop(self) -> Result<Ended> {
         let ended = self.end(Some(Signal::TERM))?;
-        ensure!(ended.code == Some(0), "exit code {:?}: {}", ended.code, ended.stderr);
+        ensure!(
+            ended.code == Some(0),
+            "exit code {:?}: {}",
+            ended.code,
+            ended.stderr
+        );
         ensure!(ended.took < STOP_MAX, "stopping took {:?}", ended.took);
         Ok(ended)
     }
@@ -193,19 +233,34 @@ impl Sensor {
     pub(crate) fn end(mut self, signal: Option<Signal>) -> Result<Ended> {
         let begun = Instant::now();
         if let Some(signal) = signal {
-            let pid = i32::try_from(self.pid()).ok().and_then(Pid::from_raw).context("pid")?;
+            let pid = i32::try_from(self.pid())
+                .ok()
+                .and_then(Pid::from_raw)
+                .context("pid")?;
             kill_process(pid, signal)?;
         }
         let child = &mut self.child;
-        let status = wait_for("the sensor's end", DEADLINE, || child.try_wait().ok().flatten())?;
+        let status = wait_for("the sensor's end", DEADLINE, || {
+            child.try_wait().ok().flatten()
+        })?;
         let took = begun.elapsed();
         for thread in std::mem::take(&mut self.threads) {
             let _ = thread.join();
         }
         let heard = std::mem::take(&mut *self.ears.heard());
-        ensure!(heard.refused.is_empty(), "lines that are no alerts: {:#?}", heard.refused);
-        let stats = heard.stderr.iter().find_map(|line| line.strip_prefix("stats "));
-        let stats = stats.map(serde_json::from_str).transpose()?.unwrap_or_default();
+        ensure!(
+            heard.refused.is_empty(),
+            "lines that are no alerts: {:#?}",
+            heard.refused
+        );
+        let stats = heard
+            .stderr
+            .iter()
+            .find_map(|line| line.strip_prefix("stats "));
+        let stats = stats
+            .map(serde_json::from_str)
+            .transpose()?
+            .unwrap_or_default();
         Ok(Ended {
             code: status.code(),
             took,
@@ -219,8 +274,13 @@ impl Sensor {
     /// Takes the reader of its standard output away, as a pipe whose other end has gone.
     pub(crate) fn start_unheard(policy: &Path) -> Result<Child> {
         let mut command = yagura();
-        command.args(["sensor", "--local", "--drift-policy"]).arg(policy);
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+        command
+            .args(["sensor", "--local", "--drift-policy"])
+            .arg(policy);
+        let mut child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()?;
         drop(child.stdout.take());
         let mut stderr = BufReader::new(child.stderr.take().context("standard error")?);
         let mut line = String::new();
@@ -243,7 +303,10 @@ impl Drop for Sensor {
 
 impl Ended {
     pub(crate) fn alerts_of(&self, container: &str) -> Vec<&Value> {
-        self.alerts.iter().filter(|alert| is_of(alert, container)).collect()
+        self.alerts
+            .iter()
+            .filter(|alert| is_of(alert, container))
+            .collect()
     }
 
     /// Fails if anything was lost anywhere.
@@ -266,7 +329,10 @@ fn listen(
     std::thread::spawn(move || {
         let mut pipe = BufReader::new(pipe);
         let mut line = Vec::new();
-        while pipe.read_until(b'\n', &mut line).is_ok_and(|length| length > 0) {
+        while pipe
+            .read_until(b'\n', &mut line)
+            .is_ok_and(|length| length > 0)
+        {
             ears.note(|heard| hear(heard, &line));
             line.clear();
         }
@@ -283,15 +349,22 @@ fn hear_alert(heard: &mut Heard, line: &[u8]) {
     match parse_alert(line) {
         Ok(alert) => heard.alerts.push(alert),
         Err(error) => {
-            heard.refused.push(format!("{error:#}: {}", String::from_utf8_lossy(line)));
+            heard
+                .refused
+                .push(format!("{error:#}: {}", String::from_utf8_lossy(line)));
         }
     }
 }
 
 /// One line of alerts: valid JSON of the published schema, and nothing in it that a terminal would act on.
 pub(crate) fn parse_alert(line: &[u8]) -> Result<Value> {
-    let text = std::str::from_utf8(line)?.strip_suffix('\n').context("no line end")?;
-    ensure!(!text.chars().any(is_active), "a control or invisible character");
+    let text = std::str::from_utf8(line)?
+        .strip_suffix('\n')
+        .context("no line end")?;
+    ensure!(
+        !text.chars().any(is_active),
+        "a control or invisible character"
+    );
     let alert: Value = serde_json::from_str(text)?;
     let errors: Vec<String> = schema()?
         .iter_errors(&alert)

@@ -81,13 +81,7 @@ fn broken_policies() -> Result<()> {
         Ok(output.stderr)
     };
     let said = sensor(MANY_ERRORS.as_bytes())?;
-    for problem in [
-        "colour",
-        "allow",
-        "matches",
-        "Twice",
-        "Default binary drift rule",
-    ] {
+    for problem in ["colour", "allow", "matches", "Twice", "default rule"] {
         ensure!(said.contains(problem), "{problem} is not named: {said}");
     }
     for line in ["7:7", "9:15"] {
@@ -266,22 +260,50 @@ fn closed_output() -> Result<()> {
 
 fn no_socket() -> Result<()> {
     let (image, payload) = (Image::busybox()?, Payload::build()?);
-    let spec = Spec {
+    let usual = Spec {
         payload: Some(payload.path()),
+        usual_state: true,
         ..Spec::default()
     };
-    let early = Container::start(&image, &spec)?;
+    let hidden = Spec {
+        usual_state: false,
+        ..usual.clone()
+    };
+    let early = [
+        Container::start(&image, &usual)?,
+        Container::start(&image, &hidden)?,
+    ];
     let sensor = Sensor::start(ALL_DRIFT, &[])?;
-    let late = Container::start(&image, &spec)?;
-    for container in [&early, &late] {
-        container.drop_and_run("hello", "/tmp/dropped")?;
-        let alert = sensor.alert_about(&container.id, "/tmp/dropped")?;
-        ensure!(alert["container"]["runtime"] == "runc", "{alert:#}");
-        ensure!(alert["drift"]["sha256"].is_string(), "{alert:#}");
-        let writer = alert["drift"]["written_by"]["argv"]
-            .as_array()
-            .context("no writer")?;
-        ensure!(writer.first().is_some_and(|name| name == "cp"), "{alert:#}");
+    let late = [
+        Container::start(&image, &usual)?,
+        Container::start(&image, &hidden)?,
+    ];
+    for [usual, hidden] in [&early, &late] {
+        for container in [usual, hidden] {
+            container.drop_and_run("hello", "/tmp/dropped")?;
+            let alert = sensor.alert_about(&container.id, "/tmp/dropped")?;
+            ensure!(alert["drift"]["sha256"].is_string(), "{alert:#}");
+            let writer = alert["drift"]["written_by"]["argv"]
+                .as_array()
+                .context("no writer")?;
+            ensure!(
+                writer.first().is_some_and(|name| name == "/bin/cp"),
+                "{alert:#}"
+            );
+        }
+        let alert = sensor.alert_about(&usual.id, "/tmp/dropped")?;
+        let found = &alert["container"];
+        ensure!(
+            found["runtime"] == "runc" && found["name"] == usual.id.as_str(),
+            "{alert:#}"
+        );
+        // Its cgroup is all there is, and the alert says so.
+        let alert = sensor.alert_about(&hidden.id, "/tmp/dropped")?;
+        let gaps = alert["gaps"].as_array().context("gaps")?;
+        ensure!(
+            alert["container"]["runtime"] == "unknown" && !gaps.is_empty(),
+            "{alert:#}"
+        );
     }
     sensor.stop().map(drop)
 }

@@ -39,7 +39,7 @@ fn memory_stays() -> Result<()> {
     let spec = Spec {
         argv: &argv,
         payload: Some(payload.path()),
-        plain: false,
+        ..Spec::default()
     };
     let mut warm = 0;
     for number in 0..CONTAINERS {

@@ -99,7 +99,7 @@ pub(crate) fn pod(name: &str, namespace: &str, labels: &[(&str, &str)]) -> PodSp
 const WAITING: &str = "sleep 1000000";
 /// Waits for a word, then runs a dropped program from a shell of its own.
 const WHEN_TOLD: &str = "until [ -e /control/go ]; do sleep 0.05; done; \
-    cp /payload/hello /tmp/dropped; chmod 755 /tmp/dropped; \
+    /bin/cp /payload/hello /tmp/dropped; chmod 755 /tmp/dropped; \
     sh -c 'cd /tmp; /tmp/dropped; true'; sleep 1000000";
 
 fn every_field() -> Result<()> {
@@ -148,7 +148,7 @@ fn every_field() -> Result<()> {
         ("/drift/written_by/exe", json!("/bin/busybox")),
         (
             "/drift/written_by/argv",
-            json!(["cp", "/payload/hello", "/tmp/dropped"]),
+            json!(["/bin/cp", "/payload/hello", "/tmp/dropped"]),
         ),
         ("/drift/written_by/how", json!("other")),
         ("/policy/rule", json!("Everything")),
@@ -172,7 +172,7 @@ fn every_field() -> Result<()> {
         first["pid"] == pid && first["argv"][2] == WHEN_TOLD,
         "{first:#}"
     );
-    for word in ["/tmp/dropped", "server", "Everything", "cp"] {
+    for word in ["/tmp/dropped", "server", "Everything", "/bin/busybox"] {
         let explanation = alert["explanation"].as_str().unwrap_or_default();
         ensure!(
             explanation.contains(word),
@@ -330,7 +330,7 @@ fn allow_list(node: &Node, sensor: &Sensor, tools: &RunningContainer) -> Result<
 
 fn from_before() -> Result<()> {
     let node = Node::start()?;
-    let stays = "cp /payload/hello /tmp/early; chmod 755 /tmp/early; /tmp/early stay";
+    let stays = "cp /payload/hello /tmp/early; chmod 755 /tmp/early; /tmp/early stay; true";
     let busy = node.run(&pod("busy", "shop", &[("app", "old")]), "main", stays)?;
     let idle = node.run(&pod("idle", "shop", &[]), "main", WAITING)?;
     wait_for("the early program", DEADLINE, || {

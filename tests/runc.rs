@@ -49,6 +49,8 @@ pub(crate) struct Spec<'a> {
     pub(crate) payload: Option<&'a Path>,
     /// Whether its root is a copy of the image rather than an overlay on it.
     pub(crate) plain: bool,
+    /// Whether runc keeps its records where it does unless told otherwise, rather than where nobody looks.
+    pub(crate) usual_state: bool,
 }
 
 /// A container on an overlay of an image; removed on drop.
@@ -58,6 +60,8 @@ pub(crate) struct Container {
     pub(crate) id: String,
     /// Pid of its first process on the host.
     pub(crate) pid: u32,
+    /// Where runc keeps its records of it.
+    state: PathBuf,
     dir: ScratchDir,
 }
 
@@ -77,7 +81,17 @@ impl Container {
             dir.join("bundle/config.json"),
             config(&id, spec).to_string(),
         )?;
-        let mut container = Container { id, pid: 0, dir };
+        let state = if spec.usual_state {
+            PathBuf::from("/run/runc")
+        } else {
+            dir.join("state")
+        };
+        let mut container = Container {
+            id,
+            pid: 0,
+            state,
+            dir,
+        };
         let mut start = container.runc();
         start
             .args(["run", "--detach", "--pid-file"])
@@ -110,16 +124,13 @@ impl Container {
     /// Copies a file of /payload to `path`, and runs it.
     pub(crate) fn drop_and_run(&self, payload: &str, path: &str) -> Result<String> {
         self.shell(&format!(
-            "cp /payload/{payload} {path}; chmod 755 {path}; {path}"
+            "/bin/cp /payload/{payload} {path}; chmod 755 {path}; {path}"
         ))
     }
 
     fn runc(&self) -> Command {
         let mut command = Command::new("runc");
-        command
-            .arg("--root")
-            .arg(self.dir.join("state"))
-            .stdin(Stdio::null());
+        command.arg("--root").arg(&self.state).stdin(Stdio::null());
         command
     }
 

@@ -58,6 +58,8 @@ impl BaseFlags {
     pub const ENTERED: u32 = 1 << 5;
     /// The program is an interpreter by the kernel side's list.
     pub const INTERPRETER: u32 = 1 << 6;
+    /// At the end of a process: its executable had no name any more.
+    pub const EXE_DELETED: u32 = 1 << 7;
 
     /// Whether all bits of `flag` are set.
     pub fn has(self, flag: u32) -> bool {

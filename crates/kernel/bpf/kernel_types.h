@@ -175,6 +175,7 @@ struct mm_struct {
 };
 
 struct vm_area_struct {
+	unsigned long vm_end;
 	struct file *vm_file;
 };
 
@@ -182,6 +183,8 @@ struct tty_struct;
 
 struct signal_struct {
 	atomic_t live;
+	int group_exit_code;
+	unsigned int flags;
 	struct pid *pids[4];
 	struct tty_struct *tty;
 };
@@ -201,6 +204,7 @@ struct css_set {
 
 struct task_struct {
 	unsigned int flags;
+	unsigned int personality;
 	struct mm_struct *mm;
 	int exit_code;
 	int pid;
@@ -246,11 +250,17 @@ struct bpf_iter__task {
 /* The registers that hold system call arguments (arch/{x86,arm64}/include/asm/ptrace.h). */
 #if defined(__TARGET_ARCH_x86)
 struct pt_regs {
+	unsigned long r10;
+	unsigned long r8;
 	unsigned long dx;
+	unsigned long si;
 	unsigned long di;
 };
 #define SYSCALL_ADDRESS(regs) BPF_CORE_READ(regs, di)
+#define SYSCALL_LENGTH(regs) BPF_CORE_READ(regs, si)
 #define SYSCALL_PROT(regs) BPF_CORE_READ(regs, dx)
+#define SYSCALL_MAP_FLAGS(regs) BPF_CORE_READ(regs, r10)
+#define SYSCALL_MAP_FD(regs) BPF_CORE_READ(regs, r8)
 #elif defined(__TARGET_ARCH_arm64)
 struct user_pt_regs {
 	u64 regs[31];
@@ -260,7 +270,10 @@ struct pt_regs {
 	struct user_pt_regs user_regs;
 };
 #define SYSCALL_ADDRESS(regs) BPF_CORE_READ(regs, orig_x0)
+#define SYSCALL_LENGTH(regs) BPF_CORE_READ(regs, user_regs.regs[1])
 #define SYSCALL_PROT(regs) BPF_CORE_READ(regs, user_regs.regs[2])
+#define SYSCALL_MAP_FLAGS(regs) BPF_CORE_READ(regs, user_regs.regs[3])
+#define SYSCALL_MAP_FD(regs) BPF_CORE_READ(regs, user_regs.regs[4])
 #else
 #error "this architecture's system call registers are not known here"
 #endif

@@ -15,4 +15,5 @@
 #include "programs/map.bpf.c"
 #include "programs/identity.bpf.c"
 
-char LICENSE[] SEC("license") = "Dual BSD/GPL";
+SEC("license")
+char LICENSE[] = "Dual BSD/GPL";

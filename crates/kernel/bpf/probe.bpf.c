@@ -37,4 +37,5 @@ int probe_iterator(void *context)
 	return 0;
 }
 
-char LICENSE[] SEC("license") = "Dual BSD/GPL";
+SEC("license")
+char LICENSE[] = "Dual BSD/GPL";

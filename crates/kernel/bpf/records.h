@@ -26,6 +26,7 @@ enum base_flag {
 	BASE_INIT = 1 << 4,
 	BASE_ENTERED = 1 << 5,
 	BASE_INTERPRETER = 1 << 6,
+	BASE_EXE_DELETED = 1 << 7,
 };
 
 /* File flags: event::FileFlags. */

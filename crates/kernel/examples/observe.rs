@@ -27,11 +27,18 @@ impl Reader for Printer {
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let seconds = std::env::args().nth(1).map_or(Ok(10), |text| text.parse())?;
+    let seconds = std::env::args()
+        .nth(1)
+        .map_or(Ok(10), |text| text.parse())?;
     let observer = Observer::start()?;
     println!("attached; missing: {:?}", observer.missing());
     let (never, _open) = std::io::pipe()?;
-    observer.read(&mut Printer { until: Instant::now() + Duration::from_secs(seconds) }, never.as_fd())?;
+    observer.read(
+        &mut Printer {
+            until: Instant::now() + Duration::from_secs(seconds),
+        },
+        never.as_fd(),
+    )?;
     println!("lost: {:?}", observer.losses());
     Ok(())
 }

@@ -54,13 +54,20 @@ impl<'a> Cursor<'a> {
         if count > bound {
             return Err(DecodeError::TooLong);
         }
-        let (head, rest) = self.rest.split_at_checked(count).ok_or(DecodeError::TooShort)?;
+        let (head, rest) = self
+            .rest
+            .split_at_checked(count)
+            .ok_or(DecodeError::TooShort)?;
         self.rest = rest;
         Ok(head)
     }
 
     /// Fails if bytes are left: the lengths in the record do not add up.
     pub(crate) fn end(&self) -> Result<(), DecodeError> {
-        if self.rest.is_empty() { Ok(()) } else { Err(DecodeError::Trailing) }
+        if self.rest.is_empty() {
+            Ok(())
+        } else {
+            Err(DecodeError::Trailing)
+        }
     }
 }

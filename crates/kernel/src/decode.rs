@@ -2,13 +2,13 @@
 
 use crate::cursor::Cursor;
 use crate::records::{
-    ARGUMENTS_MAX, ARGV_BYTES_MAX, CREDENTIALS, EXEC, EXIT, FILE_PRESENT, FILE_WRITER_KNOWN, MAP, NAMESPACES,
-    PATH_BYTES_MAX, SCRIPT, VERSION,
+    ARGUMENTS_MAX, ARGV_BYTES_MAX, CREDENTIALS, EXEC, EXIT, FILE_PRESENT, FILE_WRITER_KNOWN, MAP,
+    NAMESPACES, PATH_BYTES_MAX, SCRIPT, VERSION,
 };
 use yagura_event::{
-    Base, BaseFlags, CgroupId, ContainerKey, Credentials, CredentialsEvent, ExecEvent, ExitEvent, FileFacts, FileFlags,
-    FileId, FileKey, KernelEvent, MapEvent, MonotonicNs, NamespacesEvent, ProcessKey, ProgramKey, RootId, ScriptEvent,
-    Text, Writer,
+    Base, BaseFlags, CgroupId, ContainerKey, Credentials, CredentialsEvent, ExecEvent, ExitEvent,
+    FileFacts, FileFlags, FileId, FileKey, KernelEvent, MapEvent, MonotonicNs, NamespacesEvent,
+    ProcessKey, ProgramKey, RootId, ScriptEvent, Text, Writer,
 };
 
 /// Why a record was refused.
@@ -62,9 +62,10 @@ pub fn decode(bytes: &[u8]) -> Result<KernelEvent, DecodeError> {
             let (root, file) = file_event(&mut cursor)?;
             KernelEvent::Script(Box::new(ScriptEvent { base, root, file }))
         }
-        CREDENTIALS => {
-            KernelEvent::Credentials(CredentialsEvent { base, credentials: credentials(&mut cursor)? })
-        }
+        CREDENTIALS => KernelEvent::Credentials(CredentialsEvent {
+            base,
+            credentials: credentials(&mut cursor)?,
+        }),
         NAMESPACES => {
             let [mount, pid, user] = namespaces(&mut cursor)?;
             KernelEvent::Namespaces(NamespacesEvent {
@@ -104,18 +105,35 @@ fn header(cursor: &mut Cursor<'_>, bytes: usize) -> Result<Header, DecodeError> 
     let pid = cursor.u32()?;
     let flags = BaseFlags(cursor.u32()?);
     let process = ProcessKey { pid, start_ns };
-    Ok(Header { kind, base: Base { time, container, cgroup, process, program, flags } })
+    Ok(Header {
+        kind,
+        base: Base {
+            time,
+            container,
+            cgroup,
+            process,
+            program,
+            flags,
+        },
+    })
 }
 
 fn program(cursor: &mut Cursor<'_>) -> Result<ProgramKey, DecodeError> {
     let pid = cursor.u32()?;
     cursor.u32()?;
-    Ok(ProgramKey { pid, exec_ns: cursor.u64()? })
+    Ok(ProgramKey {
+        pid,
+        exec_ns: cursor.u64()?,
+    })
 }
 
 fn root(cursor: &mut Cursor<'_>) -> Result<RootId, DecodeError> {
     let ino = cursor.u64()?;
-    Ok(RootId { ino, dev: cursor.u32()?, magic: cursor.u32()? })
+    Ok(RootId {
+        ino,
+        dev: cursor.u32()?,
+        magic: cursor.u32()?,
+    })
 }
 
 fn credentials(cursor: &mut Cursor<'_>) -> Result<Credentials, DecodeError> {
@@ -148,7 +166,10 @@ struct FilePart {
 
 fn file(cursor: &mut Cursor<'_>) -> Result<FilePart, DecodeError> {
     let ino = cursor.u64()?;
-    let id = FileId { dev: cursor.u32()?, ino };
+    let id = FileId {
+        dev: cursor.u32()?,
+        ino,
+    };
     let generation = cursor.u32()?;
     let ctime_ns = cursor.i64()?;
     let mtime_ns = cursor.i64()?;
@@ -159,9 +180,17 @@ fn file(cursor: &mut Cursor<'_>) -> Result<FilePart, DecodeError> {
     let magic = cursor.u32()?;
     let flags = cursor.u32()?;
     let path_bytes = cursor.u32()?;
-    let writer = Writer { program: program(cursor)?, time: MonotonicNs(cursor.u64()?) };
+    let writer = Writer {
+        program: program(cursor)?,
+        time: MonotonicNs(cursor.u64()?),
+    };
     let facts = FileFacts {
-        key: FileKey { id, generation, ctime_ns, size },
+        key: FileKey {
+            id,
+            generation,
+            ctime_ns,
+            size,
+        },
         mtime_ns,
         mode,
         links,
@@ -171,7 +200,11 @@ fn file(cursor: &mut Cursor<'_>) -> Result<FilePart, DecodeError> {
         path: Text::default(),
         writer: (flags & FILE_WRITER_KNOWN != 0).then_some(writer),
     };
-    Ok(FilePart { facts, present: flags & FILE_PRESENT != 0, path_bytes })
+    Ok(FilePart {
+        facts,
+        present: flags & FILE_PRESENT != 0,
+        path_bytes,
+    })
 }
 
 impl FilePart {
@@ -195,7 +228,10 @@ fn file_event(cursor: &mut Cursor<'_>) -> Result<(RootId, FileFacts), DecodeErro
 fn exec(base: Base, cursor: &mut Cursor<'_>) -> Result<ExecEvent, DecodeError> {
     let started_from = program(cursor)?;
     let parent_start_ns = cursor.u64()?;
-    let parent = ProcessKey { pid: cursor.u32()?, start_ns: parent_start_ns };
+    let parent = ProcessKey {
+        pid: cursor.u32()?,
+        start_ns: parent_start_ns,
+    };
     let inner_pid = cursor.u32()?;
     let session = cursor.u32()?;
     let has_tty = cursor.u32()? != 0;
@@ -269,8 +305,13 @@ mod tests {
         bytes[8..16].copy_from_slice(&7u64.to_ne_bytes());
         bytes[56..60].copy_from_slice(&42u32.to_ne_bytes());
         bytes[64..68].copy_from_slice(&(-1i32).to_ne_bytes());
-        let Ok(KernelEvent::Exit(exit)) = decode(&bytes) else { panic!("not an exit") };
-        assert_eq!((exit.base.time, exit.base.process.pid, exit.status), (MonotonicNs(7), 42, -1));
+        let Ok(KernelEvent::Exit(exit)) = decode(&bytes) else {
+            panic!("not an exit")
+        };
+        assert_eq!(
+            (exit.base.time, exit.base.process.pid, exit.status),
+            (MonotonicNs(7), 42, -1)
+        );
     }
 
     #[test]
@@ -296,7 +337,10 @@ mod tests {
     #[test]
     fn arguments_keep_empty_ones_and_are_bounded() {
         assert_eq!(arguments(b""), (vec![], false));
-        assert_eq!(arguments(b"sh\0\0x\0"), (vec!["sh".into(), "".into(), "x".into()], false));
+        assert_eq!(
+            arguments(b"sh\0\0x\0"),
+            (vec!["sh".into(), "".into(), "x".into()], false)
+        );
         assert_eq!(arguments(b"cut off"), (vec!["cut off".into()], false));
         let (argv, cut) = arguments(&vec![0u8; 4096]);
         assert_eq!((argv.len(), cut), (ARGUMENTS_MAX, true));

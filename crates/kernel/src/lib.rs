@@ -5,13 +5,13 @@
 //!
 //! Start at [`Observer::start`]; [`decode()`] turns a record into an event; [`probe()`] serves `yagura doctor`.
 
-mod programs;
-mod records;
 mod cursor;
 pub mod decode;
 mod mounts;
 mod observer;
 mod probe;
+mod programs;
+mod records;
 
 pub use decode::{DecodeError, decode};
 pub use mounts::{MountError, ensure_tracefs};

@@ -31,16 +31,23 @@ pub fn ensure_tracefs() -> Result<(), MountError> {
         return Ok(());
     }
     private_namespace()?;
-    mount_change("/", MountPropagationFlags::DOWNSTREAM | MountPropagationFlags::REC)
-        .map_err(MountError::Propagation)?;
+    mount_change(
+        "/",
+        MountPropagationFlags::DOWNSTREAM | MountPropagationFlags::REC,
+    )
+    .map_err(MountError::Propagation)?;
     let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
     mount("tracefs", TRACEFS, "tracefs", flags, None).map_err(MountError::Mount)
 }
 
-#[expect(unsafe_code, reason = "leaving a shared mount namespace is unsafe in rustix")]
+#[expect(
+    unsafe_code,
+    reason = "leaving a shared mount namespace is unsafe in rustix"
+)]
 fn private_namespace() -> Result<(), MountError> {
     // SAFETY: NEWNS takes this thread's view of mounts, root and working directory out of what it shares with the
     // other threads. Nothing here relies on sharing them: no thread changes its root or working directory, and
     // descriptors stay shared.
-    unsafe { rustix::thread::unshare_unsafe(rustix::thread::UnshareFlags::NEWNS) }.map_err(MountError::Namespace)
+    unsafe { rustix::thread::unshare_unsafe(rustix::thread::UnshareFlags::NEWNS) }
+        .map_err(MountError::Namespace)
 }

@@ -88,7 +88,10 @@ pub struct Observer {
 
 impl std::fmt::Debug for Observer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Observer").field("attached", &self.links.len()).field("missing", &self.missing).finish_non_exhaustive()
+        f.debug_struct("Observer")
+            .field("attached", &self.links.len())
+            .field("missing", &self.missing)
+            .finish_non_exhaustive()
     }
 }
 
@@ -109,7 +112,9 @@ impl Observer {
     /// [`StartError`] says which step failed; nothing stays attached.
     pub fn start() -> Result<Observer, StartError> {
         libbpf_rs::set_print(None);
-        let open = ObjectBuilder::default().open_memory(OBJECT).map_err(StartError::Open)?;
+        let open = ObjectBuilder::default()
+            .open_memory(OBJECT)
+            .map_err(StartError::Open)?;
         let object = open.load().map_err(StartError::Load)?;
         let mut observer = Observer {
             links: Vec::new(),
@@ -139,25 +144,37 @@ impl Observer {
             let kind = if *by_call { 2u8 } else { 1u8 };
             interpreters
                 .update(&interpreter_key(name), &[kind], MapFlags::ANY)
-                .map_err(|source| StartError::Fill { map: "interpreters", source })?;
+                .map_err(|source| StartError::Fill {
+                    map: "interpreters",
+                    source,
+                })?;
         }
         Ok(())
     }
 
     fn set(&self, learn_host_only: bool) -> Result<(), StartError> {
         let mut value = [0u8; SETTINGS_BYTES];
-        let fields = wall_minus_boot_ns().to_ne_bytes().into_iter().chain(u32::from(learn_host_only).to_ne_bytes());
+        let fields = wall_minus_boot_ns()
+            .to_ne_bytes()
+            .into_iter()
+            .chain(u32::from(learn_host_only).to_ne_bytes());
         for (to, from) in value.iter_mut().zip(fields) {
             *to = from;
         }
         self.settings
             .update(&0u32.to_ne_bytes(), &value, MapFlags::ANY)
-            .map_err(|source| StartError::Fill { map: "settings", source })
+            .map_err(|source| StartError::Fill {
+                map: "settings",
+                source,
+            })
     }
 
     fn attach(&mut self) -> Result<(), StartError> {
         for program in PROGRAMS {
-            let found = self.object.progs_mut().find(|candidate| candidate.name() == program.name);
+            let found = self
+                .object
+                .progs_mut()
+                .find(|candidate| candidate.name() == program.name);
             let loaded = found.ok_or(StartError::Missing(program.name))?;
             match loaded.attach() {
                 Ok(link) => self.links.push(link),
@@ -175,7 +192,10 @@ impl Observer {
     }
 
     fn visit_running(&mut self) -> Result<(), StartError> {
-        let found = self.object.progs_mut().find(|candidate| candidate.name() == EXISTING);
+        let found = self
+            .object
+            .progs_mut()
+            .find(|candidate| candidate.name() == EXISTING);
         let program = found.ok_or(StartError::Missing(EXISTING))?;
         let link = program.attach().map_err(|source| StartError::Attach {
             program: EXISTING,
@@ -202,16 +222,31 @@ impl Observer {
 
     /// Remembers that this content is the image's in that container, so that the kernel side need not report it
     /// again. Holds until the file is opened for writing or changes. A full cache forgets the least used.
-    pub fn remember_image_file(&self, container: ContainerKey, file: &FileFacts, seen: MonotonicNs) {
+    pub fn remember_image_file(
+        &self,
+        container: ContainerKey,
+        file: &FileFacts,
+        seen: MonotonicNs,
+    ) {
         let mut key = [0u8; IMAGE_FILE_KEY_BYTES];
-        let fields = container.0.to_ne_bytes().into_iter().chain(file.key.id.ino.to_ne_bytes());
-        let fields = fields.chain(file.key.id.dev.to_ne_bytes()).chain(file.key.generation.to_ne_bytes());
-        let fields = fields.chain(file.key.ctime_ns.to_ne_bytes()).chain(file.key.size.to_ne_bytes());
+        let fields = container
+            .0
+            .to_ne_bytes()
+            .into_iter()
+            .chain(file.key.id.ino.to_ne_bytes());
+        let fields = fields
+            .chain(file.key.id.dev.to_ne_bytes())
+            .chain(file.key.generation.to_ne_bytes());
+        let fields = fields
+            .chain(file.key.ctime_ns.to_ne_bytes())
+            .chain(file.key.size.to_ne_bytes());
         for (to, from) in key.iter_mut().zip(fields) {
             *to = from;
         }
         // Only saves work: without the entry the file is reported and judged again.
-        let _ = self.image_files.update(&key, &seen.0.to_ne_bytes(), MapFlags::ANY);
+        let _ = self
+            .image_files
+            .update(&key, &seen.0.to_ne_bytes(), MapFlags::ANY);
     }
 
     /// What the kernel side lost since the last call.
@@ -219,10 +254,22 @@ impl Observer {
         let mut reported = self.reported.borrow_mut();
         let mut drops = Vec::new();
         for ((index, (place, reason)), before) in (0u32..).zip(LOSSES).zip(reported.iter_mut()) {
-            let Ok(Some(values)) = self.losses.lookup_percpu(&index.to_ne_bytes(), MapFlags::ANY) else { continue };
-            let sum: u64 = values.iter().filter_map(|v| v.first_chunk().map(|c| u64::from_ne_bytes(*c))).sum();
+            let Ok(Some(values)) = self
+                .losses
+                .lookup_percpu(&index.to_ne_bytes(), MapFlags::ANY)
+            else {
+                continue;
+            };
+            let sum: u64 = values
+                .iter()
+                .filter_map(|v| v.first_chunk().map(|c| u64::from_ne_bytes(*c)))
+                .sum();
             if sum > *before {
-                drops.push(Drop { place, reason, count: sum - *before });
+                drops.push(Drop {
+                    place,
+                    reason,
+                    count: sum - *before,
+                });
                 *before = sum;
             }
         }
@@ -249,7 +296,9 @@ impl Observer {
         let rings = builder.build().map_err(ObserveError::Ring)?;
         loop {
             let count = rings.consume_raw_n(RECORDS_PER_TURN);
-            let ControlFlow::Continue(wait) = reader.borrow_mut().turn() else { return Ok(()) };
+            let ControlFlow::Continue(wait) = reader.borrow_mut().turn() else {
+                return Ok(());
+            };
             if count > 0 {
                 continue;
             }
@@ -260,8 +309,12 @@ impl Observer {
 
 /// Waits until one of the descriptors is readable, a signal came, or the time is over.
 fn wait_for(descriptors: [BorrowedFd<'_>; 3], longest: Duration) -> Result<(), ObserveError> {
-    let mut polled = descriptors.map(|descriptor| PollFd::from_borrowed_fd(descriptor, PollFlags::IN));
-    let timeout = Timespec::try_from(longest).unwrap_or(Timespec { tv_sec: 1, tv_nsec: 0 });
+    let mut polled =
+        descriptors.map(|descriptor| PollFd::from_borrowed_fd(descriptor, PollFlags::IN));
+    let timeout = Timespec::try_from(longest).unwrap_or(Timespec {
+        tv_sec: 1,
+        tv_nsec: 0,
+    });
     match poll(&mut polled, Some(&timeout)) {
         Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
         Err(error) => Err(ObserveError::Wait(error)),
@@ -269,7 +322,10 @@ fn wait_for(descriptors: [BorrowedFd<'_>; 3], longest: Duration) -> Result<(), O
 }
 
 fn map(object: &Object, name: &'static str) -> Result<MapHandle, StartError> {
-    let found = object.maps().find(|map| map.name() == name).ok_or(StartError::Missing(name))?;
+    let found = object
+        .maps()
+        .find(|map| map.name() == name)
+        .ok_or(StartError::Missing(name))?;
     MapHandle::try_from(&found).map_err(StartError::Open)
 }
 
@@ -277,7 +333,9 @@ fn map(object: &Object, name: &'static str) -> Result<MapHandle, StartError> {
 pub fn wall_minus_boot_ns() -> i64 {
     let ns = |id| {
         let time = clock_gettime(id);
-        time.tv_sec.saturating_mul(1_000_000_000).saturating_add(time.tv_nsec)
+        time.tv_sec
+            .saturating_mul(1_000_000_000)
+            .saturating_add(time.tv_nsec)
     };
     ns(ClockId::Realtime).saturating_sub(ns(ClockId::Boottime))
 }

@@ -58,13 +58,21 @@ pub fn probe() -> Vec<Capability> {
         (Means::BpfLsm, "probe_lsm"),
         (Means::Fentry, "probe_fentry"),
     ];
-    std::iter::once(Capability { means: Means::Btf, shortfall: btf })
-        .chain(programs.map(|(means, program)| Capability { means, shortfall: try_program(program).err() }))
-        .collect()
+    std::iter::once(Capability {
+        means: Means::Btf,
+        shortfall: btf,
+    })
+    .chain(programs.map(|(means, program)| Capability {
+        means,
+        shortfall: try_program(program).err(),
+    }))
+    .collect()
 }
 
 fn try_program(name: &str) -> Result<(), String> {
-    let mut open = ObjectBuilder::default().open_memory(OBJECT).map_err(|error| format!("open: {error}"))?;
+    let mut open = ObjectBuilder::default()
+        .open_memory(OBJECT)
+        .map_err(|error| format!("open: {error}"))?;
     for mut program in open.progs_mut() {
         let wanted = program.name() == name;
         program.set_autoload(wanted);
@@ -72,5 +80,8 @@ fn try_program(name: &str) -> Result<(), String> {
     let object = open.load().map_err(|error| format!("load: {error}"))?;
     let program = object.progs_mut().find(|program| program.name() == name);
     let program = program.ok_or_else(|| format!("program {name} is missing"))?;
-    program.attach().map(drop).map_err(|error| format!("attach: {error}"))
+    program
+        .attach()
+        .map(drop)
+        .map_err(|error| format!("attach: {error}"))
 }

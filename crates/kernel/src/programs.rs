@@ -18,7 +18,12 @@ const fn required(
     attach_point: &'static str,
     without: &'static str,
 ) -> Program {
-    Program { name, attach_point, required: true, without }
+    Program {
+        name,
+        attach_point,
+        required: true,
+        without,
+    }
 }
 
 const fn optional(
@@ -26,7 +31,12 @@ const fn optional(
     attach_point: &'static str,
     without: &'static str,
 ) -> Program {
-    Program { name, attach_point, required: false, without }
+    Program {
+        name,
+        attach_point,
+        required: false,
+        without,
+    }
 }
 
 const WRITERS: &str = "who wrote a file, and scripts, when files are opened by this call";
@@ -35,28 +45,81 @@ const NAMESPACES: &str = "changes of namespaces and root between two programs";
 
 /// Every program, in the order in which they are attached: first what inherits, then what begins.
 pub const PROGRAMS: &[Program] = &[
-    required("on_fork", "tp_btf/sched_process_fork", "membership of new processes"),
-    required("on_exec", "tp_btf/sched_process_exec", "every program that begins"),
+    required(
+        "on_fork",
+        "tp_btf/sched_process_fork",
+        "membership of new processes",
+    ),
+    required(
+        "on_exec",
+        "tp_btf/sched_process_exec",
+        "every program that begins",
+    ),
+    optional(
+        "on_exit_group",
+        "tp/syscalls/sys_enter_exit_group",
+        "on kernels before 6.16: programs whose file was deleted while they ran",
+    ),
     required("on_exit", "tp_btf/sched_process_exit", "ends of processes"),
     required("on_openat_exit", "tp/syscalls/sys_exit_openat", WRITERS),
     optional("on_open_exit", "tp/syscalls/sys_exit_open", WRITERS),
     optional("on_openat2_exit", "tp/syscalls/sys_exit_openat2", WRITERS),
     optional("on_creat_exit", "tp/syscalls/sys_exit_creat", WRITERS),
-    optional("on_open_by_handle_exit", "tp/syscalls/sys_exit_open_by_handle_at", WRITERS),
-    required("on_mmap_exit", "tp/syscalls/sys_exit_mmap", "libraries, and programs started by the loader"),
-    optional("on_mprotect_exit", "tp/syscalls/sys_exit_mprotect", "mappings made executable later"),
-    optional("on_pkey_mprotect_exit", "tp/syscalls/sys_exit_pkey_mprotect", "mappings made executable later"),
+    optional(
+        "on_open_by_handle_exit",
+        "tp/syscalls/sys_exit_open_by_handle_at",
+        WRITERS,
+    ),
+    required(
+        "on_mmap_exit",
+        "tp/syscalls/sys_exit_mmap",
+        "libraries, and programs started by the loader",
+    ),
+    optional(
+        "on_mprotect_exit",
+        "tp/syscalls/sys_exit_mprotect",
+        "mappings made executable later",
+    ),
+    optional(
+        "on_pkey_mprotect_exit",
+        "tp/syscalls/sys_exit_pkey_mprotect",
+        "mappings made executable later",
+    ),
     optional("on_setuid_exit", "tp/syscalls/sys_exit_setuid", CREDENTIALS),
     optional("on_setgid_exit", "tp/syscalls/sys_exit_setgid", CREDENTIALS),
-    optional("on_setreuid_exit", "tp/syscalls/sys_exit_setreuid", CREDENTIALS),
-    optional("on_setregid_exit", "tp/syscalls/sys_exit_setregid", CREDENTIALS),
-    optional("on_setresuid_exit", "tp/syscalls/sys_exit_setresuid", CREDENTIALS),
-    optional("on_setresgid_exit", "tp/syscalls/sys_exit_setresgid", CREDENTIALS),
+    optional(
+        "on_setreuid_exit",
+        "tp/syscalls/sys_exit_setreuid",
+        CREDENTIALS,
+    ),
+    optional(
+        "on_setregid_exit",
+        "tp/syscalls/sys_exit_setregid",
+        CREDENTIALS,
+    ),
+    optional(
+        "on_setresuid_exit",
+        "tp/syscalls/sys_exit_setresuid",
+        CREDENTIALS,
+    ),
+    optional(
+        "on_setresgid_exit",
+        "tp/syscalls/sys_exit_setresgid",
+        CREDENTIALS,
+    ),
     optional("on_capset_exit", "tp/syscalls/sys_exit_capset", CREDENTIALS),
-    optional("on_unshare_exit", "tp/syscalls/sys_exit_unshare", NAMESPACES),
+    optional(
+        "on_unshare_exit",
+        "tp/syscalls/sys_exit_unshare",
+        NAMESPACES,
+    ),
     optional("on_setns_exit", "tp/syscalls/sys_exit_setns", NAMESPACES),
     optional("on_chroot_exit", "tp/syscalls/sys_exit_chroot", NAMESPACES),
-    optional("on_pivot_root_exit", "tp/syscalls/sys_exit_pivot_root", NAMESPACES),
+    optional(
+        "on_pivot_root_exit",
+        "tp/syscalls/sys_exit_pivot_root",
+        NAMESPACES,
+    ),
 ];
 
 /// The iterator over running threads; not attached but run.
@@ -131,7 +194,10 @@ mod tests {
     fn names_are_unique_and_fit_the_kernel_s_key() {
         let mut keys = HashSet::new();
         for (name, _) in INTERPRETERS {
-            assert!(name.len() < 16 && name.bytes().all(|b| b.is_ascii_alphabetic()), "{name}");
+            assert!(
+                name.len() < 16 && name.bytes().all(|b| b.is_ascii_alphabetic()),
+                "{name}"
+            );
             assert!(keys.insert(interpreter_key(name)), "{name}");
         }
         let programs: HashSet<_> = PROGRAMS.iter().map(|p| p.name).collect();

@@ -36,7 +36,10 @@ pub(crate) const SETTINGS_BYTES: usize = 16;
 const _: () = {
     use super::cursor::sizes::*;
     assert!(HEADER == HEADER_BYTES);
-    assert!(HEADER + PROGRAM + 24 + CREDENTIALS_PART + NAMESPACES_PART + ROOT + 2 * FILE + 24 == EXEC_BYTES);
+    assert!(
+        HEADER + PROGRAM + 24 + CREDENTIALS_PART + NAMESPACES_PART + ROOT + 2 * FILE + 24
+            == EXEC_BYTES
+    );
     assert!(HEADER + ROOT + FILE == FILE_EVENT_BYTES);
     assert!(HEADER + CREDENTIALS_PART == CREDENTIALS_EVENT_BYTES);
     assert!(HEADER + NAMESPACES_PART + ROOT == NAMESPACES_EVENT_BYTES);

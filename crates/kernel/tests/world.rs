@@ -3,6 +3,7 @@
 use crate::observed::Observed;
 use rustix::fs::{CWD, FileType, Mode, OFlags, mknodat, open};
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -131,13 +132,11 @@ impl Early {
     fn begin(container: Arc<ThrowAwayContainer>) -> Early {
         let token = token();
         let (pipe, inside) = make_pipe(&container, &token);
-        let runner = Arc::clone(&container);
-        let words = [ACT, "meet", &inside, "exit", "0", &token].map(str::to_owned);
-        thread::spawn(move || runner.exec(&words.each_ref().map(String::as_str), TIMEOUT));
+        let runner = spawn(&container, &[ACT, "meet", &inside, "exit", "0", &token]);
         Early {
             container,
             token,
-            _met: meet(&pipe),
+            _met: meet(&pipe, &runner),
         }
     }
 }
@@ -145,8 +144,9 @@ impl Early {
 /// A pipe to meet at; returns its paths on the host and in the container.
 fn make_pipe(container: &ThrowAwayContainer, name: &str) -> (PathBuf, String) {
     let pipe = container.data_dir().join(name);
-    let mode = Mode::from_raw_mode(0o600);
-    mknodat(CWD, &pipe, FileType::Fifo, mode, 0).unwrap();
+    mknodat(CWD, &pipe, FileType::Fifo, Mode::empty(), 0).unwrap();
+    // Whoever the acts have become, and whatever the umask is.
+    fs::set_permissions(&pipe, fs::Permissions::from_mode(0o666)).unwrap();
     (pipe, format!("/data/{name}"))
 }
 
@@ -197,11 +197,15 @@ impl Scene {
         output
     }
 
+    /// Runs a command of words without blanks, which must succeed.
+    pub(crate) fn run_words(&self, words: &str) -> Output {
+        self.run(&words.split_whitespace().collect::<Vec<_>>())
+    }
+
     /// Runs acts, which must succeed; returns their program's beginning.
-    pub(crate) fn act(&self, acts: &[&str]) -> ExecEvent {
+    pub(crate) fn act(&self, acts: &str) -> ExecEvent {
         let token = token();
-        let words = [&[ACT], acts, &["exit", "0", &token]].concat();
-        self.run(&words);
+        self.run_words(&format!("{ACT} {acts} exit 0 {token}"));
         self.exec(&token)
     }
 
@@ -241,12 +245,7 @@ impl Scene {
 
     /// Runs a command in the container while the test goes on.
     pub(crate) fn spawn(&self, argv: &[&str]) -> JoinHandle<Output> {
-        let container = Arc::clone(&self.container);
-        let words: Vec<String> = argv.iter().copied().map(str::to_owned).collect();
-        thread::spawn(move || {
-            let words: Vec<&str> = words.iter().map(String::as_str).collect();
-            container.exec(&words, TIMEOUT).unwrap()
-        })
+        spawn(&self.container, argv)
     }
 
     /// Makes a pipe to meet at; returns its paths on the host and in the container.
@@ -255,7 +254,7 @@ impl Scene {
     }
 
     /// Runs acts that end in a meeting, looks at them while they wait, and lets them go.
-    pub(crate) fn meet<T>(&self, acts: &[&str], look: impl FnOnce(&ExecEvent) -> T) -> T {
+    pub(crate) fn meet<T>(&self, acts: &str, look: impl FnOnce(&ExecEvent) -> T) -> T {
         let meeting = self.begin(acts);
         let seen = look(&meeting.exec);
         meeting.end();
@@ -263,13 +262,13 @@ impl Scene {
     }
 
     /// Runs acts that end in a meeting, up to there.
-    pub(crate) fn begin(&self, acts: &[&str]) -> Meeting {
+    pub(crate) fn begin(&self, acts: &str) -> Meeting {
         let token = token();
         let (pipe, inside) = self.pipe();
-        let words = [&[ACT], acts, &["meet", &inside, "exit", "0", &token]].concat();
-        let runner = self.spawn(&words);
+        let words = format!("{ACT} {acts} meet {inside} exit 0 {token}");
+        let runner = self.spawn(&words.split_whitespace().collect::<Vec<_>>());
         Meeting {
-            met: meet(&pipe),
+            met: meet(&pipe, &runner),
             exec: self.exec(&token),
             runner,
         }
@@ -282,8 +281,17 @@ fn has_argument(exec: &ExecEvent, token: &str) -> bool {
         .any(|argument| argument.as_bytes() == token.as_bytes())
 }
 
-/// Waits until acts have come to the pipe; they wait there until the result is dropped.
-pub(crate) fn meet(pipe: &Path) -> fs::File {
+fn spawn(container: &Arc<ThrowAwayContainer>, argv: &[&str]) -> JoinHandle<Output> {
+    let container = Arc::clone(container);
+    let words: Vec<String> = argv.iter().copied().map(str::to_owned).collect();
+    thread::spawn(move || {
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        container.exec(&words, TIMEOUT).unwrap()
+    })
+}
+
+/// Waits until the acts that `runner` runs have come to the pipe; they wait there until the result is dropped.
+pub(crate) fn meet(pipe: &Path, runner: &JoinHandle<Output>) -> fs::File {
     let deadline = Instant::now() + TIMEOUT;
     loop {
         // Refused as long as nobody has the other side.
@@ -292,11 +300,8 @@ pub(crate) fn meet(pipe: &Path) -> fs::File {
             Ok(met) => return met.into(),
             Err(error) => assert_eq!(error, rustix::io::Errno::NXIO),
         }
-        assert!(
-            Instant::now() < deadline,
-            "nobody came to {}",
-            pipe.display()
-        );
+        let is_coming = !runner.is_finished() && Instant::now() < deadline;
+        assert!(is_coming, "nobody came to {}", pipe.display());
         thread::yield_now();
     }
 }

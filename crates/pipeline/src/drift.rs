@@ -292,7 +292,8 @@ fn is_by_descriptor_or_link(finding: Finding, facts: &Circumstances<'_>) -> bool
                 && !filename.is_empty()
                 && !file.flags.has(FileFlags::PATH_TRUNCATED)
                 && !file.flags.has(FileFlags::MEMFD)
-                && base_name(filename) != file.base_name();
+                && !facts.candidate.flags.has(BaseFlags::CHROOT)
+                && script::normalized(program.cwd(), filename) != file.path.as_bytes();
             is_descriptor(filename) || is_link
         }
         Trigger::Script => {

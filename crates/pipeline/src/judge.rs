@@ -181,13 +181,17 @@ impl Pipeline {
                 }
             }
         }
-        let is_watched = candidate.trigger == Trigger::Exec
+        let had_name = candidate.trigger == Trigger::Exec
             && drifted.alert.is_some()
             && !matches!(drifted.provenance, Provenance::Deleted | Provenance::Memfd)
-            && !candidate.file.flags.has(FileFlags::DELETED)
-            && self.programs.is_running(candidate.program);
+            && !candidate.file.flags.has(FileFlags::DELETED);
+        let is_running = self.programs.is_running(candidate.program);
+        let program = self.programs.program(candidate.program);
+        let ended_without_name = program.is_some_and(|program| program.exe_deleted);
         self.report(drifted, sink);
-        if is_watched && !self.watchlist.add(pending, self.now()) {
+        if had_name && ended_without_name {
+            self.judge_deleted(pending, sink);
+        } else if had_name && is_running && !self.watchlist.add(pending, self.now()) {
             self.lost(DropReason::Full, 1, sink);
         }
     }

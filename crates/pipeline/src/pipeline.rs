@@ -170,6 +170,11 @@ impl Pipeline {
             KernelEvent::Exit(event) => {
                 self.advance(event.base.time);
                 self.programs.exit(&event);
+                if event.base.flags.has(BaseFlags::EXE_DELETED)
+                    && let Some(pending) = self.watchlist.take(event.base.program)
+                {
+                    self.judge_deleted(pending, sink);
+                }
             }
             KernelEvent::Loss(event) => self.dropped(event.dropped, sink),
         }

@@ -51,6 +51,8 @@ pub(crate) struct Program {
     pub(crate) exe_origin: ExeOrigin,
     /// Whether a library or script that is not the image's ran in it: it is no longer what its executable says.
     pub(crate) ran_drift: bool,
+    /// Whether it ended after its file had lost its last name.
+    pub(crate) exe_deleted: bool,
     /// Whether arguments are missing.
     pub(crate) argv_truncated: bool,
     texts: ProgramTexts,
@@ -260,6 +262,7 @@ impl ProcessTable {
                 mount_namespace: event.mount_namespace,
                 exe_origin,
                 ran_drift: false,
+                exe_deleted: false,
                 argv_truncated,
                 texts,
                 rank,
@@ -307,6 +310,11 @@ impl ProcessTable {
     pub(crate) fn exit(&mut self, event: &ExitEvent) {
         let process = event.base.process;
         if let Some(program) = self.current(process) {
+            if event.base.flags.has(BaseFlags::EXE_DELETED)
+                && let Some(ended) = self.program_mut(program)
+            {
+                ended.exe_deleted = true;
+            }
             self.current.remove(&process.pid);
             self.retire(program);
         }

@@ -389,7 +389,7 @@ pub(crate) fn is_elf(head: &[u8]) -> bool {
 }
 
 /// A path joined to the working directory, with `.`, `..` and double slashes taken out.
-fn normalized(cwd: &[u8], path: &[u8]) -> Vec<u8> {
+pub(crate) fn normalized(cwd: &[u8], path: &[u8]) -> Vec<u8> {
     let base: &[u8] = if path.starts_with(b"/") { b"" } else { cwd };
     let mut parts: Vec<&[u8]> = Vec::new();
     for part in base.split(|&b| b == b'/').chain(path.split(|&b| b == b'/')) {

@@ -113,6 +113,13 @@ impl Watchlist {
         self.programs.remove(&key).map(|watched| watched.pending)
     }
 
+    /// Takes a program out, if it is watched.
+    pub(crate) fn take(&mut self, program: ProgramKey) -> Option<Pending> {
+        let watched = self.programs.remove(&program)?;
+        self.questions.remove(&watched.token);
+        Some(watched.pending)
+    }
+
     /// Moves every time: those set before the time was known were counted from zero.
     pub(crate) fn shift(&mut self, by: MonotonicNs) {
         for watched in self.programs.values_mut() {

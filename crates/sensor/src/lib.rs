@@ -6,10 +6,10 @@
 //! Start at [`Sensor::start`]; `main_loop` is where everything meets.
 
 mod config;
-mod node;
 mod inspect;
-mod recorder;
 mod main_loop;
+mod node;
+mod recorder;
 mod start;
 
 pub use config::SensorConfig;

@@ -9,8 +9,8 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 use yagura_event::{
-    Alert, ContainerFact, ContainerKey, ContainerQuery, Drop, DropPlace, DropReason, FileFacts, Inspection,
-    InspectionRequest, KernelEvent, LossEvent, MonotonicNs,
+    Alert, ContainerFact, ContainerKey, ContainerQuery, Drop, DropPlace, DropReason, FileFacts,
+    Inspection, InspectionRequest, KernelEvent, LossEvent, MonotonicNs,
 };
 use yagura_kernel::{Observer, Reader, wall_minus_boot_ns};
 use yagura_pipeline::{Input, Pipeline, Sink, Stats};
@@ -72,13 +72,21 @@ impl Sink for Outlet<'_> {
             Err(TrySendError::Full(_)) => DropReason::Full,
             Err(TrySendError::Disconnected(_)) => DropReason::Closed,
         };
-        self.dropped.push(Drop { place: DropPlace::Output, reason, count: 1 });
+        self.dropped.push(Drop {
+            place: DropPlace::Output,
+            reason,
+            count: 1,
+        });
     }
 
     fn inspect(&mut self, request: InspectionRequest) {
         if let Err(answer) = self.edges.inspector.submit(request) {
             self.refused.push(answer);
-            self.dropped.push(Drop { place: DropPlace::Inspector, reason: DropReason::Full, count: 1 });
+            self.dropped.push(Drop {
+                place: DropPlace::Inspector,
+                reason: DropReason::Full,
+                count: 1,
+            });
         }
     }
 
@@ -87,12 +95,18 @@ impl Sink for Outlet<'_> {
             self.edges.inspector.take_baseline(&query);
         }
         if self.edges.runtimes.ask(query).is_err() {
-            self.dropped.push(Drop { place: DropPlace::Runtimes, reason: DropReason::Full, count: 1 });
+            self.dropped.push(Drop {
+                place: DropPlace::Runtimes,
+                reason: DropReason::Full,
+                count: 1,
+            });
         }
     }
 
     fn image_file(&mut self, container: ContainerKey, file: &FileFacts, time: MonotonicNs) {
-        self.edges.observer.remember_image_file(container, file, time);
+        self.edges
+            .observer
+            .remember_image_file(container, file, time);
     }
 
     fn dropped(&mut self, _drop: Drop) {
@@ -101,8 +115,17 @@ impl Sink for Outlet<'_> {
 }
 
 impl<'a> MainLoop<'a> {
-    pub(crate) fn new(pipeline: Pipeline, edges: Edges<'a>, wakes: Receiver<Wake>, wake_fd: &'a OwnedFd) -> Self {
-        let outlet = Outlet { edges, refused: Vec::new(), dropped: Vec::new() };
+    pub(crate) fn new(
+        pipeline: Pipeline,
+        edges: Edges<'a>,
+        wakes: Receiver<Wake>,
+        wake_fd: &'a OwnedFd,
+    ) -> Self {
+        let outlet = Outlet {
+            edges,
+            refused: Vec::new(),
+            dropped: Vec::new(),
+        };
         let mut main_loop = MainLoop {
             pipeline,
             edges: outlet,
@@ -125,7 +148,11 @@ impl<'a> MainLoop<'a> {
             && let Some(recorded) = recorded(&input)
             && !recorder.record(recorded)
         {
-            self.edges.dropped.push(Drop { place: DropPlace::Recording, reason: DropReason::Full, count: 1 });
+            self.edges.dropped.push(Drop {
+                place: DropPlace::Recording,
+                reason: DropReason::Full,
+                count: 1,
+            });
         }
         self.pipeline.step(input, &mut self.edges);
     }
@@ -141,12 +168,17 @@ impl<'a> MainLoop<'a> {
     }
 
     fn lose(&mut self, dropped: Drop) {
-        self.step(Input::Kernel(KernelEvent::Loss(LossEvent { time: now(), dropped })));
+        self.step(Input::Kernel(KernelEvent::Loss(LossEvent {
+            time: now(),
+            dropped,
+        })));
     }
 
     fn set_clock(&mut self, wall_minus_monotonic_ns: i64) {
         self.wall_minus_boot_ns = wall_minus_monotonic_ns;
-        self.step(Input::Clock { wall_minus_monotonic_ns });
+        self.step(Input::Clock {
+            wall_minus_monotonic_ns,
+        });
     }
 
     /// The clock and the kernel's counters, a few times a second.
@@ -192,7 +224,11 @@ impl Reader for MainLoop<'_> {
             Ok(event) => self.step(Input::Kernel(event)),
             Err(error) => {
                 tracing::debug!(%error, "record was refused");
-                self.lose(Drop { place: DropPlace::Decode, reason: DropReason::Malformed, count: 1 });
+                self.lose(Drop {
+                    place: DropPlace::Decode,
+                    reason: DropReason::Malformed,
+                    count: 1,
+                });
             }
         }
         self.settle();
@@ -209,11 +245,18 @@ impl Reader for MainLoop<'_> {
         if now >= self.next_look {
             self.look_around(now);
         }
-        if self.pipeline.next_deadline().is_some_and(|deadline| deadline <= now) {
+        if self
+            .pipeline
+            .next_deadline()
+            .is_some_and(|deadline| deadline <= now)
+        {
             self.step(Input::Tick(now));
         }
         self.settle();
-        let next = self.pipeline.next_deadline().map_or(self.next_look, |deadline| deadline.min(self.next_look));
+        let next = self
+            .pipeline
+            .next_deadline()
+            .map_or(self.next_look, |deadline| deadline.min(self.next_look));
         ControlFlow::Continue(Duration::from_nanos(next.since(now)))
     }
 }
@@ -223,7 +266,9 @@ fn recorded(input: &Input) -> Option<Recorded> {
         Input::Kernel(event) => Recorded::Kernel(event.clone()),
         Input::Container(fact) => Recorded::Container(fact.clone()),
         Input::Inspection(inspection) => Recorded::Inspection(inspection.clone()),
-        Input::Clock { wall_minus_monotonic_ns } => Recorded::Clock(*wall_minus_monotonic_ns),
+        Input::Clock {
+            wall_minus_monotonic_ns,
+        } => Recorded::Clock(*wall_minus_monotonic_ns),
         Input::Tick(time) => Recorded::Tick(*time),
         // A replay brings the policy to be tried.
         Input::Policy(..) => return None,
@@ -234,7 +279,11 @@ fn recorded(input: &Input) -> Option<Recorded> {
 pub fn now() -> MonotonicNs {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
     let seconds = u64::try_from(time.tv_sec).unwrap_or_default();
-    MonotonicNs(seconds.saturating_mul(1_000_000_000).saturating_add(u64::try_from(time.tv_nsec).unwrap_or_default()))
+    MonotonicNs(
+        seconds
+            .saturating_mul(1_000_000_000)
+            .saturating_add(u64::try_from(time.tv_nsec).unwrap_or_default()),
+    )
 }
 
 fn nanoseconds(duration: Duration) -> u64 {

@@ -28,17 +28,26 @@ pub fn find_node(settings: NodeSettings) -> Node {
     Node {
         name: settings.name.unwrap_or_else(host_name),
         cluster: settings.cluster,
-        cloud: settings.cloud.or_else(|| cloud_from_file(Path::new(INSTANCE_DATA))),
+        cloud: settings
+            .cloud
+            .or_else(|| cloud_from_file(Path::new(INSTANCE_DATA))),
     }
 }
 
 fn host_name() -> String {
-    rustix::system::uname().nodename().to_string_lossy().into_owned()
+    rustix::system::uname()
+        .nodename()
+        .to_string_lossy()
+        .into_owned()
 }
 
 fn cloud_from_file(path: &Path) -> Option<Cloud> {
     let mut bytes = Vec::new();
-    std::fs::File::open(path).ok()?.take(INSTANCE_DATA_BYTES_MAX).read_to_end(&mut bytes).ok()?;
+    std::fs::File::open(path)
+        .ok()?
+        .take(INSTANCE_DATA_BYTES_MAX)
+        .read_to_end(&mut bytes)
+        .ok()?;
     cloud_from_json(&serde_json::from_slice(&bytes).ok()?)
 }
 
@@ -46,12 +55,21 @@ fn cloud_from_file(path: &Path) -> Option<Cloud> {
 fn cloud_from_json(data: &Value) -> Option<Cloud> {
     let (provider, account) = match data.pointer("/v1/cloud_name")?.as_str()? {
         "azure" => (Provider::Azure, "/ds/meta_data/imds/compute/subscriptionId"),
-        "aws" => (Provider::Aws, "/ds/dynamic/instance-identity/document/accountId"),
+        "aws" => (
+            Provider::Aws,
+            "/ds/dynamic/instance-identity/document/accountId",
+        ),
         "gce" => (Provider::Gcp, "/ds/meta_data/project-id"),
         _ => return None,
     };
-    let account = data.pointer(account).and_then(Value::as_str).unwrap_or_default();
-    Some(Cloud { provider, account: account.chars().take(NAME_BYTES_MAX).collect() })
+    let account = data
+        .pointer(account)
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    Some(Cloud {
+        provider,
+        account: account.chars().take(NAME_BYTES_MAX).collect(),
+    })
 }
 
 #[cfg(test)]
@@ -62,20 +80,35 @@ mod tests {
     fn the_provider_and_account_come_from_the_metadata_file() {
         let azure = r#"{"v1":{"cloud_name":"azure"},"ds":{"meta_data":{"imds":{"compute":{"subscriptionId":"sub-1"}}}}}"#;
         let cloud = cloud_from_json(&serde_json::from_str(azure).unwrap());
-        assert_eq!(cloud, Some(Cloud { provider: Provider::Azure, account: "sub-1".to_owned() }));
-        assert_eq!(cloud_from_json(&serde_json::json!({"v1": {"cloud_name": "nocloud"}})), None);
+        assert_eq!(
+            cloud,
+            Some(Cloud {
+                provider: Provider::Azure,
+                account: "sub-1".to_owned()
+            })
+        );
+        assert_eq!(
+            cloud_from_json(&serde_json::json!({"v1": {"cloud_name": "nocloud"}})),
+            None
+        );
         assert_eq!(cloud_from_json(&serde_json::json!([1])), None);
     }
 
     #[test]
     fn settings_come_first() {
-        let cloud = Cloud { provider: Provider::OnPremises, account: "rack-7".to_owned() };
+        let cloud = Cloud {
+            provider: Provider::OnPremises,
+            account: "rack-7".to_owned(),
+        };
         let settings = NodeSettings {
             name: Some("n1".to_owned()),
             cluster: Some("prod".to_owned()),
             cloud: Some(cloud.clone()),
         };
         let node = find_node(settings);
-        assert_eq!((node.name.as_str(), node.cluster.as_deref(), node.cloud), ("n1", Some("prod"), Some(cloud)));
+        assert_eq!(
+            (node.name.as_str(), node.cluster.as_deref(), node.cloud),
+            ("n1", Some("prod"), Some(cloud))
+        );
     }
 }

@@ -24,13 +24,20 @@ impl Recorder {
         let file = BufWriter::new(File::create(path)?);
         let capture = CaptureWriter::new(file, header)?;
         let (queue, inputs) = bounded(QUEUE_MAX);
-        let writer = std::thread::Builder::new().name("recorder".to_owned()).spawn(move || write(capture, &inputs))?;
-        Ok(Recorder { queue: Some(queue), writer: Some(writer) })
+        let writer = std::thread::Builder::new()
+            .name("recorder".to_owned())
+            .spawn(move || write(capture, &inputs))?;
+        Ok(Recorder {
+            queue: Some(queue),
+            writer: Some(writer),
+        })
     }
 
     /// Queues one input; `false` if there was no room.
     pub(crate) fn record(&self, input: Recorded) -> bool {
-        self.queue.as_ref().is_some_and(|queue| queue.try_send(input).is_ok())
+        self.queue
+            .as_ref()
+            .is_some_and(|queue| queue.try_send(input).is_ok())
     }
 }
 
@@ -41,7 +48,12 @@ fn write(mut capture: CaptureWriter<BufWriter<File>>, inputs: &Receiver<Recorded
             return;
         }
     }
-    let ended = capture.finish().and_then(|file| Ok(file.into_inner().map_err(|error| error.into_error())?.sync_all()?));
+    let ended = capture.finish().and_then(|file| {
+        Ok(file
+            .into_inner()
+            .map_err(|error| error.into_error())?
+            .sync_all()?)
+    });
     if let Err(error) = ended {
         warn!(%error, "recording could not be finished");
     }

@@ -94,14 +94,21 @@ impl Sensor {
         alerts: impl FnMut(Alert) + Send + 'static,
     ) -> Result<Sensor, SensorError> {
         let (queue, wakes) = bounded(WAKES_MAX);
-        let fd = eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC).map_err(std::io::Error::from)?;
-        let sender = Wakes { queue, fd: Arc::new(fd) };
+        let fd = eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC)
+            .map_err(std::io::Error::from)?;
+        let sender = Wakes {
+            queue,
+            fd: Arc::new(fd),
+        };
         let (ready, is_ready) = bounded(1);
         let for_reader = sender.clone();
         let reader = std::thread::Builder::new()
             .name("reader".to_owned())
             .spawn(move || run(config, &for_reader, wakes, alerts, &ready))?;
-        let sensor = Sensor { wakes: sender, reader: Some(reader) };
+        let sensor = Sensor {
+            wakes: sender,
+            reader: Some(reader),
+        };
         match is_ready.recv() {
             Ok(()) => Ok(sensor),
             // The sender is gone: the thread's result says why.
@@ -164,20 +171,32 @@ fn run(
     let recorder = start_recorder(&config)?;
     let inspector = {
         let wakes = wakes.clone();
-        Inspector::start(InspectorConfig::default(), move |answer| wakes.send(Wake::Inspection(answer)))?
+        Inspector::start(InspectorConfig::default(), move |answer| {
+            wakes.send(Wake::Inspection(answer))
+        })?
     };
     let runtimes = {
         let wakes = wakes.clone();
-        Runtimes::start(config.runtimes.clone(), move |fact| wakes.send(Wake::Container(fact)))?
+        Runtimes::start(config.runtimes.clone(), move |fact| {
+            wakes.send(Wake::Container(fact))
+        })?
     };
     let (outbox, output) = start_output(alerts)?;
     raise_priority();
     yagura_kernel::ensure_tracefs()?;
     let observer = Observer::start()?;
     for program in observer.missing() {
-        tracing::warn!(attach_point = program.attach_point, without = program.without, "program is not attached");
+        tracing::warn!(
+            attach_point = program.attach_point,
+            without = program.without,
+            "program is not attached"
+        );
     }
-    let pipeline = Pipeline::new(PipelineConfig::new(config.node, config.policy, config.policy_version));
+    let pipeline = Pipeline::new(PipelineConfig::new(
+        config.node,
+        config.policy,
+        config.policy_version,
+    ));
     let edges = Edges {
         observer: &observer,
         inspector: &inspector,
@@ -200,7 +219,9 @@ fn run(
 }
 
 fn start_recorder(config: &SensorConfig) -> Result<Option<Recorder>, SensorError> {
-    let Some(path) = &config.record else { return Ok(None) };
+    let Some(path) = &config.record else {
+        return Ok(None);
+    };
     let header = CaptureHeader {
         node: config.node.as_ref().clone(),
         program_version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -209,13 +230,17 @@ fn start_recorder(config: &SensorConfig) -> Result<Option<Recorder>, SensorError
     Ok(Some(Recorder::start(path, &header)?))
 }
 
-fn start_output(mut alerts: impl FnMut(Alert) + Send + 'static) -> Result<(Sender<Alert>, JoinHandle<()>), SensorError> {
+fn start_output(
+    mut alerts: impl FnMut(Alert) + Send + 'static,
+) -> Result<(Sender<Alert>, JoinHandle<()>), SensorError> {
     let (outbox, inbox) = bounded(ALERTS_MAX);
-    let output = std::thread::Builder::new().name("output".to_owned()).spawn(move || {
-        for alert in inbox {
-            alerts(alert);
-        }
-    })?;
+    let output = std::thread::Builder::new()
+        .name("output".to_owned())
+        .spawn(move || {
+            for alert in inbox {
+                alerts(alert);
+            }
+        })?;
     Ok((outbox, output))
 }
 

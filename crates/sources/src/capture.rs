@@ -80,7 +80,9 @@ pub struct CaptureWriter<W: Write> {
 
 impl<W: Write> std::fmt::Debug for CaptureWriter<W> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("CaptureWriter").field("frames", &self.frames).finish_non_exhaustive()
+        f.debug_struct("CaptureWriter")
+            .field("frames", &self.frames)
+            .finish_non_exhaustive()
     }
 }
 
@@ -93,7 +95,11 @@ impl<W: Write> CaptureWriter<W> {
         file.write_all(&MAGIC)?;
         file.write_all(&VERSION.to_le_bytes())?;
         let stream = zstd::Encoder::new(file, LEVEL)?;
-        let mut writer = CaptureWriter { stream, frame: Vec::new(), frames: 0 };
+        let mut writer = CaptureWriter {
+            stream,
+            frame: Vec::new(),
+            frames: 0,
+        };
         writer.put(header)?;
         Ok(writer)
     }
@@ -113,7 +119,10 @@ impl<W: Write> CaptureWriter<W> {
             .map_err(|source| CaptureError::Frame { frame, source })?;
         let bytes = u32::try_from(self.frame.len()).unwrap_or(u32::MAX);
         if self.frame.len() > FRAME_BYTES_MAX {
-            return Err(CaptureError::FrameTooLarge { frame, bytes: u64::from(bytes) });
+            return Err(CaptureError::FrameTooLarge {
+                frame,
+                bytes: u64::from(bytes),
+            });
         }
         self.stream.write_all(&bytes.to_le_bytes())?;
         self.stream.write_all(&self.frame)?;
@@ -141,7 +150,9 @@ pub struct CaptureReader<R: Read> {
 
 impl<R: Read> std::fmt::Debug for CaptureReader<R> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("CaptureReader").field("header", &self.header).finish_non_exhaustive()
+        f.debug_struct("CaptureReader")
+            .field("header", &self.header)
+            .finish_non_exhaustive()
     }
 }
 
@@ -152,7 +163,8 @@ impl<R: Read> CaptureReader<R> {
     /// If it is none, is of another version, or its header is damaged.
     pub fn new(mut file: R) -> Result<Self, CaptureError> {
         let mut start = [0u8; 10];
-        file.read_exact(&mut start).map_err(|_| CaptureError::NotACapture)?;
+        file.read_exact(&mut start)
+            .map_err(|_| CaptureError::NotACapture)?;
         let [magic @ .., low, high] = start;
         if magic != MAGIC {
             return Err(CaptureError::NotACapture);
@@ -168,7 +180,13 @@ impl<R: Read> CaptureReader<R> {
             return Err(CaptureError::Io(end_of_file()));
         }
         let header = decode(&frame, 0)?;
-        Ok(CaptureReader { stream, header, frame, frames: 1, ended: false })
+        Ok(CaptureReader {
+            stream,
+            header,
+            frame,
+            frames: 1,
+            ended: false,
+        })
     }
 
     /// What the recording was made of.
@@ -201,7 +219,11 @@ impl<R: Read> Iterator for CaptureReader<R> {
 }
 
 /// Reads one frame; `false` at the end of the stream.
-fn read_frame(stream: &mut impl Read, frame: &mut Vec<u8>, number: u64) -> Result<bool, CaptureError> {
+fn read_frame(
+    stream: &mut impl Read,
+    frame: &mut Vec<u8>,
+    number: u64,
+) -> Result<bool, CaptureError> {
     let mut length = [0u8; 4];
     let mut have = 0;
     while let Some(rest) = length.get_mut(have..).filter(|rest| !rest.is_empty()) {
@@ -214,8 +236,13 @@ fn read_frame(stream: &mut impl Read, frame: &mut Vec<u8>, number: u64) -> Resul
         }
     }
     let bytes = u32::from_le_bytes(length);
-    let too_large = CaptureError::FrameTooLarge { frame: number, bytes: u64::from(bytes) };
-    let Ok(size) = usize::try_from(bytes) else { return Err(too_large) };
+    let too_large = CaptureError::FrameTooLarge {
+        frame: number,
+        bytes: u64::from(bytes),
+    };
+    let Ok(size) = usize::try_from(bytes) else {
+        return Err(too_large);
+    };
     if size > FRAME_BYTES_MAX {
         return Err(too_large);
     }
@@ -226,7 +253,10 @@ fn read_frame(stream: &mut impl Read, frame: &mut Vec<u8>, number: u64) -> Resul
 }
 
 fn decode<'a, T: Deserialize<'a>>(frame: &'a [u8], number: u64) -> Result<T, CaptureError> {
-    postcard::from_bytes(frame).map_err(|source| CaptureError::Frame { frame: number, source })
+    postcard::from_bytes(frame).map_err(|source| CaptureError::Frame {
+        frame: number,
+        source,
+    })
 }
 
 #[cfg(test)]
@@ -236,7 +266,11 @@ mod tests {
     use yagura_event::{ExecEvent, ExitEvent};
 
     fn header() -> CaptureHeader {
-        CaptureHeader { node: Node::default(), program_version: "0".to_owned(), wall_minus_monotonic_ns: 5 }
+        CaptureHeader {
+            node: Node::default(),
+            program_version: "0".to_owned(),
+            wall_minus_monotonic_ns: 5,
+        }
     }
 
     fn record(inputs: &[Recorded]) -> Vec<u8> {
@@ -248,7 +282,10 @@ mod tests {
     }
 
     fn some_inputs() -> Vec<Recorded> {
-        let exec = ExecEvent { argv: vec!["sh".into(), "\u{1b}[2J".into()], ..ExecEvent::default() };
+        let exec = ExecEvent {
+            argv: vec!["sh".into(), "\u{1b}[2J".into()],
+            ..ExecEvent::default()
+        };
         vec![
             Recorded::Kernel(KernelEvent::Exec(Box::new(exec))),
             Recorded::Kernel(KernelEvent::Exit(ExitEvent::default())),
@@ -262,15 +299,24 @@ mod tests {
         let bytes = record(&some_inputs());
         let reader = CaptureReader::new(bytes.as_slice()).unwrap();
         assert_eq!(reader.header(), &header());
-        assert_eq!(reader.map(Result::unwrap).collect::<Vec<_>>(), some_inputs());
+        assert_eq!(
+            reader.map(Result::unwrap).collect::<Vec<_>>(),
+            some_inputs()
+        );
     }
 
     #[test]
     fn other_files_and_versions_are_refused() {
-        assert!(matches!(CaptureReader::new(&b"hello"[..]), Err(CaptureError::NotACapture)));
+        assert!(matches!(
+            CaptureReader::new(&b"hello"[..]),
+            Err(CaptureError::NotACapture)
+        ));
         let mut bytes = record(&[]);
         bytes[8] = 7;
-        assert!(matches!(CaptureReader::new(bytes.as_slice()), Err(CaptureError::Version(7))));
+        assert!(matches!(
+            CaptureReader::new(bytes.as_slice()),
+            Err(CaptureError::Version(7))
+        ));
     }
 
     #[test]

@@ -27,15 +27,22 @@ impl Signals {
     /// # Errors
     /// [`Failure::Failed`] if the handlers or the thread can't be set up.
     pub(crate) fn start() -> Result<Signals, Failure> {
-        let failed = |error: std::io::Error| Failure::Failed(anyhow::Error::new(error).context("signals can't be handled"));
-        let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP]).map_err(failed)?;
+        let failed = |error: std::io::Error| {
+            Failure::Failed(anyhow::Error::new(error).context("signals can't be handled"))
+        };
+        let mut signals =
+            signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP]).map_err(failed)?;
         let handle = signals.handle();
         let (sender, received) = bounded(16);
         std::thread::Builder::new()
             .name("signals".to_owned())
             .spawn(move || {
                 for signal in signals.forever() {
-                    let message = if signal == SIGHUP { Signal::Reload } else { Signal::Stop };
+                    let message = if signal == SIGHUP {
+                        Signal::Reload
+                    } else {
+                        Signal::Stop
+                    };
                     // Full or gone: whoever should listen knows already.
                     let _ = sender.try_send(message);
                 }

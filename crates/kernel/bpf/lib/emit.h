@@ -34,8 +34,8 @@ static __always_inline struct scratch *get_scratch(void)
 }
 
 /* Appends the path; returns its bytes and adds to the file's flags. */
-static __always_inline u32 append_path(struct scratch *scratch, struct dentry *dentry, struct vfsmount *mnt,
-				       u32 *flags, struct dentry *root)
+static __always_inline u32 append_path(struct scratch *scratch, struct dentry *dentry, struct vfsmount *mnt, u32 *flags,
+				       struct dentry *root)
 {
 	struct walk *walk;
 	u32 zero = 0;

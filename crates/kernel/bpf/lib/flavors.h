@@ -11,6 +11,11 @@
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
+/* include/linux/fs.h I_CTIME_QUERIED: from Linux 6.13 on a bit among the nanoseconds says that the time was asked for
+ * since it last changed. It is no part of the time.
+ */
+#define CTIME_QUERIED (1U << 31)
+
 /* Linux 6.11 and later: seconds and nanoseconds apart. */
 struct inode___v611 {
 	s64 i_mtime_sec;
@@ -75,6 +80,11 @@ struct backing_file {
 	struct path user_path;
 };
 
+/* Linux 6.16 and later: the tracepoint says whether the thread was the last of its process. */
+struct trace_event_raw_sched_process_exit___v616 {
+	bool group_dead;
+};
+
 #pragma clang attribute pop
 
 static __always_inline s64 inode_ctime_ns(struct inode *inode)
@@ -84,10 +94,10 @@ static __always_inline s64 inode_ctime_ns(struct inode *inode)
 	struct inode___old *old = (void *)inode;
 
 	if (bpf_core_field_exists(v611->i_ctime_sec))
-		return BPF_CORE_READ(v611, i_ctime_sec) * NSEC_PER_SEC + BPF_CORE_READ(v611, i_ctime_nsec);
+		return BPF_CORE_READ(v611, i_ctime_sec) * NSEC_PER_SEC +
+		       (BPF_CORE_READ(v611, i_ctime_nsec) & ~CTIME_QUERIED);
 	if (bpf_core_field_exists(v67->__i_ctime))
-		return BPF_CORE_READ(v67, __i_ctime.tv_sec) * NSEC_PER_SEC +
-		       BPF_CORE_READ(v67, __i_ctime.tv_nsec);
+		return BPF_CORE_READ(v67, __i_ctime.tv_sec) * NSEC_PER_SEC + BPF_CORE_READ(v67, __i_ctime.tv_nsec);
 	return BPF_CORE_READ(old, i_ctime.tv_sec) * NSEC_PER_SEC + BPF_CORE_READ(old, i_ctime.tv_nsec);
 }
 
@@ -100,8 +110,7 @@ static __always_inline s64 inode_mtime_ns(struct inode *inode)
 	if (bpf_core_field_exists(v611->i_mtime_sec))
 		return BPF_CORE_READ(v611, i_mtime_sec) * NSEC_PER_SEC + BPF_CORE_READ(v611, i_mtime_nsec);
 	if (bpf_core_field_exists(v67->__i_mtime))
-		return BPF_CORE_READ(v67, __i_mtime.tv_sec) * NSEC_PER_SEC +
-		       BPF_CORE_READ(v67, __i_mtime.tv_nsec);
+		return BPF_CORE_READ(v67, __i_mtime.tv_sec) * NSEC_PER_SEC + BPF_CORE_READ(v67, __i_mtime.tv_nsec);
 	return BPF_CORE_READ(v66, i_mtime.tv_sec) * NSEC_PER_SEC + BPF_CORE_READ(v66, i_mtime.tv_nsec);
 }
 
@@ -126,6 +135,17 @@ static __always_inline u64 mount_namespace_id(struct mnt_namespace *ns)
 	if (bpf_core_field_exists(id->ns.ns_id))
 		return BPF_CORE_READ(id, ns.ns_id);
 	return BPF_CORE_READ(ns, ns.inum);
+}
+
+/*
+ * Whether the last thread of a process ends; to be called with the arguments of sched_process_exit. Before 6.16 threads
+ * that end at the same moment may all count as the last: a process may then end twice for the reader, never not at all.
+ */
+static __always_inline bool is_last_thread(unsigned long long *arguments, struct task_struct *task)
+{
+	if (bpf_core_field_exists(struct trace_event_raw_sched_process_exit___v616, group_dead))
+		return ((volatile unsigned long long *)arguments)[1] & 1;
+	return BPF_CORE_READ(task, signal, live.counter) <= 0;
 }
 
 /* The upper layer's entry of an overlay inode, NULL if the file is a lower layer's. */

@@ -150,8 +150,8 @@ static __always_inline void send_program(struct task_struct *task, struct task_s
 	}
 	u32 ignored = 0;
 
-	record->cwd_bytes = append_path(scratch, BPF_CORE_READ(task, fs, pwd.dentry),
-					BPF_CORE_READ(task, fs, pwd.mnt), &ignored, root->dentry);
+	record->cwd_bytes = append_path(scratch, BPF_CORE_READ(task, fs, pwd.dentry), BPF_CORE_READ(task, fs, pwd.mnt),
+					&ignored, root->dentry);
 	if (filename)
 		append_arguments(scratch, task, record);
 	send_with_tail(scratch, &record->header, sizeof(*record));
@@ -183,7 +183,7 @@ int BPF_PROG(on_exec, struct task_struct *task, pid_t old_pid, struct linux_binp
 	state->program.pid = BPF_CORE_READ(task, tgid);
 	state->program.exec_ns = bpf_ktime_get_boot_ns();
 	state->script_candidates = 0;
-	state->flags &= ~BASE_INTERPRETER;
+	state->flags &= ~(BASE_INTERPRETER | BASE_EXE_DELETED);
 	if (is_interpreter(file, task))
 		state->flags |= BASE_INTERPRETER;
 	send_program(task, state, started_from, &root, file, filename, interp, 0);

@@ -33,11 +33,11 @@ static __always_inline int on_namespaces(struct trace_event_raw_sys_exit *contex
 	return 0;
 }
 
-#define ON_SYSCALL(call, handler)                                                                                      \
-	SEC("tp/syscalls/sys_exit_" #call)                                                                             \
-	int on_##call##_exit(struct trace_event_raw_sys_exit *context)                                                 \
-	{                                                                                                              \
-		return handler(context);                                                                               \
+#define ON_SYSCALL(call, handler)                                      \
+	SEC("tp/syscalls/sys_exit_" #call)                             \
+	int on_##call##_exit(struct trace_event_raw_sys_exit *context) \
+	{                                                              \
+		return handler(context);                               \
 	}
 
 ON_SYSCALL(setuid, on_credentials)

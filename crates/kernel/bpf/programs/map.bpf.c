@@ -2,67 +2,111 @@
 /* A file was mapped executable, or a mapping became so. The mapping itself is looked at, not the descriptor. */
 
 /* include/uapi/asm-generic/mman-common.h */
+#define PROT_READ 0x1
 #define PROT_EXEC 0x4
+#define MAP_ANONYMOUS 0x20
+/* include/uapi/linux/personality.h: what may be read may be executed. */
+#define READ_IMPLIES_EXEC 0x0400000
+/* include/uapi/asm-generic/errno-base.h */
+#define EBUSY 16
 /* Addresses above this are error codes (include/linux/err.h). */
 #define MAX_ERRNO 4095
+/* Looks at the memory map for one call: neighbouring mappings, and vain ones while other threads keep the map busy.
+ * Stops a process from hiding a file behind other mappings, or from holding up its own call for long.
+ */
+#define LOOKS_MAX 1024
 
-struct mapping {
+/* What a call made executable. */
+struct range {
+	u64 address; /* of what was not looked at yet */
+	u64 end;
 	struct file *file;
 };
 
 static long see_mapping(struct task_struct *task, struct vm_area_struct *vma, void *data)
 {
-	struct mapping *mapping = data;
+	struct range *range = data;
 
-	mapping->file = BPF_CORE_READ(vma, vm_file);
+	range->file = BPF_CORE_READ(vma, vm_file);
+	range->address = BPF_CORE_READ(vma, vm_end);
 	return 0;
 }
 
-static __always_inline int on_executable_mapping(struct task_struct *task, struct task_state *state, u64 address)
+/* Tells of a file that was mapped executable, if it may not be the image's. Global, so that it is verified once. */
+__noinline int tell_mapping(u64 file_address, u32 flags)
 {
-	struct mapping mapping = {};
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_state *state = bpf_task_storage_get(&tasks, task, NULL, 0);
 	struct seen_file seen = {};
 
-	if (bpf_find_vma(task, address, see_mapping, &mapping, 0)) {
-		count_loss(LOSS_MAPPING_BUSY);
+	if (!state || !file_address)
 		return 0;
-	}
-	if (!mapping.file)
-		return 0;
-	see_file(mapping.file, &seen);
+	see_file((struct file *)file_address, &seen);
 	if (!seen.inode || !is_regular(seen.inode) || is_image_file(&seen, state))
 		return 0;
-	send_file_event(task, state, RECORD_MAP, &seen, 0);
+	send_file_event(task, state, RECORD_MAP, &seen, flags);
+	return 1;
+}
+
+static long tell_next(u32 index, void *data)
+{
+	struct range *range = data;
+	long failed;
+
+	if (range->address >= range->end)
+		return 1;
+	failed = bpf_find_vma(bpf_get_current_task_btf(), range->address, see_mapping, range, 0);
+	if (failed)
+		return failed != -EBUSY;
+	tell_mapping((u64)range->file, 0);
 	return 0;
+}
+
+static __always_inline bool becomes_executable(struct task_struct *task, u64 prot)
+{
+	if (prot & PROT_EXEC)
+		return true;
+	return (prot & PROT_READ) && (BPF_CORE_READ(task, personality) & READ_IMPLIES_EXEC);
 }
 
 SEC("tp/syscalls/sys_exit_mmap")
 int on_mmap_exit(struct trace_event_raw_sys_exit *context)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct task_state *state = bpf_task_storage_get(&tasks, task, NULL, 0);
+	struct range range = { .address = context->ret, .end = context->ret + 1 };
 	struct pt_regs *regs;
 
-	if (!state || (u64)context->ret >= (u64)-MAX_ERRNO)
+	if (!bpf_task_storage_get(&tasks, task, NULL, 0) || range.address >= (u64)-MAX_ERRNO)
 		return 0;
 	regs = (void *)bpf_task_pt_regs(task);
-	if (!(SYSCALL_PROT(regs) & PROT_EXEC))
+	if (!becomes_executable(task, SYSCALL_PROT(regs)) || (SYSCALL_MAP_FLAGS(regs) & MAP_ANONYMOUS))
 		return 0;
-	return on_executable_mapping(task, state, context->ret);
+	bpf_loop(LOOKS_MAX, tell_next, &range, 0);
+	if (range.address >= range.end)
+		return 0;
+	/* What the descriptor is now another thread may have changed: good to tell of, no proof that there is nothing. */
+	if (!tell_mapping((u64)file_of(task, (int)SYSCALL_MAP_FD(regs)), FILE_BY_DESCRIPTOR))
+		count_loss(LOSS_MAPPING_BUSY);
+	return 0;
 }
 
 static __always_inline int on_protect(struct trace_event_raw_sys_exit *context)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct task_state *state = bpf_task_storage_get(&tasks, task, NULL, 0);
+	struct range range = {};
 	struct pt_regs *regs;
 
-	if (!state || context->ret)
+	if (!bpf_task_storage_get(&tasks, task, NULL, 0) || context->ret)
 		return 0;
 	regs = (void *)bpf_task_pt_regs(task);
-	if (!(SYSCALL_PROT(regs) & PROT_EXEC))
+	if (!becomes_executable(task, SYSCALL_PROT(regs)))
 		return 0;
-	return on_executable_mapping(task, state, SYSCALL_ADDRESS(regs));
+	range.address = SYSCALL_ADDRESS(regs);
+	range.end = range.address + SYSCALL_LENGTH(regs);
+	bpf_loop(LOOKS_MAX, tell_next, &range, 0);
+	if (range.address < range.end)
+		count_loss(LOSS_MAPPING_BUSY);
+	return 0;
 }
 
 SEC("tp/syscalls/sys_exit_mprotect")

@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/personality.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -289,20 +290,22 @@ static int step_process(const char *act)
 	if (!strcmp(act, "fork")) {
 		pid_t child = done(act, fork());
 
-		if (child)
-			exit(ended(child));
-	} else if (!strcmp(act, "orphan")) {
-		/* The child goes on only after its parent's end. */
-		int ends[2], child;
-		char byte;
+		if (child) {
+			int status = ended(child);
 
-		done("pipe", pipe(ends));
-		child = done(act, fork());
-		if (child)
+			/* Siblings of the child, if it made any. */
+			while (wait(NULL) > 0)
+				;
+			exit(status);
+		}
+	} else if (!strcmp(act, "orphan")) {
+		/* The child goes on only when it has been adopted. */
+		pid_t parent = getpid();
+
+		if (done(act, fork()))
 			_exit(0);
-		close(ends[1]);
-		done("read", read(ends[0], &byte, 1));
-		close(ends[0]);
+		while (getppid() == parent)
+			sched_yield();
 	} else if (!strcmp(act, "sibling")) {
 		/* A child of our parent, which waits for it as for ourselves. */
 		if (done(act, syscall(SYS_clone, CLONE_PARENT | SIGCHLD, 0, 0, 0, 0)))
@@ -312,6 +315,14 @@ static int step_process(const char *act)
 		pthread_join(thread, NULL);
 	} else if (!strcmp(act, "generations")) {
 		generations(number());
+	} else if (!strcmp(act, "forks")) {
+		for (long count = number(); count > 0; count--) {
+			pid_t child = done(act, fork());
+
+			if (!child)
+				_exit(0);
+			ended(child);
+		}
 	} else if (!strcmp(act, "storm")) {
 		storm(number());
 	} else if (!strcmp(act, "crowd")) {
@@ -406,6 +417,8 @@ static int step_file(const char *act)
 	} else if (!strcmp(act, "map")) {
 		how = word();
 		map_file(how, word());
+	} else if (!strcmp(act, "personality")) {
+		done(act, personality(number()));
 	} else if (!strcmp(act, "map-behind")) {
 		map_behind(word());
 	} else if (!strcmp(act, "map-amid-noise")) {

@@ -36,7 +36,7 @@ cases![
 fn every_field_of_an_image_program() {
     let scene = World::get().overlay();
     let before = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
-    scene.meet(&[], |exec| {
+    scene.meet("", |exec| {
         assert_as_proc_says(exec);
         assert!(exec.base.time.0 > u64::try_from(before.tv_sec).unwrap() * 1_000_000_000);
         assert_eq!(exec.file.flags, FileFlags(FileFlags::OVERLAY));
@@ -45,7 +45,7 @@ fn every_field_of_an_image_program() {
 }
 
 fn every_field_on_a_plain_root() {
-    World::get().plain().meet(&[], |exec| {
+    World::get().plain().meet("", |exec| {
         assert_as_proc_says(exec);
         assert_eq!(exec.file.flags, FileFlags(FileFlags::BELOW_ROOT));
     });
@@ -81,6 +81,7 @@ fn assert_as_proc_says(exec: &ExecEvent) {
         ["mnt", "pid", "user"].map(|kind| proc.namespace(kind))
     );
     assert_eq!(exec.root, root_of(&proc));
+    assert_credentials(&proc, exec);
     assert_file_of(&proc, &exec.file);
     assert_eq!(
         (exec.filename.escaped(), exec.interpreter.escaped()),
@@ -108,57 +109,36 @@ fn assert_file_of(proc: &Proc, file: &FileFacts) {
 
 fn credentials_as_in_proc() {
     let scene = World::get().overlay();
-    let meeting = scene.begin(&[
-        "capset",
-        "0xffff",
-        "setresgid",
-        "11",
-        "12",
-        "13",
-        "setresuid",
-        "21",
-        "22",
-        "0",
-        "capset",
-        "0x20",
-        "setgid",
-        "12",
-        "exec",
-        ACT,
-    ]);
-    let exec = meeting.exec.clone();
-    // The program found first is the one before the change: the one after it is the same process's next.
-    let exec = scene
-        .observed
-        .wait(scene.mark, "second program", |event| match event {
-            KernelEvent::Exec(next) if next.started_from == exec.base.program => {
-                Some((**next).clone())
-            }
-            _ => None,
-        });
-    let proc = Proc::of(exec.base.process.pid);
+    // The next program in the same process shows what the first one made of itself.
+    for (acts, ids) in [
+        ("setresgid 11 12 13 setresuid 21 22 0", [21, 22, 11, 12]),
+        ("capset 0xff setresgid 11 12 0", [0, 0, 11, 12]),
+    ] {
+        let meeting = scene.begin(&format!("{acts} exec {ACT}"));
+        let exec = scene.child_of(meeting.exec.base.program);
+        let told = exec.credentials;
+        assert_eq!([told.uid, told.euid, told.gid, told.egid], ids);
+        assert_credentials(&Proc::of(exec.base.process.pid), &exec);
+        meeting.end();
+    }
+}
+
+fn assert_credentials(proc: &Proc, exec: &ExecEvent) {
     let told = exec.credentials;
-    let ids = |name: &str| {
-        proc.status(name)
-            .iter()
-            .map(|id| id.parse().unwrap())
-            .collect::<Vec<u32>>()
-    };
-    assert_eq!(ids("Uid")[..2], [told.uid, told.euid]);
-    assert_eq!(ids("Gid")[..2], [told.gid, told.egid]);
-    assert_eq!((told.uid, told.euid, told.gid, told.egid), (21, 22, 11, 12));
-    let effective = u64::from_str_radix(proc.status("CapEff")[0], 16).unwrap();
-    assert_eq!(told.capabilities, effective);
+    let ids = |name| [0, 1].map(|nth| proc.status(name)[nth].parse::<u32>().unwrap());
+    assert_eq!(ids("Uid"), [told.uid, told.euid]);
+    assert_eq!(ids("Gid"), [told.gid, told.egid]);
+    let effective = proc.status("CapEff")[0];
+    assert_eq!(u64::from_str_radix(effective, 16), Ok(told.capabilities));
     assert_eq!(told.login_uid, proc.login_uid());
-    meeting.end();
 }
 
 fn a_written_file_has_its_layer_and_writer() {
     for scene in [World::get().overlay(), World::get().plain()] {
         let path = format!("/tmp/{}", token());
-        let writer = scene.act(&["copy", "openat", ACT, &path]);
+        let writer = scene.act(&format!("copy openat {ACT} {path}"));
         let (token, copy) = (token(), path.as_str());
-        scene.run(&[copy, "exit", "0", &token]);
+        scene.run_words(&format!("{copy} exit 0 {token}"));
         let exec = scene.exec(&token);
         let proc = Proc::of(scene.container.first_pid());
         assert_file_of(&proc, &exec.file);
@@ -184,10 +164,7 @@ fn a_memory_file_has_its_name() {
         .find(|exec| exec.file.flags.has(FileFlags::MEMFD))
         .unwrap();
     assert_eq!(exec.file.path.escaped(), "a name");
-    assert_eq!(
-        exec.file.flags,
-        FileFlags(FileFlags::MEMFD | FileFlags::OTHER_MOUNT)
-    );
+    assert_eq!(exec.file.flags, FileFlags(FileFlags::MEMFD));
     assert_eq!(
         (exec.file.magic, exec.file.links),
         (FileFacts::TMPFS_MAGIC, 0)
@@ -205,8 +182,8 @@ fn a_memory_file_has_its_name() {
 fn a_deleted_file_is_told() {
     let scene = World::get().overlay();
     let (path, token) = (format!("/tmp/{}", token()), token());
-    scene.act(&["copy", "openat", ACT, &path]);
-    scene.run(&["run-descriptor", "deleted", &path, "exit", "0", &token]);
+    scene.act(&format!("copy openat {ACT} {path}"));
+    scene.run_words(&format!("run-descriptor deleted {path} exit 0 {token}"));
     let events = scene.programs(&token);
     let file = &events.last().unwrap().file;
     assert_eq!(
@@ -237,10 +214,10 @@ fn volumes_are_other_mounts() {
             ),
         ] {
             if flags == FileFlags::OTHER_MOUNT {
-                scene.act(&["copy", "creat", ACT, path]);
+                scene.act(&format!("copy creat {ACT} {path}"));
             }
             let token = token();
-            scene.run(&[path, "exit", "0", &token]);
+            scene.run_words(&format!("{path} exit 0 {token}"));
             let file = scene.exec(&token).file;
             assert_eq!(
                 (file.path.escaped(), file.flags),
@@ -258,7 +235,7 @@ fn scripts_have_two_names() {
     scene.shell(&format!(
         "printf '#!/bin/sh\\nexit 0\\n' > {path} && chmod +x {path}"
     ));
-    scene.run(&["env", "--", &path, &token]);
+    scene.run_words(&format!("env -- {path} {token}"));
     let events = scene.programs(&token);
     let exec = &events[events.len() - 1];
     assert_eq!(
@@ -303,7 +280,7 @@ fn interpreters_are_told_by_name() {
     ] {
         let (path, token) = (format!("{dir}/{name}"), token());
         scene.shell(&format!("mkdir -p {dir} && cp {ACT} {path}"));
-        scene.run(&[&path, "exit", "0", &token]);
+        scene.run_words(&format!("{path} exit 0 {token}"));
         assert_eq!(
             scene.exec(&token).base.flags.has(BaseFlags::INTERPRETER),
             expected,
@@ -333,7 +310,7 @@ fn interpreters_are_told_by_name() {
 fn arguments_are_kept_as_they_are_and_cut() {
     let scene = World::get().overlay();
     let hostile = token();
-    scene.run(&[ACT, "fork", "hostile", &hostile]);
+    scene.run_words(&format!("{ACT} fork hostile {hostile}"));
     let exec = scene.programs(&hostile).pop().unwrap();
     assert!(exec.argv_truncated);
     let words: Vec<&[u8]> = exec.argv.iter().map(|word| word.as_bytes()).collect();
@@ -351,12 +328,12 @@ fn arguments_are_kept_as_they_are_and_cut() {
     assert_eq!(words[7..], [&[b'A'; 4096][before..]]);
 
     let empties = token();
-    scene.run(&[ACT, "empties", &empties]);
+    scene.run_words(&format!("{ACT} empties {empties}"));
     let exec = scene.programs(&empties).pop().unwrap();
     assert_eq!((exec.argv.len(), exec.argv_truncated), (512, true));
 
     // The kernel gives an empty first argument to a program that is given none.
-    let bare = scene.act(&["fork", "bare", "/usr/bin/true"]);
+    let bare = scene.act("fork bare /usr/bin/true");
     let exec = scene.child_of(bare.base.program);
     assert_eq!((exec.argv, exec.argv_truncated), (vec!["".into()], false));
 }
@@ -365,18 +342,9 @@ fn the_chain_of_programs() {
     let scene = World::get().overlay();
     let token = token();
     // Three programs in one process, then two forks without a program of their own, then a program.
-    scene.run(&[
-        "/usr/bin/env",
-        "/usr/bin/env",
-        ACT,
-        "fork",
-        "fork",
-        "exec",
-        ACT,
-        "exit",
-        "0",
-        &token,
-    ]);
+    scene.run_words(&format!(
+        "/usr/bin/env /usr/bin/env {ACT} fork fork exec {ACT} exit 0 {token}"
+    ));
     let programs = scene.programs(&token);
     let [first, second, third, last] = &programs[..] else {
         panic!("{programs:?}")
@@ -406,7 +374,7 @@ fn a_changed_root_is_told() {
     let dir = format!("/tmp/{}", token());
     scene.shell(&format!("mkdir {dir} && cp {ACT} {dir}/act"));
     let token = token();
-    scene.run(&[ACT, "chroot", &dir, "exec", "/act", "exit", "0", &token]);
+    scene.run_words(&format!("{ACT} chroot {dir} exec /act exit 0 {token}"));
     let programs = scene.programs(&token);
     let [before, after] = &programs[..] else {
         panic!("{programs:?}")
@@ -420,13 +388,13 @@ fn a_changed_root_is_told() {
 fn the_hosts_root_is_told() {
     let scene = World::get().start(|options| {
         options.mounts.push(HostMount {
-            source: "/proc/1/ns".into(),
+            source: format!("/proc/{}/ns", std::process::id()).into(),
             destination: "/mnt".into(),
             read_only: true,
         });
     });
-    let token = token();
-    scene.run(&[ACT, "setns", "/mnt/mnt", "exec", "/bin/true", &token]);
+    let (host, token) = (Proc::of(std::process::id()), token());
+    scene.run_words(&format!("{ACT} setns /mnt/mnt exec /bin/true {token}"));
     let programs = scene.programs(&token);
     let [before, after] = &programs[..] else {
         panic!("{programs:?}")
@@ -435,8 +403,8 @@ fn the_hosts_root_is_told() {
         !before.base.flags.has(BaseFlags::HOST_ROOT) && after.base.flags.has(BaseFlags::HOST_ROOT)
     );
     assert_eq!(after.base.container, before.base.container);
-    assert_eq!(after.root, root_of(&Proc::of(1)));
-    assert_eq!(after.mount_namespace, Proc::of(1).namespace("mnt"));
+    assert_eq!(after.root, root_of(&host));
+    assert_eq!(after.mount_namespace, host.namespace("mnt"));
 }
 
 fn the_first_process_and_those_that_come_in() {
@@ -454,7 +422,7 @@ fn the_first_process_and_those_that_come_in() {
         (1, "/usr/bin/rehearsal-hold".into())
     );
     assert_eq!(first.started_from, ProgramKey::default());
-    let second = scene.act(&[]);
+    let second = scene.act("");
     assert_eq!(second.base.flags, BaseFlags(BaseFlags::ENTERED));
     assert_eq!(second.base.container, first.base.container);
     assert_eq!(second.base.cgroup, first.base.cgroup);
@@ -524,7 +492,7 @@ fn what_ran_before_is_met() {
     let command =
         fs::read_to_string(format!("/proc/{}/cmdline", waiting.base.process.pid)).unwrap();
     assert!(command.contains(&early.token));
-    assert_eq!(scene.act(&[]).base.container, first.base.container);
+    assert_eq!(scene.act("").base.container, first.base.container);
 }
 
 fn the_host_is_not_reported() {
@@ -543,7 +511,7 @@ fn the_host_is_not_reported() {
 
 fn leaving_the_cgroup_is_no_way_out() {
     let scene = World::get().overlay();
-    let inside = scene.act(&[]);
+    let inside = scene.act("");
     let token = token();
     let (pipe, path) = scene.pipe();
     let runner = scene.spawn(&[ACT, "meet", &path, "exec", ACT, "exit", "0", &token]);
@@ -553,7 +521,7 @@ fn leaving_the_cgroup_is_no_way_out() {
         before.base.process.pid.to_string(),
     )
     .unwrap();
-    drop(meet(&pipe));
+    drop(meet(&pipe, &runner));
     assert!(runner.join().unwrap().succeeded());
     let after = scene.programs(&token).pop().unwrap();
     assert_eq!(after.started_from, before.base.program);
@@ -567,11 +535,11 @@ fn leaving_the_cgroup_is_no_way_out() {
 
 fn a_mount_namespace_of_its_own_is_no_way_out() {
     let scene = World::get().overlay();
-    let inside = scene.act(&[]);
+    let inside = scene.act("");
     let token = token();
-    scene.run(&[
-        ACT, "unshare", "0x20000", "fork", "exec", ACT, "exit", "0", &token,
-    ]);
+    scene.run_words(&format!(
+        "{ACT} unshare 0x20000 fork exec {ACT} exit 0 {token}"
+    ));
     let after = scene.programs(&token).pop().unwrap();
     assert_eq!(after.base.container, inside.base.container);
     assert_eq!(after.root, inside.root);
@@ -581,7 +549,7 @@ fn a_mount_namespace_of_its_own_is_no_way_out() {
 fn containers_are_told_apart() {
     let scenes = [World::get().start(|_| {}), World::get().start(|_| {})];
     let keys = scenes.map(|scene| {
-        let [one, other] = [scene.act(&[]), scene.act(&["fork"])];
+        let [one, other] = [scene.act(""), scene.act("fork")];
         assert_eq!(one.base.container, other.base.container);
         one.base.container
     });
@@ -592,7 +560,7 @@ fn a_storm_loses_none() {
     const COUNT: usize = 20_000;
     let scene = World::get().start(|_| {});
     let before = scene.observed.losses_of_rings();
-    let storm = scene.act(&["storm", &COUNT.to_string()]);
+    let storm = scene.act(&format!("storm {COUNT}"));
     let (key, program) = (storm.base.container, storm.base.program);
     let begun = scene.all(|event| {
         matches!(event, KernelEvent::Exec(exec) if exec.started_from == program).then_some(())

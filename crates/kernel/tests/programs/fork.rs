@@ -12,9 +12,9 @@ cases![
 ];
 
 /// Runs acts that end in a program of their own; returns the first and that one.
-fn first_and_last(scene: &Scene, acts: &[&str]) -> (ExecEvent, ExecEvent) {
+fn first_and_last(scene: &Scene, acts: &str) -> (ExecEvent, ExecEvent) {
     let token = token();
-    scene.run(&[&[ACT], acts, &["exec", ACT, "exit", "0", &token]].concat());
+    scene.run_words(&format!("{ACT} {acts} exec {ACT} exit 0 {token}"));
     let programs = scene.programs(&token);
     let [first, last] = &programs[..] else {
         panic!("{programs:?}")
@@ -31,25 +31,20 @@ fn assert_is_descendant(first: &ExecEvent, last: &ExecEvent) {
 
 fn however_a_process_is_made() {
     let scene = World::get().overlay();
-    for acts in [
-        &["fork"][..],
-        &["thread", "fork"],
-        &["fork", "thread"],
-        &["generations", "5"],
-    ] {
+    for acts in ["fork", "thread fork", "fork thread", "generations 5"] {
         let (first, last) = first_and_last(&scene, acts);
         assert_is_descendant(&first, &last);
         assert_ne!(last.base.process, first.base.process);
     }
     // As a sibling its parent is another, and what it was started from is not.
-    let (first, last) = first_and_last(&scene, &["fork", "sibling"]);
+    let (first, last) = first_and_last(&scene, "fork sibling");
     assert_is_descendant(&first, &last);
     assert_eq!(last.parent, first.base.process);
 }
 
 fn a_thread_that_executes_is_its_process() {
     let scene = World::get().overlay();
-    let (first, last) = first_and_last(&scene, &["thread"]);
+    let (first, last) = first_and_last(&scene, "thread");
     assert_is_descendant(&first, &last);
     assert_eq!(last.base.process, first.base.process);
     assert_eq!(last.parent, first.parent);
@@ -59,7 +54,7 @@ fn a_thread_that_executes_is_its_process() {
 fn orphans_stay() {
     let scene = World::get().overlay();
     let token = token();
-    scene.run(&[ACT, "fork", "orphan", "exec", ACT, "exit", "0", &token]);
+    scene.run_words(&format!("{ACT} fork orphan exec {ACT} exit 0 {token}"));
     let first = scene.exec(&token);
     let last = scene.child_of(first.base.program);
     assert_is_descendant(&first, &last);
@@ -70,8 +65,7 @@ fn orphans_stay() {
 fn forks_without_number_lose_none() {
     let scene = World::get().start(|_| {});
     let before = scene.observed.losses_of_rings();
-    let acts = [["generations", "1000"]; 5].concat();
-    let (first, last) = first_and_last(&scene, &acts);
+    let (first, last) = first_and_last(&scene, "forks 20000 generations 200");
     assert_is_descendant(&first, &last);
     assert_eq!(scene.observed.losses_of_rings(), before);
 }

@@ -14,7 +14,7 @@ cases![
 ];
 
 /// Runs acts, which must succeed; returns their program and what it became.
-fn changes(acts: &[&str]) -> (ExecEvent, Vec<CredentialsEvent>, Vec<NamespacesEvent>) {
+fn changes(acts: &str) -> (ExecEvent, Vec<CredentialsEvent>, Vec<NamespacesEvent>) {
     let scene = World::get().overlay();
     let exec = scene.act(acts);
     let credentials = scene.all(|event| match event {
@@ -42,22 +42,20 @@ fn changes(acts: &[&str]) -> (ExecEvent, Vec<CredentialsEvent>, Vec<NamespacesEv
 
 fn every_call_that_changes_credentials() {
     type Change = fn(&mut Credentials);
-    let cases: [(&[&str], Change); 7] = [
-        (&["setuid", "1000"], |c| {
+    let cases: [(&str, Change); 7] = [
+        ("setuid 1000", |c| {
             (c.uid, c.euid, c.capabilities) = (1000, 1000, 0)
         }),
-        (&["setgid", "1001"], |c| (c.gid, c.egid) = (1001, 1001)),
-        (&["setreuid", "1002", "0"], |c| c.uid = 1002),
-        (&["setregid", "1003", "1004"], |c| {
-            (c.gid, c.egid) = (1003, 1004)
-        }),
-        (&["setresuid", "0", "1005", "0"], |c| {
+        ("setgid 1001", |c| (c.gid, c.egid) = (1001, 1001)),
+        ("setreuid 1002 0", |c| c.uid = 1002),
+        ("setregid 1003 1004", |c| (c.gid, c.egid) = (1003, 1004)),
+        ("setresuid 0 1005 0", |c| {
             (c.euid, c.capabilities) = (1005, 0)
         }),
-        (&["setresgid", "1006", "1007", "1008"], |c| {
+        ("setresgid 1006 1007 1008", |c| {
             (c.gid, c.egid) = (1006, 1007)
         }),
-        (&["capset", "0x21"], |c| c.capabilities = 0x21),
+        ("capset 0x21", |c| c.capabilities = 0x21),
     ];
     for (acts, change) in cases {
         let (exec, told, none) = changes(acts);
@@ -71,14 +69,7 @@ fn every_call_that_changes_credentials() {
 
 fn every_call_that_changes_namespaces_or_root() {
     // CLONE_NEWNS, then CLONE_NEWUTS, which none of the record's numbers tells of.
-    let (exec, none, told) = changes(&[
-        "unshare",
-        "0x20000",
-        "unshare",
-        "0x4000000",
-        "chroot",
-        "/tmp",
-    ]);
+    let (exec, none, told) = changes("unshare 0x20000 unshare 0x4000000 chroot /tmp");
     assert_eq!(none, []);
     let [unshared, again, chrooted] = &told[..] else {
         panic!("{told:?}")
@@ -97,19 +88,19 @@ fn every_call_that_changes_namespaces_or_root() {
     assert_eq!(chrooted.base.flags.0, exec.base.flags.0 | BaseFlags::CHROOT);
 
     // CLONE_NEWPID: for the children alone, and so told.
-    let (exec, _, told) = changes(&["unshare", "0x20000000"]);
+    let (exec, _, told) = changes("unshare 0x20000000");
     assert_ne!(told[0].pid_namespace, exec.pid_namespace);
 
     // CLONE_NEWUSER: more capabilities than before, which the root of the host's user namespace has anyway.
-    let (exec, _, told) = changes(&["unshare", "0x10000000"]);
+    let (exec, _, told) = changes("unshare 0x10000000");
     assert_ne!(told[0].user_namespace, exec.user_namespace);
 
-    let (exec, _, told) = changes(&["setns", "/proc/1/ns/mnt"]);
+    let (exec, _, told) = changes("setns /proc/1/ns/mnt");
     let proc = Proc::of(World::get().overlay().container.first_pid());
     assert_eq!(told[0].mount_namespace, proc.namespace("mnt"));
     assert_eq!(told[0].root, exec.root);
 
-    let (exec, _, told) = changes(&["unshare", "0x20000", "chdir", "/volume", "pivot_root", "."]);
+    let (exec, _, told) = changes("unshare 0x20000 chdir /volume pivot_root .");
     assert_eq!(told.len(), 2);
     assert_ne!(told[1].root, exec.root);
     assert_eq!(told[1].root.magic, FileFacts::TMPFS_MAGIC);
@@ -117,29 +108,9 @@ fn every_call_that_changes_namespaces_or_root() {
 }
 
 fn calls_that_fail_are_not_told() {
-    let acts = [
-        "setuid",
-        "1000",
-        "fails",
-        "setuid",
-        "5",
-        "fails",
-        "setgid",
-        "5",
-        "fails",
-        "capset",
-        "0x21",
-        "fails",
-        "unshare",
-        "0x20000",
-        "fails",
-        "chroot",
-        "/tmp",
-        "fails",
-        "pivot_root",
-        ".",
-    ];
-    let (_, credentials, namespaces) = changes(&acts);
+    let acts = "setuid 1000 fails setuid 5 fails setgid 5 fails capset 0x21 fails unshare 0x20000 \
+                fails chroot /tmp fails pivot_root .";
+    let (_, credentials, namespaces) = changes(acts);
     assert_eq!((credentials.len(), namespaces.len()), (1, 0));
     // Nor is what the host's processes do.
     let scene = World::get().overlay();

@@ -35,7 +35,7 @@ fn scripts(scene: &Scene, exec: &ExecEvent) -> Vec<ScriptEvent> {
 /// Has a shell run a script; returns the shell and what it was told to have opened.
 fn run_script(scene: &Scene, path: &str) -> (ExecEvent, Vec<ScriptEvent>) {
     let token = token();
-    scene.run(&["/bin/sh", path, &token]);
+    scene.run_words(&format!("/bin/sh {path} {token}"));
     let shell = scene.exec(&token);
     let told = scripts(scene, &shell);
     (shell, told)
@@ -59,9 +59,9 @@ fn every_call_that_opens_for_writing() {
     let scene = World::get().overlay();
     for how in ["open", "openat", "openat2", "creat", "handle"] {
         let path = format!("/volume/{}", token());
-        let writer = scene.act(&["copy", how, ACT, &path]);
+        let writer = scene.act(&format!("copy {how} {ACT} {path}"));
         let token = token();
-        scene.run(&[&path, "exit", "0", &token]);
+        scene.run_words(&format!("{path} exit 0 {token}"));
         let found = scene.exec(&token).file.writer.unwrap();
         assert_eq!(found.program, writer.base.program, "{how}");
         assert!(found.time > writer.base.time);
@@ -73,22 +73,22 @@ fn a_writer_is_known_by_inode() {
     let dir = format!("/tmp/{}", token());
     scene.shell(&format!("mkdir {dir}"));
     let (first, second) = (format!("{dir}/first"), format!("{dir}/second"));
-    let writer = scene.act(&["copy", "openat", ACT, &first]);
+    let writer = scene.act(&format!("copy openat {ACT} {first}"));
     // Another name and another mode are not another content.
     scene.shell(&format!(
         "mv {first} {second}; chmod 700 {second}; ln {second} {first}; cat {first} > /dev/null"
     ));
     for path in [&first, &second] {
         let token = token();
-        scene.run(&[path, "exit", "0", &token]);
+        scene.run_words(&format!("{path} exit 0 {token}"));
         let file = scene.exec(&token).file;
         assert_eq!(file.writer.unwrap().program, writer.base.program);
         assert_eq!(file.links, 2);
     }
     // An image file is the writer's as soon as it is opened for writing.
-    let writer = scene.act(&["hold", "/usr/bin/shipped-spare"]);
+    let writer = scene.act("hold /usr/bin/shipped-spare");
     let token = token();
-    scene.run(&["/usr/bin/shipped-spare", "0", &token]);
+    scene.run_words(&format!("/usr/bin/shipped-spare 0 {token}"));
     let file = scene.exec(&token).file;
     assert_eq!(file.writer.unwrap().program, writer.base.program);
     assert_eq!(file.flags, FileFlags(FileFlags::OVERLAY | FileFlags::UPPER));
@@ -99,7 +99,7 @@ fn every_call_that_opens_a_script() {
     let (interpreter, path) = (interpreter(&scene), script(&scene));
     for how in ["open", "openat", "openat2"] {
         let token = token();
-        scene.run(&[&interpreter, "read", how, &path, "exit", "0", &token]);
+        scene.run_words(&format!("{interpreter} read {how} {path} exit 0 {token}"));
         let told = scripts(&scene, &scene.exec(&token));
         assert_eq!(told.len(), 1, "{how}");
         assert_eq!(told[0].file.path.escaped(), path);
@@ -148,9 +148,9 @@ fn every_field_of_a_script() {
 fn only_interpreters_open_scripts() {
     let scene = World::get().overlay();
     let (path, token) = (script(&scene), token());
-    scene.run(&["cat", &path, "/dev/null"]);
+    scene.run_words(&format!("cat {path} /dev/null"));
     scene.shell(&format!("exec cat {path}"));
-    scene.run(&[ACT, "read", "openat", &path, "exit", "0", &token]);
+    scene.run_words(&format!("{ACT} read openat {path} exit 0 {token}"));
     let told = scene.all(|event| match event {
         KernelEvent::Script(event) if event.file.path.escaped() == path => Some(event.clone()),
         _ => None,
@@ -168,7 +168,7 @@ fn what_the_image_has_is_not_told() {
 fn a_script_being_written_is_told_so() {
     let scene = World::get().overlay();
     let path = script(&scene);
-    scene.meet(&["hold", &path], |_| {
+    scene.meet(&format!("hold {path}"), |_| {
         let (_, told) = run_script(&scene, &path);
         assert!(told[0].file.flags.has(FileFlags::BEING_WRITTEN));
     });

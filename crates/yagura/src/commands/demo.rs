@@ -2,7 +2,9 @@
 
 use super::replay::replay;
 use super::sensor::cannot_start;
-use super::simulate::{ALL_DRIFT, clean_up_leftovers, clean_up_on_signal, find_runtime, parse_own_policy};
+use super::simulate::{
+    ALL_DRIFT, clean_up_leftovers, clean_up_on_signal, find_runtime, parse_own_policy,
+};
 use crate::exit::{Failure, Outcome};
 use crate::output::{self, Form};
 use anyhow::Context as _;
@@ -10,7 +12,9 @@ use crossbeam_channel::{Receiver, unbounded};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use yagura_event::Alert;
-use yagura_rehearsal::{ContainerOptions, RuntimeChoice, RuntimeProgram, ThrowAwayContainer, ThrowAwayImage};
+use yagura_rehearsal::{
+    ContainerOptions, RuntimeChoice, RuntimeProgram, ThrowAwayContainer, ThrowAwayImage,
+};
 use yagura_runtimes::RuntimesConfig;
 use yagura_sensor::{NodeSettings, Sensor, SensorConfig, find_node};
 
@@ -39,7 +43,11 @@ struct Scene {
 const SCENES: [Scene; 3] = [
     Scene {
         title: "A program is dropped into the container and run",
-        argv: &["/bin/sh", "-c", "cp /payload/drifted /tmp/dropped && chmod +x /tmp/dropped && /tmp/dropped"],
+        argv: &[
+            "/bin/sh",
+            "-c",
+            "cp /payload/drifted /tmp/dropped && chmod +x /tmp/dropped && /tmp/dropped",
+        ],
     },
     Scene {
         title: "A program runs from memory, without any file",
@@ -47,7 +55,11 @@ const SCENES: [Scene; 3] = [
     },
     Scene {
         title: "A script is dropped and given to the image's own shell",
-        argv: &["/bin/sh", "-c", "echo 'echo the script runs' > /tmp/dropped.sh && sh /tmp/dropped.sh"],
+        argv: &[
+            "/bin/sh",
+            "-c",
+            "echo 'echo the script runs' > /tmp/dropped.sh && sh /tmp/dropped.sh",
+        ],
     },
 ];
 
@@ -95,8 +107,12 @@ fn live() -> Result<Outcome, Failure> {
         let _ = sender.send(alert);
     })
     .map_err(cannot_start)?;
-    output::print("The sensor observes. Policy: report everything that does not come from a container's image.\n")?;
-    let image = ThrowAwayImage::build(&base).context("image can't be made").map_err(Failure::CannotRun)?;
+    output::print(
+        "The sensor observes. Policy: report everything that does not come from a container's image.\n",
+    )?;
+    let image = ThrowAwayImage::build(&base)
+        .context("image can't be made")
+        .map_err(Failure::CannotRun)?;
     let image = Arc::new(image);
     let container = ThrowAwayContainer::start(&image, &ContainerOptions::new(runtime.clone()))
         .context("container can't be started")
@@ -106,11 +122,26 @@ fn live() -> Result<Outcome, Failure> {
     for scene in &SCENES {
         seen += usize::from(play(scene, &container, &alerts)?);
     }
-    container.remove().context("container can't be removed").map_err(Failure::Failed)?;
-    image.remove().context("image can't be removed").map_err(Failure::Failed)?;
-    sensor.stop().map_err(|error| Failure::Failed(error.into()))?;
-    output::print(&format!("{seen} of {} were detected. The container is gone again.\n\n{NEXT}", SCENES.len()))?;
-    Ok(if seen == SCENES.len() { Outcome::Done } else { Outcome::Findings })
+    container
+        .remove()
+        .context("container can't be removed")
+        .map_err(Failure::Failed)?;
+    image
+        .remove()
+        .context("image can't be removed")
+        .map_err(Failure::Failed)?;
+    sensor
+        .stop()
+        .map_err(|error| Failure::Failed(error.into()))?;
+    output::print(&format!(
+        "{seen} of {} were detected. The container is gone again.\n\n{NEXT}",
+        SCENES.len()
+    ))?;
+    Ok(if seen == SCENES.len() {
+        Outcome::Done
+    } else {
+        Outcome::Findings
+    })
 }
 
 fn introduce(container: &ThrowAwayContainer, runtime: &RuntimeProgram) -> Result<(), Failure> {
@@ -123,7 +154,11 @@ fn introduce(container: &ThrowAwayContainer, runtime: &RuntimeProgram) -> Result
 }
 
 /// Plays one scene; `false` if no alert came.
-fn play(scene: &Scene, container: &ThrowAwayContainer, alerts: &Receiver<Alert>) -> Result<bool, Failure> {
+fn play(
+    scene: &Scene,
+    container: &ThrowAwayContainer,
+    alerts: &Receiver<Alert>,
+) -> Result<bool, Failure> {
     output::print(&format!("── {}\n   $ {}\n", scene.title, shown(scene.argv)))?;
     let started = Instant::now();
     container
@@ -143,7 +178,10 @@ fn play(scene: &Scene, container: &ThrowAwayContainer, alerts: &Receiver<Alert>)
 
 /// The memory loader lies on a volume and is drift itself: the scene is about what it runs.
 fn is_main(alert: &Alert, scene: &Scene) -> bool {
-    scene.argv.first().is_none_or(|program| alert.drift.path.as_bytes() != program.as_bytes())
+    scene
+        .argv
+        .first()
+        .is_none_or(|program| alert.drift.path.as_bytes() != program.as_bytes())
 }
 
 fn shown(argv: &[&str]) -> String {

@@ -8,7 +8,9 @@ use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::PathBuf;
 use std::sync::Arc;
-use yagura_event::{Alert, ContainerKey, ContainerQuery, Drop, FileFacts, InspectionRequest, MonotonicNs};
+use yagura_event::{
+    Alert, ContainerKey, ContainerQuery, Drop, FileFacts, InspectionRequest, MonotonicNs,
+};
 use yagura_pipeline::{Input, Pipeline, PipelineConfig, Sink};
 use yagura_policy::drift::DriftPolicy;
 use yagura_sources::{CaptureReader, Recorded};
@@ -51,7 +53,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
 ///
 /// # Errors
 /// [`Failure::BadInput`] if it is no recording of this version, [`Failure::Failed`] if it is damaged further on.
-pub(crate) fn replay(capture: impl Read, policy: DriftPolicy, alert: impl FnMut(Alert)) -> Result<(), Failure> {
+pub(crate) fn replay(
+    capture: impl Read,
+    policy: DriftPolicy,
+    alert: impl FnMut(Alert),
+) -> Result<(), Failure> {
     let capture = CaptureReader::new(capture).map_err(|error| Failure::BadInput(error.into()))?;
     let node = Arc::new(capture.header().node.clone());
     let version = policy.version().unwrap_or(1);
@@ -69,7 +75,9 @@ fn input_of(recorded: Recorded) -> Input {
         Recorded::Kernel(event) => Input::Kernel(event),
         Recorded::Container(fact) => Input::Container(fact),
         Recorded::Inspection(inspection) => Input::Inspection(inspection),
-        Recorded::Clock(wall_minus_monotonic_ns) => Input::Clock { wall_minus_monotonic_ns },
+        Recorded::Clock(wall_minus_monotonic_ns) => Input::Clock {
+            wall_minus_monotonic_ns,
+        },
         Recorded::Tick(time) => Input::Tick(time),
     }
 }

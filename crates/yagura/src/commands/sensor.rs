@@ -58,15 +58,21 @@ pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
     if let Ok(seconds) = text.parse() {
         return Ok(Duration::from_secs(seconds));
     }
-    let duration: SignedDuration = text.parse().map_err(|error| format!("{error}; write 30s, 5m or 1h"))?;
+    let duration: SignedDuration = text
+        .parse()
+        .map_err(|error| format!("{error}; write 30s, 5m or 1h"))?;
     Duration::try_from(duration).map_err(|_| "time can't be negative".to_owned())
 }
 
 fn parse_cloud(text: &str) -> Result<Cloud, String> {
     let (provider, account) = text.split_once('/').unwrap_or((text, ""));
     let names = || Provider::ALL.map(Provider::as_str).join(", ");
-    let provider = Provider::from_name(provider).ok_or_else(|| format!("provider is one of {}", names()))?;
-    Ok(Cloud { provider, account: account.to_owned() })
+    let provider =
+        Provider::from_name(provider).ok_or_else(|| format!("provider is one of {}", names()))?;
+    Ok(Cloud {
+        provider,
+        account: account.to_owned(),
+    })
 }
 
 /// Runs the sensor until it is told to stop.
@@ -74,7 +80,11 @@ pub(crate) fn run(arguments: Arguments) -> Result<Outcome, Failure> {
     let mut policy = PolicyFile::load(arguments.drift_policy)?;
     // Before anything is attached, so that no signal finds it half made.
     let signals = Signals::start()?;
-    let settings = NodeSettings { name: arguments.node_name, cluster: arguments.cluster, cloud: arguments.cloud };
+    let settings = NodeSettings {
+        name: arguments.node_name,
+        cluster: arguments.cluster,
+        cloud: arguments.cloud,
+    };
     let config = SensorConfig {
         node: Arc::new(find_node(settings)),
         policy: Arc::clone(&policy.in_force),
@@ -92,8 +102,16 @@ pub(crate) fn run(arguments: Arguments) -> Result<Outcome, Failure> {
     })
     .map_err(cannot_start)?;
     say("ready");
-    watch(&sensor, &mut policy, signals, &output_closed, arguments.duration);
-    let summary = sensor.stop().map_err(|error| Failure::Failed(error.into()))?;
+    watch(
+        &sensor,
+        &mut policy,
+        signals,
+        &output_closed,
+        arguments.duration,
+    );
+    let summary = sensor
+        .stop()
+        .map_err(|error| Failure::Failed(error.into()))?;
     say(&stats_line(&summary));
     Ok(Outcome::Done)
 }
@@ -143,7 +161,12 @@ impl PolicyFile {
         };
         let version = in_force.version().unwrap_or(1);
         let modified = path.as_deref().and_then(modified);
-        Ok(PolicyFile { path, modified, in_force, version })
+        Ok(PolicyFile {
+            path,
+            modified,
+            in_force,
+            version,
+        })
     }
 
     fn has_changed(&mut self) -> bool {
@@ -165,7 +188,10 @@ impl PolicyFile {
                 true
             }
             Err(_) => {
-                tracing::error!(version = self.version, "policy file has errors; the policy in force stays");
+                tracing::error!(
+                    version = self.version,
+                    "policy file has errors; the policy in force stays"
+                );
                 false
             }
         }
@@ -173,12 +199,17 @@ impl PolicyFile {
 }
 
 fn modified(path: &Path) -> Option<SystemTime> {
-    std::fs::metadata(path).and_then(|data| data.modified()).ok()
+    std::fs::metadata(path)
+        .and_then(|data| data.modified())
+        .ok()
 }
 
 /// Missing rights and kernel features are the machine's; anything else is a failure.
 pub(crate) fn cannot_start(error: SensorError) -> Failure {
-    let with_hint = |error: SensorError| anyhow::Error::new(error).context("sensor can't observe here; `yagura doctor` says what is missing");
+    let with_hint = |error: SensorError| {
+        anyhow::Error::new(error)
+            .context("sensor can't observe here; `yagura doctor` says what is missing")
+    };
     match error {
         SensorError::Mounts(_) | SensorError::Observer(_) => Failure::CannotRun(with_hint(error)),
         SensorError::Recording(_) => Failure::BadInput(anyhow!(error)),
@@ -198,7 +229,12 @@ fn stats_line(summary: &Summary) -> String {
     let lost: serde_json::Map<String, serde_json::Value> = stats
         .losses
         .iter()
-        .map(|lost| (format!("{}.{}", lost.place.as_str(), lost.reason.as_str()), lost.count.into()))
+        .map(|lost| {
+            (
+                format!("{}.{}", lost.place.as_str(), lost.reason.as_str()),
+                lost.count.into(),
+            )
+        })
         .collect();
     let rules: Vec<_> = stats
         .by_rule
@@ -244,9 +280,15 @@ mod tests {
 
     #[test]
     fn a_cloud_is_a_provider_with_or_without_account() {
-        let azure = Cloud { provider: Provider::Azure, account: "sub-1".to_owned() };
+        let azure = Cloud {
+            provider: Provider::Azure,
+            account: "sub-1".to_owned(),
+        };
         assert_eq!(parse_cloud("azure/sub-1"), Ok(azure));
-        assert_eq!(parse_cloud("gcp").map(|cloud| cloud.account), Ok(String::new()));
+        assert_eq!(
+            parse_cloud("gcp").map(|cloud| cloud.account),
+            Ok(String::new())
+        );
         assert!(parse_cloud("Azure/x").is_err());
     }
 }

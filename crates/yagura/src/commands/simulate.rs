@@ -13,8 +13,8 @@ use yagura_event::{Alert, DriftKind, DriftVector, MonotonicNs};
 use yagura_policy::drift::DriftPolicy;
 use yagura_rehearsal::drift::{self, BenignCase, DriftCase};
 use yagura_rehearsal::{
-    ContainerOptions, Privileges, Rehearsed, RootKind, RuntimeChoice, RuntimeProgram, ThrowAwayContainer,
-    ThrowAwayImage, cleanup_all, cleanup_leftovers, rehearse, rehearse_benign,
+    ContainerOptions, Privileges, Rehearsed, RootKind, RuntimeChoice, RuntimeProgram,
+    ThrowAwayContainer, ThrowAwayImage, cleanup_all, cleanup_leftovers, rehearse, rehearse_benign,
 };
 use yagura_runtimes::RuntimesConfig;
 use yagura_sensor::{NodeSettings, Sensor, SensorConfig, find_node};
@@ -132,12 +132,17 @@ fn drift_rehearsals(arguments: &DriftArguments) -> Result<Outcome, Failure> {
     let base = std::env::temp_dir();
     clean_up_leftovers(&base);
     let (sensor, arrived) = start_sensor()?;
-    let image = ThrowAwayImage::build(&base).context("image can't be made").map_err(Failure::CannotRun)?;
+    let image = ThrowAwayImage::build(&base)
+        .context("image can't be made")
+        .map_err(Failure::CannotRun)?;
     let image = Arc::new(image);
     let options = options(arguments)?;
     let mut results = Vec::new();
     for privileges in [Privileges::Default, Privileges::Admin] {
-        let options = ContainerOptions { privileges, ..options.clone() };
+        let options = ContainerOptions {
+            privileges,
+            ..options.clone()
+        };
         let container = ThrowAwayContainer::start(&image, &options)
             .context("container can't be started")
             .map_err(Failure::CannotRun)?;
@@ -150,16 +155,26 @@ fn drift_rehearsals(arguments: &DriftArguments) -> Result<Outcome, Failure> {
             show(&result, arguments.output)?;
             results.push(result);
         }
-        let benign = drift::BENIGN.iter().filter(|case| case.needs.privileges == privileges);
+        let benign = drift::BENIGN
+            .iter()
+            .filter(|case| case.needs.privileges == privileges);
         for case in benign.filter(|_| !arguments.no_benign && arguments.vector.is_empty()) {
             let result = rehearse_look_alike(case, &container, &arrived);
             show(&result, arguments.output)?;
             results.push(result);
         }
-        container.remove().context("container can't be removed").map_err(Failure::Failed)?;
+        container
+            .remove()
+            .context("container can't be removed")
+            .map_err(Failure::Failed)?;
     }
-    image.remove().context("image can't be removed").map_err(Failure::Failed)?;
-    sensor.stop().map_err(|error| Failure::Failed(error.into()))?;
+    image
+        .remove()
+        .context("image can't be removed")
+        .map_err(Failure::Failed)?;
+    sensor
+        .stop()
+        .map_err(|error| Failure::Failed(error.into()))?;
     conclude(&results, arguments.output)
 }
 
@@ -174,9 +189,13 @@ pub(crate) fn clean_up_on_signal() -> Result<(), Failure> {
             std::process::exit(130);
         }
     };
-    std::thread::Builder::new().name("cleanup".to_owned()).spawn(waiter).map(drop).map_err(|error| {
-        Failure::Failed(anyhow::Error::new(error).context("clean-up can't be prepared"))
-    })
+    std::thread::Builder::new()
+        .name("cleanup".to_owned())
+        .spawn(waiter)
+        .map(drop)
+        .map_err(|error| {
+            Failure::Failed(anyhow::Error::new(error).context("clean-up can't be prepared"))
+        })
 }
 
 /// Takes away what an earlier run left that was killed.
@@ -193,7 +212,9 @@ pub(crate) fn clean_up_leftovers(base: &Path) {
 
 /// A policy written here; a test holds that it has no errors.
 pub(crate) fn parse_own_policy(text: &str) -> DriftPolicy {
-    yagura_policy::drift::parse("own", text.as_bytes()).policy.unwrap_or_else(DriftPolicy::built_in)
+    yagura_policy::drift::parse("own", text.as_bytes())
+        .policy
+        .unwrap_or_else(DriftPolicy::built_in)
 }
 
 /// The runtime for throw-away containers.
@@ -214,7 +235,10 @@ fn start_sensor() -> Result<(Sensor, Receiver<Arrived>), Failure> {
     };
     let sensor = Sensor::start(config, move |alert| {
         // Nobody waits for alerts once the rehearsals are over.
-        let _ = sender.send(Arrived { alert, at: yagura_sensor::now() });
+        let _ = sender.send(Arrived {
+            alert,
+            at: yagura_sensor::now(),
+        });
     })
     .map_err(super::sensor::cannot_start)?;
     Ok((sensor, arrived))
@@ -231,22 +255,39 @@ fn options(arguments: &DriftArguments) -> Result<ContainerOptions, Failure> {
         RootArgument::Overlay => RootKind::Overlay,
         RootArgument::Plain => RootKind::Plain,
     };
-    Ok(ContainerOptions { root, ..ContainerOptions::new(runtime) })
+    Ok(ContainerOptions {
+        root,
+        ..ContainerOptions::new(runtime)
+    })
 }
 
-fn rehearse_drift(case: &'static DriftCase, container: &ThrowAwayContainer, arrived: &Receiver<Arrived>) -> CaseResult {
+fn rehearse_drift(
+    case: &'static DriftCase,
+    container: &ThrowAwayContainer,
+    arrived: &Receiver<Arrived>,
+) -> CaseResult {
     let rehearsed = rehearse(case, container);
     let is_its = |alert: &Alert| {
         alert.drift.vectors.contains(&case.vector)
             && alert.drift.kind == case.kind
             && case.matches_path(alert.drift.path.as_bytes())
     };
-    let found = if rehearsed.marker_seen { wait_for(&rehearsed, container, arrived, ALERT_WAIT, is_its) } else { None };
+    let found = if rehearsed.marker_seen {
+        wait_for(&rehearsed, container, arrived, ALERT_WAIT, is_its)
+    } else {
+        None
+    };
     let detected = found.is_some();
     CaseResult {
         kind: Some(case.kind.singular()),
         good: rehearsed.marker_seen && detected,
-        ..result(case.name, case.vector.as_str(), case.description, &rehearsed, found.as_ref())
+        ..result(
+            case.name,
+            case.vector.as_str(),
+            case.description,
+            &rehearsed,
+            found.as_ref(),
+        )
     }
 }
 
@@ -334,7 +375,9 @@ fn conclude(results: &[CaseResult], form: Form) -> Result<Outcome, Failure> {
                 (true, true) => "detected",
                 (true, false) => "silent",
             };
-            let time = result.time_to_alert_ms.map_or_else(String::new, |ms| format!("{ms:.1} ms"));
+            let time = result
+                .time_to_alert_ms
+                .map_or_else(String::new, |ms| format!("{ms:.1} ms"));
             vec![
                 if result.good { "ok" } else { "FAIL" }.to_owned(),
                 result.vector.to_owned(),
@@ -349,7 +392,11 @@ fn conclude(results: &[CaseResult], form: Form) -> Result<Outcome, Failure> {
         output::print(&table::aligned(&heads, rows))?;
         output::print(&format!("{good} of {} as they should be\n", results.len()))?;
     }
-    Ok(if good == results.len() { Outcome::Done } else { Outcome::Findings })
+    Ok(if good == results.len() {
+        Outcome::Done
+    } else {
+        Outcome::Findings
+    })
 }
 
 #[cfg(test)]
@@ -359,7 +406,10 @@ mod tests {
     #[test]
     fn the_policy_for_rehearsals_reports_every_kind() {
         let policy = parse_own_policy(ALL_DRIFT);
-        assert_eq!(policy.rules().first().map(|rule| rule.name.as_str()), Some("Rehearsal"));
+        assert_eq!(
+            policy.rules().first().map(|rule| rule.name.as_str()),
+            Some("Rehearsal")
+        );
     }
 
     #[test]

@@ -14,7 +14,8 @@ const LOW_LEVEL_RUNTIMES: [&str; 2] = ["runc", "crun"];
 
 /// cgroups and runtimes.
 pub(super) fn checks() -> Vec<Check> {
-    let mounts = File::open("/proc/self/mounts").and_then(|file| read_bounded(file, MOUNTS_BYTES_MAX));
+    let mounts =
+        File::open("/proc/self/mounts").and_then(|file| read_bounded(file, MOUNTS_BYTES_MAX));
     let mounts = mounts.unwrap_or_default();
     let mut checks = vec![cgroups(&String::from_utf8_lossy(&mounts))];
     checks.extend(runtimes(&probe(&RuntimesConfig::default()), &on_path()));
@@ -51,7 +52,10 @@ fn runtimes(sockets: &[RuntimeStatus], low_level: &[&'static str]) -> Vec<Check>
     let mut checks: Vec<Check> = sockets.iter().filter_map(runtime).collect();
     if !low_level.is_empty() {
         let names = low_level.join(" and ");
-        checks.push(Check::ok("runtime", format!("{names} on the PATH; containers are known from their state directories")));
+        checks.push(Check::ok(
+            "runtime",
+            format!("{names} on the PATH; containers are known from their state directories"),
+        ));
     }
     if checks.is_empty() {
         checks.push(Check::warning(
@@ -82,14 +86,19 @@ fn runtime(status: &RuntimeStatus) -> Option<Check> {
 
 fn remedy(api: SocketApi) -> &'static str {
     match api {
-        SocketApi::Cri => "see that the runtime is running, that its CRI plugin is enabled, and that the sensor may use the socket",
-        SocketApi::Docker | SocketApi::Podman => "see that the service is running and that the sensor may use the socket",
+        SocketApi::Cri => {
+            "see that the runtime is running, that its CRI plugin is enabled, and that the sensor may use the socket"
+        }
+        SocketApi::Docker | SocketApi::Podman => {
+            "see that the service is running and that the sensor may use the socket"
+        }
     }
 }
 
 fn on_path() -> Vec<&'static str> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let is_there = |name: &&str| std::env::split_paths(&path).any(|dir| is_program(&dir.join(name)));
+    let is_there =
+        |name: &&str| std::env::split_paths(&path).any(|dir| is_program(&dir.join(name)));
     LOW_LEVEL_RUNTIMES.into_iter().filter(is_there).collect()
 }
 
@@ -128,7 +137,10 @@ mod tests {
             runtime: Runtime::CriO,
             version: "1\n2".to_owned(),
         });
-        assert_eq!(runtimes(&[reachable], &[])[0].found, "cri-o 1\\n2 at /run/x.sock");
+        assert_eq!(
+            runtimes(&[reachable], &[])[0].found,
+            "cri-o 1\\n2 at /run/x.sock"
+        );
         let failed = status(SocketState::Failed {
             reason: "refused".to_owned(),
         });

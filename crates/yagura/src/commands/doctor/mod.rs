@@ -126,7 +126,11 @@ fn text(findings: &Findings, colours: bool) -> String {
     text.extend(lines.next().map(|head| format!("{head}\n")));
     for (line, check) in lines.zip(&findings.checks) {
         let rest = line.strip_prefix(word(check.status)).unwrap_or(line);
-        text.push_str(&table::toned(word(check.status), tone(check.status), colours));
+        text.push_str(&table::toned(
+            word(check.status),
+            tone(check.status),
+            colours,
+        ));
         text.push_str(&format!("{rest}\n"));
         if let Some(remedy) = &check.remedy {
             text.push_str(&format!("         → {remedy}\n"));

@@ -37,8 +37,15 @@ fn try_all() -> Vec<Check> {
 
 fn tracefs() -> Check {
     match ensure_tracefs() {
-        Ok(()) => Check::ok("tracefs", "available, or mounted where only the sensor sees it"),
-        Err(error) => Check::missing("tracefs", chain(error), "run as root, or mount it: `mount -t tracefs tracefs /sys/kernel/tracing`"),
+        Ok(()) => Check::ok(
+            "tracefs",
+            "available, or mounted where only the sensor sees it",
+        ),
+        Err(error) => Check::missing(
+            "tracefs",
+            chain(error),
+            "run as root, or mount it: `mount -t tracefs tracefs /sys/kernel/tracing`",
+        ),
     }
 }
 
@@ -56,11 +63,31 @@ fn means(capability: &Capability) -> Check {
     };
     let found = shown(shortfall);
     match capability.means {
-        Means::Btf => Check::missing(name, found, "use a kernel built with CONFIG_DEBUG_INFO_BTF, 5.15 or later"),
-        Means::TpBtf => Check::missing(name, found, "run as root on a kernel with BTF, 5.15 or later"),
-        Means::Tracepoint => Check::missing(name, found, "run as root on a kernel with CONFIG_FTRACE_SYSCALLS, and see tracefs above"),
-        Means::Iterator => Check::missing(name, found, "run as root on a kernel with BTF, 5.15 or later"),
-        Means::BpfLsm => Check::warning(name, found, "nothing for now: it is for blocking, which this version can't. Later: a kernel with CONFIG_BPF_LSM and `bpf` in its `lsm=` list"),
+        Means::Btf => Check::missing(
+            name,
+            found,
+            "use a kernel built with CONFIG_DEBUG_INFO_BTF, 5.15 or later",
+        ),
+        Means::TpBtf => Check::missing(
+            name,
+            found,
+            "run as root on a kernel with BTF, 5.15 or later",
+        ),
+        Means::Tracepoint => Check::missing(
+            name,
+            found,
+            "run as root on a kernel with CONFIG_FTRACE_SYSCALLS, and see tracefs above",
+        ),
+        Means::Iterator => Check::missing(
+            name,
+            found,
+            "run as root on a kernel with BTF, 5.15 or later",
+        ),
+        Means::BpfLsm => Check::warning(
+            name,
+            found,
+            "nothing for now: it is for blocking, which this version can't. Later: a kernel with CONFIG_BPF_LSM and `bpf` in its `lsm=` list",
+        ),
         Means::Fentry => Check::warning(name, found, "nothing: the sensor observes without it"),
     }
 }
@@ -68,7 +95,11 @@ fn means(capability: &Capability) -> Check {
 /// The sensor's own programs, loaded and attached for a moment: whatever the probes say, this is what counts.
 fn observer() -> Check {
     match Observer::start() {
-        Err(error) => Check::missing("observer", chain(error), "see the checks above; if they are well, report this with your kernel's version"),
+        Err(error) => Check::missing(
+            "observer",
+            chain(error),
+            "see the checks above; if they are well, report this with your kernel's version",
+        ),
         Ok(observer) => {
             let attached = PROGRAMS.len() - observer.missing().len();
             let found = format!("{attached} of {} programs load and attach", PROGRAMS.len());
@@ -91,10 +122,14 @@ fn observer() -> Check {
 
 /// What `block` rules come to.
 fn enforcement(capabilities: &[Capability]) -> Check {
-    let lsm = capabilities.iter().any(|c| c.means == Means::BpfLsm && c.shortfall.is_none());
+    let lsm = capabilities
+        .iter()
+        .any(|c| c.means == Means::BpfLsm && c.shortfall.is_none());
     let later = match lsm {
         true => "this kernel has BPF LSM, with which a later version can deny executions",
-        false => "this kernel offers no BPF LSM either, with which a later version can deny executions",
+        false => {
+            "this kernel offers no BPF LSM either, with which a later version can deny executions"
+        }
     };
     Check::warning(
         "enforcement",

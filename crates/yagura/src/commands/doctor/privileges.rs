@@ -62,8 +62,11 @@ const NEEDS: [Need; 5] = [
 
 /// The rights of this process.
 pub(super) fn checks() -> Vec<Check> {
-    let status = File::open("/proc/self/status").and_then(|file| read_bounded(file, STATUS_BYTES_MAX));
-    let effective = status.ok().and_then(|bytes| effective(&String::from_utf8_lossy(&bytes)));
+    let status =
+        File::open("/proc/self/status").and_then(|file| read_bounded(file, STATUS_BYTES_MAX));
+    let effective = status
+        .ok()
+        .and_then(|bytes| effective(&String::from_utf8_lossy(&bytes)));
     match effective {
         Some(capabilities) => judge(rustix::process::geteuid().is_root(), capabilities),
         None => vec![Check::missing(
@@ -76,7 +79,9 @@ pub(super) fn checks() -> Vec<Check> {
 
 /// The mask of effective capabilities.
 fn effective(status: &str) -> Option<u64> {
-    let line = status.lines().find_map(|line| line.strip_prefix("CapEff:"))?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("CapEff:"))?;
     u64::from_str_radix(line.trim(), 16).ok()
 }
 
@@ -88,15 +93,24 @@ fn judge(is_root: bool, capabilities: u64) -> Vec<Check> {
         .filter(|need| !has(need.bit) && !need.within.is_some_and(has))
         .collect();
     if lacking.is_empty() {
-        return vec![Check::ok("privileges", format!("{who}, with every capability that is used"))];
+        return vec![Check::ok(
+            "privileges",
+            format!("{who}, with every capability that is used"),
+        )];
     }
-    lacking.into_iter().map(|need| lacks(who, is_root, need)).collect()
+    lacking
+        .into_iter()
+        .map(|need| lacks(who, is_root, need))
+        .collect()
 }
 
 fn lacks(who: &str, is_root: bool, need: &Need) -> Check {
     let found = format!("{who}, without {} ({})", need.name, need.used_for);
     let remedy = match is_root {
-        true => format!("give the container or service {}, or run it on the host", need.name),
+        true => format!(
+            "give the container or service {}, or run it on the host",
+            need.name
+        ),
         false => format!("run as root, or give the service {}", need.name),
     };
     match need.required {
@@ -112,7 +126,10 @@ mod tests {
 
     #[test]
     fn the_mask_is_read() {
-        assert_eq!(effective("Name:\tx\nCapEff:\t000001ffffffffff\n"), Some(0x1ff_ffff_ffff));
+        assert_eq!(
+            effective("Name:\tx\nCapEff:\t000001ffffffffff\n"),
+            Some(0x1ff_ffff_ffff)
+        );
         assert_eq!(effective("CapEff:\tzz\n"), None);
         assert_eq!(effective(""), None);
     }
@@ -121,7 +138,13 @@ mod tests {
     fn sys_admin_holds_bpf_and_perfmon() {
         let admin = 1 << SYS_ADMIN | 1 << 19 | 1 << 2;
         assert_eq!(judge(true, admin)[0].status, Status::Ok);
-        assert!(judge(false, 0).iter().filter(|check| check.status == Status::Missing).count() == 4);
+        assert!(
+            judge(false, 0)
+                .iter()
+                .filter(|check| check.status == Status::Missing)
+                .count()
+                == 4
+        );
     }
 
     #[test]

@@ -36,13 +36,13 @@ struct Arguments {
 enum Command {
     Doctor(commands::doctor::Arguments),
     Sensor(commands::sensor::Arguments),
-    #[command(subcommand)]
+    #[command(subcommand, after_help = exit::HELP)]
     Simulate(commands::simulate::Command),
     Replay(commands::replay::Arguments),
     Demo(commands::demo::Arguments),
-    #[command(subcommand)]
+    #[command(subcommand, after_help = exit::HELP)]
     Policy(commands::policy::Command),
-    #[command(subcommand)]
+    #[command(subcommand, after_help = exit::HELP)]
     Schema(commands::schema::Command),
 }
 

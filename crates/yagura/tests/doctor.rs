@@ -18,7 +18,18 @@ fn check_findings(ran: &Ran) -> Value {
         assert_eq!(check["remedy"].is_string(), status != "ok", "{check}");
         assert!(!check["found"].as_str().unwrap().is_empty(), "{check}");
     }
-    for name in ["kernel", "privileges", "btf", "tp_btf", "tracepoint", "iterator", "observer", "enforcement", "cgroups", "runtime"] {
+    for name in [
+        "kernel",
+        "privileges",
+        "btf",
+        "tp_btf",
+        "tracepoint",
+        "iterator",
+        "observer",
+        "enforcement",
+        "cgroups",
+        "runtime",
+    ] {
         assert!(checks.iter().any(|check| check["name"] == name), "{name}");
     }
     let missing = checks.iter().any(|check| check["status"] == "missing");
@@ -38,8 +49,15 @@ fn the_exit_code_says_whether_a_sensor_can_observe() {
 fn the_table_says_the_same() {
     let json = yagura(&["doctor", "--output", "json"]);
     let table = yagura(&["doctor"]).expect(json.code);
-    assert!(table.stdout.contains("this version can't block yet"), "{}", table.stdout);
-    assert!(!table.stdout.contains('\u{1b}'), "no colours where no terminal is");
+    assert!(
+        table.stdout.contains("this version can't block yet"),
+        "{}",
+        table.stdout
+    );
+    assert!(
+        !table.stdout.contains('\u{1b}'),
+        "no colours where no terminal is"
+    );
     assert_eq!(table.stderr, "");
 }
 
@@ -58,7 +76,13 @@ fn nobody_can_observe_and_is_told_why() {
         // Nobody in particular already.
         _ => command(),
     };
-    let ran = Ran::of(nobody.args(["doctor", "--output", "json"]).output().unwrap()).expect(3);
+    let ran = Ran::of(
+        nobody
+            .args(["doctor", "--output", "json"])
+            .output()
+            .unwrap(),
+    )
+    .expect(3);
     let findings = check_findings(&ran);
     let checks = findings["checks"].as_array().unwrap();
     let told = |check: &Value| {

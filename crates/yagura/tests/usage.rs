@@ -22,14 +22,21 @@ fn every_command_says_its_exit_codes() {
         &["demo", "--help"],
     ] {
         let ran = yagura(arguments).expect(0);
-        assert!(ran.stdout.contains("Exit codes: 0"), "{arguments:?}: {}", ran.stdout);
+        assert!(
+            ran.stdout.contains("Exit codes: 0"),
+            "{arguments:?}: {}",
+            ran.stdout
+        );
     }
 }
 
 #[test]
 fn the_version_is_printed() {
     let ran = yagura(&["--version"]).expect(0);
-    assert_eq!(ran.stdout, concat!("yagura ", env!("CARGO_PKG_VERSION"), "\n"));
+    assert_eq!(
+        ran.stdout,
+        concat!("yagura ", env!("CARGO_PKG_VERSION"), "\n")
+    );
 }
 
 #[test]
@@ -54,7 +61,11 @@ fn wrong_usage_is_2() {
 
 #[test]
 fn a_bad_filter_is_2() {
-    let output = command().env("YAGURA_LOG", "a=b=c").args(["schema", "alert"]).output().unwrap();
+    let output = command()
+        .env("YAGURA_LOG", "a=b=c")
+        .args(["schema", "alert"])
+        .output()
+        .unwrap();
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&output.stderr).contains("YAGURA_LOG"));
 }
@@ -76,7 +87,10 @@ fn output_that_nobody_reads_ends_it_quietly() {
 
 #[test]
 fn output_that_does_not_fit_is_a_failure() {
-    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let full = std::fs::File::options()
+        .write(true)
+        .open("/dev/full")
+        .unwrap();
     let child = command()
         .args(["schema", "alert"])
         .stdout(full)

@@ -136,11 +136,11 @@ impl Lines {
 
 fn what(drift: &DriftJson) -> String {
     let mut text = format!("{} ({}, {}", drift.path, drift.kind, drift.provenance);
-    let ways: Vec<&str> = drift.vectors.iter().copied().collect();
+    let ways = drift.vectors.join(", ");
     let _ = write!(
         text,
         "; {}; on {}, {} bytes)",
-        ways.join(", "),
+        ways,
         drift.layer,
         drift.size
     );

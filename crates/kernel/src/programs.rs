@@ -70,6 +70,11 @@ pub const PROGRAMS: &[Program] = &[
         "tp/syscalls/sys_exit_open_by_handle_at",
         WRITERS,
     ),
+    optional(
+        "on_memfd_create_exit",
+        "tp/syscalls/sys_exit_memfd_create",
+        "who made an anonymous file",
+    ),
     required(
         "on_mmap_exit",
         "tp/syscalls/sys_exit_mmap",

@@ -296,6 +296,11 @@ impl ThrowAwayContainer {
         &self.runtime
     }
 
+    /// Tells where the runtime keeps its state: what `--root` of runc and crun was.
+    pub fn state_root(&self) -> PathBuf {
+        self.remains.dir.join(remains::STATE_DIR)
+    }
+
     /// Tells how its root file system is made.
     pub fn root_kind(&self) -> RootKind {
         self.root

@@ -94,3 +94,10 @@ int on_open_by_handle_exit(struct trace_event_raw_sys_exit *context)
 {
 	return on_open(context->ret);
 }
+
+/* Whoever makes an anonymous file holds it open for writing. */
+SEC("tp/syscalls/sys_exit_memfd_create")
+int on_memfd_create_exit(struct trace_event_raw_sys_exit *context)
+{
+	return on_open(context->ret);
+}

@@ -9,6 +9,7 @@ use crate::exit::{Failure, Outcome};
 use crate::output::{self, Form};
 use anyhow::Context as _;
 use crossbeam_channel::{Receiver, unbounded};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use yagura_event::Alert;
@@ -51,7 +52,7 @@ const SCENES: [Scene; 3] = [
     },
     Scene {
         title: "A program runs from memory, without any file",
-        argv: &["/payload/run_memfd", "/payload/drifted"],
+        argv: &["/usr/bin/run-memfd", "exec", "/payload/drifted", "hidden"],
     },
     Scene {
         title: "A script is dropped and given to the image's own shell",
@@ -73,6 +74,9 @@ pub(crate) struct Arguments {
     /// Show the recording even where a sensor could observe
     #[arg(long)]
     recorded: bool,
+    /// Also record what the sensor sees, as in the recording that ships with the program
+    #[arg(long, value_name = "FILE", conflicts_with = "recorded")]
+    record: Option<PathBuf>,
 }
 
 /// Runs the demonstration.
@@ -81,7 +85,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
         return recorded();
     }
     clean_up_on_signal()?;
-    match live() {
+    match live(arguments.record.clone()) {
         Err(Failure::CannotRun(error)) => {
             output::print(&format!("A sensor can't observe here: {error:#}\n\n"))?;
             recorded()
@@ -90,26 +94,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
     }
 }
 
-fn live() -> Result<Outcome, Failure> {
+fn live(record: Option<PathBuf>) -> Result<Outcome, Failure> {
     let base = std::env::temp_dir();
     clean_up_leftovers(&base);
     let runtime = find_runtime(RuntimeChoice::Found)?;
-    let (sender, alerts) = unbounded();
-    let config = SensorConfig {
-        node: Arc::new(find_node(NodeSettings::default())),
-        policy: Arc::new(parse_own_policy(ALL_DRIFT)),
-        policy_version: 1,
-        runtimes: RuntimesConfig::default(),
-        record: None,
-    };
-    let sensor = Sensor::start(config, move |alert| {
-        // Nobody waits any more once the scenes are over.
-        let _ = sender.send(alert);
-    })
-    .map_err(cannot_start)?;
-    output::print(
-        "The sensor observes. Policy: report everything that does not come from a container's image.\n",
-    )?;
     let image = ThrowAwayImage::build(&base)
         .context("image can't be made")
         .map_err(Failure::CannotRun)?;
@@ -118,6 +106,25 @@ fn live() -> Result<Outcome, Failure> {
         .context("container can't be started")
         .map_err(Failure::CannotRun)?;
     introduce(&container, &runtime)?;
+    let mut runtimes = RuntimesConfig::default();
+    // The container's runtime keeps its records apart from those of the host's own containers.
+    runtimes.runc_roots.push(container.state_root());
+    let (sender, alerts) = unbounded();
+    let config = SensorConfig {
+        node: Arc::new(find_node(NodeSettings::default())),
+        policy: Arc::new(parse_own_policy(ALL_DRIFT)),
+        policy_version: 1,
+        runtimes,
+        record,
+    };
+    let sensor = Sensor::start(config, move |alert| {
+        // Nobody waits any more once the scenes are over.
+        let _ = sender.send(alert);
+    })
+    .map_err(cannot_start)?;
+    output::print(
+        "The sensor observes. Policy: report everything that does not come from a container's image.\n\n",
+    )?;
     let mut seen = 0;
     for scene in &SCENES {
         seen += usize::from(play(scene, &container, &alerts)?);
@@ -146,7 +153,7 @@ fn live() -> Result<Outcome, Failure> {
 
 fn introduce(container: &ThrowAwayContainer, runtime: &RuntimeProgram) -> Result<(), Failure> {
     output::print(&format!(
-        "A container runs: {} (by {}, first process {}).\n\n",
+        "A container runs: {} (by {}, first process {}).\n",
         container.id(),
         runtime.path().display(),
         container.first_pid()
@@ -167,21 +174,13 @@ fn play(
         .map_err(Failure::Failed)?;
     let deadline = started + ALERT_WAIT;
     while let Ok(alert) = alerts.recv_deadline(deadline) {
-        if alert.container.id.contains(container.id()) && is_main(&alert, scene) {
+        if alert.container.id.contains(container.id()) {
             output::alert::print(&alert, Form::Table)?;
             return Ok(true);
         }
     }
     output::print("   no alert came\n\n")?;
     Ok(false)
-}
-
-/// The memory loader lies on a volume and is drift itself: the scene is about what it runs.
-fn is_main(alert: &Alert, scene: &Scene) -> bool {
-    scene
-        .argv
-        .first()
-        .is_none_or(|program| alert.drift.path.as_bytes() != program.as_bytes())
 }
 
 fn shown(argv: &[&str]) -> String {

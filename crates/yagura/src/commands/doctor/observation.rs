@@ -66,12 +66,12 @@ fn means(capability: &Capability) -> Check {
         Means::Btf => Check::missing(
             name,
             found,
-            "use a kernel built with CONFIG_DEBUG_INFO_BTF, 5.15 or later",
+            "use a kernel built with CONFIG_DEBUG_INFO_BTF, 5.17 or later",
         ),
         Means::TpBtf => Check::missing(
             name,
             found,
-            "run as root on a kernel with BTF, 5.15 or later",
+            "run as root on a kernel with BTF, 5.17 or later",
         ),
         Means::Tracepoint => Check::missing(
             name,
@@ -81,7 +81,7 @@ fn means(capability: &Capability) -> Check {
         Means::Iterator => Check::missing(
             name,
             found,
-            "run as root on a kernel with BTF, 5.15 or later",
+            "run as root on a kernel with BTF, 5.17 or later",
         ),
         Means::BpfLsm => Check::warning(
             name,

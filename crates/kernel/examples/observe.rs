@@ -4,7 +4,7 @@
 use std::ops::ControlFlow;
 use std::os::fd::AsFd as _;
 use std::time::{Duration, Instant};
-use yagura_kernel::{Observer, Reader, decode};
+use yagura_kernel::{Observer, Reader, decode, ensure_tracefs};
 
 struct Printer {
     until: Instant,
@@ -30,6 +30,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let seconds = std::env::args()
         .nth(1)
         .map_or(Ok(10), |text| text.parse())?;
+    ensure_tracefs()?;
     let observer = Observer::start()?;
     println!("attached; missing: {:?}", observer.missing());
     let (never, _open) = std::io::pipe()?;

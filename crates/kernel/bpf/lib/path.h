@@ -8,6 +8,8 @@
 
 /* Components and mount borders that one walk follows. Deeper paths keep their end and are flagged. */
 #define PATH_STEPS_MAX 64
+/* Mounts upon mounts that are climbed from a process's root directory to its namespace's. */
+#define MOUNT_STEPS_MAX 128
 /* Directories that are climbed to find out whether a file is below the container's root. */
 #define BELOW_ROOT_STEPS_MAX 48
 /* include/linux/limits.h NAME_MAX, rounded up to a mask. */
@@ -21,7 +23,6 @@ struct walk {
 	char text[PATH_BYTES_MAX + NAME_BYTES_MAX];
 	u32 start;
 	u32 flags; /* of enum file_flag */
-	struct mount *root; /* visible root mount of the namespace */
 };
 
 struct {
@@ -77,15 +78,12 @@ __noinline int walk_path(u64 dentry_address, u64 mnt_address)
 		return 0;
 	walk->start = PATH_BYTES_MAX;
 	walk->flags = FILE_PATH_TRUNCATED;
-	walk->root = NULL;
 	for (int step = 0; step < PATH_STEPS_MAX; step++) {
 		struct dentry *parent;
 
 		if (dentry == BPF_CORE_READ(mount, mnt.mnt_root)) {
 			struct mount *above = BPF_CORE_READ(mount, mnt_parent);
 
-			if (!walk->root)
-				walk->root = mount;
 			if (above == mount) {
 				/* The bottom of a namespace. A mount taken out of its namespace has none (or an error
 				 * code) there.
@@ -104,7 +102,6 @@ __noinline int walk_path(u64 dentry_address, u64 mnt_address)
 			walk->flags = FILE_UNREACHABLE;
 			break;
 		}
-		walk->root = NULL;
 		if (!prepend(walk, dentry))
 			break;
 		dentry = parent;
@@ -114,6 +111,28 @@ __noinline int walk_path(u64 dentry_address, u64 mnt_address)
 		walk->text[PATH_BYTES_MAX - 1] = '/';
 	}
 	return 0;
+}
+
+/*
+ * The mount whose root is what a mount namespace shows as its root directory: the topmost of those that lie upon each
+ * other at the bottom. Climbs mounts only, so that no depth of folders hides it. Takes a mount by its address, and
+ * returns one; of mounts deeper than the bound the last one that was reached.
+ */
+__noinline u64 visible_root(u64 mnt_address)
+{
+	struct mount *mount = mount_of((void *)mnt_address);
+	struct mount *visible = mount;
+
+	for (int step = 0; step < MOUNT_STEPS_MAX; step++) {
+		struct mount *above = BPF_CORE_READ(mount, mnt_parent);
+
+		if (above == mount)
+			break;
+		if (BPF_CORE_READ(mount, mnt_mountpoint) != BPF_CORE_READ(above, mnt.mnt_root))
+			visible = above;
+		mount = above;
+	}
+	return (u64)visible;
 }
 
 /* Whether the entry is the container's root directory or below it, by the file system's own tree. */

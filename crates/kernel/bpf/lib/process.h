@@ -17,24 +17,15 @@ struct namespace_root {
 	bool chroot;
 };
 
-/* Leaves the walk of the root in the walks map. */
 static __always_inline bool find_namespace_root(struct task_struct *task, struct namespace_root *found)
 {
 	struct dentry *dentry = BPF_CORE_READ(task, fs, root.dentry);
 	struct vfsmount *mnt = BPF_CORE_READ(task, fs, root.mnt);
 	struct mount *mount;
-	struct walk *walk;
-	u32 zero = 0;
 
 	if (!dentry || !mnt)
 		return false;
-	walk_path((u64)dentry, (u64)mnt);
-	walk = bpf_map_lookup_elem(&walks, &zero);
-	if (!walk)
-		return false;
-	mount = walk->root;
-	if (!mount)
-		return false;
+	mount = (void *)visible_root((u64)mnt);
 	found->chroot = dentry != BPF_CORE_READ(mount, mnt.mnt_root);
 	dentry = BPF_CORE_READ(mount, mnt.mnt_root);
 	found->dentry = dentry;

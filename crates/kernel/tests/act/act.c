@@ -411,6 +411,8 @@ static int step_file(const char *act)
 	} else if (!strcmp(act, "read")) {
 		how = word();
 		close(open_by(how, word(), O_RDONLY));
+	} else if (!strcmp(act, "unlink")) {
+		done(act, unlink(word()));
 	} else if (!strcmp(act, "hold")) {
 		/* Keeps the file open for writing. */
 		done(act, open(word(), O_WRONLY));

@@ -23,6 +23,7 @@ cases![
     arguments_are_kept_as_they_are_and_cut,
     the_chain_of_programs,
     a_changed_root_is_told,
+    deep_folders_hide_nothing,
     the_hosts_root_is_told,
     the_first_process_and_those_that_come_in,
     what_ran_before_is_met,
@@ -383,6 +384,40 @@ fn a_changed_root_is_told() {
     assert_eq!(after.root, before.root);
     assert_eq!(after.filename.escaped(), "/act");
     assert_eq!(after.file.path.escaped(), format!("{dir}/act"));
+}
+
+fn deep_folders_hide_nothing() {
+    let scene = World::get().overlay();
+    // More folders than a walk follows, and more bytes than a path keeps.
+    for (folder, depth) in [("d", 70), (&*"long".repeat(60), 6)] {
+        let token = token();
+        let top = format!("/tmp/{token}");
+        let nest = format!("mkdir -p {folder}; cd {folder}");
+        let steps = vec![nest; depth].join("; ");
+        scene.shell(&format!(
+            "mkdir {top}; cd {top}; {steps}; cp {ACT} act; ./act chroot . exec /act exit 0 {token}"
+        ));
+        let programs = scene.programs(&token);
+        let [before, after] = &programs[..] else {
+            panic!("{programs:?}")
+        };
+        for exec in [before, after] {
+            assert_eq!(
+                (exec.root, exec.base.container),
+                (before.root, before.base.container)
+            );
+            assert!(
+                exec.file
+                    .flags
+                    .has(FileFlags::PATH_TRUNCATED | FileFlags::UPPER)
+            );
+            let path = exec.file.path.escaped();
+            assert!(path.ends_with(&format!("/{folder}/{folder}/act")), "{path}");
+        }
+        assert!(
+            after.base.flags.has(BaseFlags::CHROOT) && after.started_from == before.base.program
+        );
+    }
 }
 
 fn the_hosts_root_is_told() {

@@ -2,7 +2,7 @@
 
 use super::cases;
 use crate::world::{ACT, Scene, World, meet, token};
-use yagura_event::{ExecEvent, ExitEvent, KernelEvent};
+use yagura_event::{BaseFlags, ExecEvent, ExitEvent, KernelEvent};
 use yagura_rehearsal::Exit;
 
 cases![
@@ -11,6 +11,7 @@ cases![
     a_crowd_of_threads_ends_once,
     the_last_thread_ends_the_process,
     processes_without_a_program_end_in_silence,
+    a_program_whose_file_went_is_told,
 ];
 
 /// Runs acts to an end of whatever kind; returns their beginning and their ends.
@@ -101,4 +102,21 @@ fn processes_without_a_program_end_in_silence() {
         _ => None,
     });
     assert_eq!(ends, [parent.base.process]);
+}
+
+fn a_program_whose_file_went_is_told() {
+    let scene = World::get().overlay();
+    let (path, token) = (format!("/tmp/{}", token()), token());
+    scene.act(&format!("copy openat {ACT} {path}"));
+    scene.run_words(&format!("{path} unlink {path} exit 0 {token}"));
+    let exec = scene.exec(&token);
+    assert!(!exec.base.flags.has(BaseFlags::EXE_DELETED));
+    let flags: Vec<_> = ends_of(&scene, &exec)
+        .iter()
+        .map(|exit| exit.base.flags)
+        .collect();
+    assert_eq!(
+        flags,
+        [BaseFlags(exec.base.flags.0 | BaseFlags::EXE_DELETED)]
+    );
 }

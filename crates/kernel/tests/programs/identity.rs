@@ -44,16 +44,16 @@ fn every_call_that_changes_credentials() {
     type Change = fn(&mut Credentials);
     let cases: [(&str, Change); 7] = [
         ("setuid 1000", |c| {
-            (c.uid, c.euid, c.capabilities) = (1000, 1000, 0)
+            (c.uid, c.euid, c.capabilities) = (1000, 1000, 0);
         }),
         ("setgid 1001", |c| (c.gid, c.egid) = (1001, 1001)),
         ("setreuid 1002 0", |c| c.uid = 1002),
         ("setregid 1003 1004", |c| (c.gid, c.egid) = (1003, 1004)),
         ("setresuid 0 1005 0", |c| {
-            (c.euid, c.capabilities) = (1005, 0)
+            (c.euid, c.capabilities) = (1005, 0);
         }),
         ("setresgid 1006 1007 1008", |c| {
-            (c.gid, c.egid) = (1006, 1007)
+            (c.gid, c.egid) = (1006, 1007);
         }),
         ("capset 0x21", |c| c.capabilities = 0x21),
     ];

@@ -117,12 +117,6 @@ fn a_busy_process_hides_nothing() {
     let told = mappings(&scene, &exec);
     assert_eq!(scene.observed.losses_of_rings(), before);
     assert_eq!(told.len(), COUNT);
-    eprintln!(
-        "DBG {}",
-        told.iter()
-            .filter(|m| m.file.flags.has(FileFlags::BY_DESCRIPTOR))
-            .count()
-    );
     let proc = Proc::of(scene.container.first_pid());
     for map in told {
         assert_is_file(&map.file, &proc.root(&path));

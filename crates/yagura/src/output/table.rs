@@ -6,7 +6,11 @@ use yagura_event::Alert;
 
 /// Characters of a command line in an alert for people.
 const COMMAND_CHARS_MAX: usize = 160;
-/// Characters of a container's id: as runtimes shorten it.
+/// Characters of a line of sentences.
+const LINE_CHARS_MAX: usize = 100;
+/// Characters of a container's name, or of an id that is no number.
+const NAME_CHARS_MAX: usize = 80;
+/// Characters of a container's id that is a hexadecimal number: as runtimes shorten it.
 const ID_CHARS: usize = 12;
 /// Ancestors in an alert for people.
 const ANCESTORS_MAX: usize = 8;
@@ -86,7 +90,11 @@ pub(crate) fn alert(alert: &Alert, colours: bool) -> String {
         text: format!("{}  {severity}  {title}\n", alert.time),
         colours,
     };
-    lines.add("what", &what(&alert.drift));
+    for line in wrapped(&alert.explanation) {
+        let _ = writeln!(lines.text, "  {line}");
+    }
+    lines.add("file", &file(&alert.drift));
+    lines.add("drift", &origin(&alert.drift));
     lines.add("sha256", &digest(&alert.drift));
     lines.add("process", &process(&alert.process.program));
     for (depth, ancestor) in alert
@@ -111,7 +119,6 @@ pub(crate) fn alert(alert: &Alert, colours: bool) -> String {
     lines.add("pod", &pod(&alert));
     lines.add("node", &node(&alert));
     lines.add("decided by", &rule(&alert));
-    lines.add("explained", &alert.explanation);
     for gap in &alert.gaps {
         lines.add("gap", gap);
     }
@@ -134,20 +141,21 @@ impl Lines {
     }
 }
 
-fn what(drift: &DriftJson) -> String {
-    let mut text = format!("{} ({}, {}", drift.path, drift.kind, drift.provenance);
-    let ways = drift.vectors.join(", ");
-    let _ = write!(
-        text,
-        "; {}; on {}, {} bytes)",
-        ways,
-        drift.layer,
-        drift.size
-    );
-    if let Some(image_path) = &drift.image_path {
-        let _ = write!(text, ", of the image's {image_path}");
-    }
-    text
+fn file(drift: &DriftJson) -> String {
+    format!(
+        "{} ({}, {} bytes, on {})",
+        drift.path, drift.kind, drift.size, drift.layer
+    )
+}
+
+fn origin(drift: &DriftJson) -> String {
+    let image_path = drift.image_path.as_deref();
+    let of = image_path.map_or_else(String::new, |path| format!(", of the image's {path}"));
+    format!(
+        "{}{of}; seen as {}",
+        drift.provenance,
+        drift.vectors.join(", ")
+    )
 }
 
 fn digest(drift: &DriftJson) -> String {
@@ -183,9 +191,13 @@ fn written_by(writer: &WriterJson) -> String {
 }
 
 fn container(container: &ContainerJson) -> String {
-    let id: String = container.id.chars().take(ID_CHARS).collect();
-    let mut text = match container.name.as_str() {
-        name if name.is_empty() || *name == container.id => id,
+    let is_hex = container.id.bytes().all(|b| b.is_ascii_hexdigit());
+    let id: String = match is_hex {
+        true => container.id.chars().take(ID_CHARS).collect(),
+        false => short(&container.id, NAME_CHARS_MAX),
+    };
+    let mut text = match short(&container.name, NAME_CHARS_MAX) {
+        name if name.is_empty() || container.name == container.id => id,
         name => format!("{name} ({id})"),
     };
     if !container.image.is_empty() {
@@ -226,9 +238,24 @@ fn node(alert: &AlertJson) -> String {
 fn rule(alert: &AlertJson) -> String {
     let policy = &alert.policy;
     format!(
-        "rule {} \"{}\" ({}) of policy version {}; {}",
-        policy.index, policy.rule, policy.action, policy.version, alert.action
+        "rule \"{}\", which says {}, of policy version {}; {}",
+        policy.rule, policy.action, policy.version, alert.action
     )
+}
+
+/// Lines of whole words; a word that is longer has a line of its own.
+fn wrapped(text: &str) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= LINE_CHARS_MAX => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
 }
 
 /// The beginning of a text that is longer.
@@ -254,16 +281,26 @@ mod tests {
     }
 
     #[test]
+    fn sentences_are_wrapped_between_words() {
+        let text = format!("{} {} a", "b".repeat(60), "c".repeat(60));
+        assert_eq!(
+            wrapped(&text),
+            ["b".repeat(60), format!("{} a", "c".repeat(60))]
+        );
+        assert_eq!(wrapped(&"d".repeat(300)).len(), 1);
+    }
+
+    #[test]
     fn an_alert_says_what_where_who_and_which_rule() {
         let text = alert(&plain(), false);
         for part in [
             "URGENT",
-            "/tmp/x (binary, copied",
+            "/tmp/x (binary, 10 bytes",
             "started by",
             "written by",
             "web (0123456789ab)",
             "shop/web-1",
-            "rule 2 \"All\"",
+            "rule \"All\"",
         ] {
             assert!(text.contains(part), "{part} in\n{text}");
         }

@@ -25,10 +25,11 @@ pub(crate) const NEEDS: [&str; 9] = [
 ];
 
 /// What the image has, with all that these depend on.
-const PACKAGES: [&str; 13] = [
+const PACKAGES: [&str; 14] = [
     "bash",
     "busybox-static",
     "coreutils",
+    "diffutils",
     "dash",
     "dpkg",
     "findutils",
@@ -36,7 +37,7 @@ const PACKAGES: [&str; 13] = [
     "grep",
     "libc-bin",
     "libc6-dev",
-    "python3-minimal",
+    "python3",
     "sed",
     "tar",
 ];
@@ -166,9 +167,11 @@ pub(crate) fn package(dir: &ScratchDir, version: u32) -> Result<PathBuf> {
     };
     let library = format!("int greeting(void) {{ return {version}; }}\n");
     let library = compile(dir, "libhello.so", &library, &["-shared", "-fPIC"])?;
-    let program = "#include <stdio.h>\nint greeting(void);\nint main(void) { printf(\"hello %d\\n\", greeting()); return 0; }\n";
+    let program = format!(
+        "#include <stdio.h>\nint greeting(void);\nint main(void) {{ printf(\"hello %d of {version}\\n\", greeting()); return 0; }}\n"
+    );
     let link = ["-L", &dir.path().to_string_lossy(), "-lhello"];
-    let program = compile(dir, "hello", program, &link)?;
+    let program = compile(dir, "hello", &program, &link)?;
     file("usr/bin/hello", &fs::read(program)?, 0o755)?;
     file("usr/lib/libhello.so", &fs::read(library)?, 0o644)?;
     file(

@@ -52,7 +52,7 @@ fn arguments_and_paths() -> Result<()> {
             .take(60)
             .collect();
         let path = format!("/tmp/{number}-{name}");
-        let script = "cp /payload/hello \"$1\"; chmod 755 \"$1\"; exec \"$1\" \"$2\"";
+        let script = "cp /payload/hello \"$1\"; chmod 755 \"$1\"; exec \"$1\"";
         let ran = container.exec(&["/bin/sh", "-c", script, "sh", &path])?;
         ensure!(ran.text() == "ran\n", "{ran:?}");
         // A folder of that name, and arguments that a process may give to itself.

@@ -94,7 +94,9 @@ impl<W: Write> CaptureWriter<W> {
     pub fn new(mut file: W, header: &CaptureHeader) -> Result<Self, CaptureError> {
         file.write_all(&MAGIC)?;
         file.write_all(&VERSION.to_le_bytes())?;
-        let stream = zstd::Encoder::new(file, LEVEL)?;
+        let mut stream = zstd::Encoder::new(file, LEVEL)?;
+        // A changed bit can decompress to something else that looks whole: only this tells.
+        stream.include_checksum(true)?;
         let mut writer = CaptureWriter {
             stream,
             frame: Vec::new(),

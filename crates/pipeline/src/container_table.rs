@@ -48,11 +48,6 @@ impl ContainerEntry {
         self.complete && self.container.is_none()
     }
 
-    /// Whether an alert about it can be written without waiting.
-    pub(crate) fn is_described(&self) -> bool {
-        self.complete || self.container.is_some()
-    }
-
     /// Name of a user in the container.
     pub(crate) fn user(&self, uid: u32) -> Option<&Text> {
         self.users

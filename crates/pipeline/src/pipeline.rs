@@ -488,8 +488,9 @@ impl Pipeline {
             return false;
         }
         pending.metadata_timed_out
-            || (entry.is_described()
-                && (entry.complete || !self.lacks_comparison(pending))
+            // What files say comes first and is not all: a pod's labels, which rules may name, come from the
+            // runtime's socket.
+            || (entry.complete
                 // Events of the two rings may overtake each other.
                 && self.programs.program(candidate.program).is_some())
             || self.is_found_image(pending)

@@ -135,6 +135,10 @@ async fn work(
 
 async fn answer(config: Rc<RuntimesConfig>, answers: Answers, query: ContainerQuery) {
     let mut local = identify(&config, &query);
+    if !local.is_settled() && local.layers.is_some() {
+        // Files are compared with the image's layers, and may be gone by the time that all else is known.
+        answers(fact(&query, &local, Vec::new(), Progress::Asking));
+    }
     let mut delays = LOOK_DELAYS_MS.iter();
     while !local.is_settled()
         && let Some(delay_ms) = delays.next()
@@ -208,16 +212,26 @@ enum Progress {
     Complete,
 }
 
+/// What a first word lacks.
+const NOT_ANSWERED: &str = "the container runtime's socket had not answered yet";
+
 fn fact(
     query: &ContainerQuery,
     local: &Local,
     users: Vec<(u32, Text)>,
     progress: Progress,
 ) -> ContainerFact {
+    let mut container = local.container.clone();
+    if progress == Progress::Asking
+        && let Some(container) = &mut container
+    {
+        // Whoever can't wait for the last word must not take what is missing for absent.
+        container.gaps.push(NOT_ANSWERED.to_owned());
+    }
     ContainerFact {
         key: query.key,
         cgroup: query.cgroup,
-        container: local.container.clone().map(bound_container),
+        container: container.map(bound_container),
         layers: local.layers.clone(),
         users,
         runtime_files: local.runtime_files.clone(),

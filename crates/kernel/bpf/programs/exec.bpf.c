@@ -18,6 +18,26 @@ static __always_inline void cut_version(const char *raw, struct interpreter_name
 	}
 }
 
+/* Where the last component of the text in the walk begins. Global, so that the verifier forgets how it was found. */
+__noinline int base_name_start(void)
+{
+	u32 zero = 0;
+	struct walk *walk = bpf_map_lookup_elem(&walks, &zero);
+	int start = 0;
+
+	if (!walk)
+		return 0;
+	for (int at = 0; at < BASE_NAME_SCAN_MAX; at++) {
+		char c = walk->text[at];
+
+		if (!c)
+			break;
+		if (c == '/')
+			start = at + 1;
+	}
+	return start;
+}
+
 /*
  * The kind of the name by which a process was called: the last component of its first argument, at an address of
  * its own memory. Global, so that it is verified once. The process has not run yet, and it is this very text by which
@@ -25,23 +45,14 @@ static __always_inline void cut_version(const char *raw, struct interpreter_name
  */
 __noinline int called_as_kind(u64 argument)
 {
-	char text[BASE_NAME_SCAN_MAX + INTERPRETER_NAME_BYTES] = {};
-	long bytes = bpf_probe_read_user_str(text, BASE_NAME_SCAN_MAX, (void *)argument);
 	struct interpreter_name name = {};
-	long start = 0;
+	u32 zero = 0;
+	struct walk *walk = bpf_map_lookup_elem(&walks, &zero);
 	u8 *kind;
 
-	for (int back = 0; back < BASE_NAME_SCAN_MAX; back++) {
-		long at = bytes - 1 - back;
-
-		if (at <= 0)
-			break;
-		if (text[(at - 1) & (BASE_NAME_SCAN_MAX - 1)] == '/') {
-			start = at;
-			break;
-		}
-	}
-	cut_version(&text[start & (BASE_NAME_SCAN_MAX - 1)], &name);
+	if (!walk || bpf_probe_read_user_str(walk->text, BASE_NAME_SCAN_MAX, (void *)argument) < 0)
+		return 0;
+	cut_version(&walk->text[base_name_start() & (2 * BASE_NAME_SCAN_MAX - 1)], &name);
 	kind = bpf_map_lookup_elem(&interpreters, &name);
 	return kind ? *kind : 0;
 }

@@ -1,8 +1,8 @@
 //! `bpf/programs/exec.bpf.c`: every field of the record of a program that begins.
 
 use super::cases;
-use crate::proc::{Proc, assert_is_file, cgroup_top, kernel_dev};
-use crate::world::{ACT, Scene, TIMEOUT, World, meet, token};
+use crate::proc::{Proc, assert_is_file, kernel_dev};
+use crate::world::{ACT, Scene, TIMEOUT, World, token};
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::process::Command;
@@ -28,8 +28,6 @@ cases![
     the_first_process_and_those_that_come_in,
     what_ran_before_is_met,
     the_host_is_not_reported,
-    leaving_the_cgroup_is_no_way_out,
-    a_mount_namespace_of_its_own_is_no_way_out,
     containers_are_told_apart,
     a_storm_loses_none,
 ];
@@ -542,43 +540,6 @@ fn the_host_is_not_reported() {
         .unwrap();
     assert!(status.success());
     assert_eq!(scene.programs(&token), []);
-}
-
-fn leaving_the_cgroup_is_no_way_out() {
-    let scene = World::get().overlay();
-    let inside = scene.act("");
-    let token = token();
-    let (pipe, path) = scene.pipe();
-    let runner = scene.spawn(&[ACT, "meet", &path, "exec", ACT, "exit", "0", &token]);
-    let before = scene.exec(&token);
-    fs::write(
-        cgroup_top().join("cgroup.procs"),
-        before.base.process.pid.to_string(),
-    )
-    .unwrap();
-    drop(meet(&pipe, &runner));
-    assert!(runner.join().unwrap().succeeded());
-    let after = scene.programs(&token).pop().unwrap();
-    assert_eq!(after.started_from, before.base.program);
-    assert_eq!(after.base.container, inside.base.container);
-    assert_eq!(before.base.cgroup, inside.base.cgroup);
-    assert_eq!(
-        after.base.cgroup.0,
-        fs::metadata(cgroup_top()).unwrap().ino()
-    );
-}
-
-fn a_mount_namespace_of_its_own_is_no_way_out() {
-    let scene = World::get().overlay();
-    let inside = scene.act("");
-    let token = token();
-    scene.run_words(&format!(
-        "{ACT} unshare 0x20000 fork exec {ACT} exit 0 {token}"
-    ));
-    let after = scene.programs(&token).pop().unwrap();
-    assert_eq!(after.base.container, inside.base.container);
-    assert_eq!(after.root, inside.root);
-    assert_ne!(after.mount_namespace, inside.mount_namespace);
 }
 
 fn containers_are_told_apart() {

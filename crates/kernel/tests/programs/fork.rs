@@ -1,13 +1,17 @@
 //! `bpf/programs/fork.bpf.c`: whatever a container's process makes belongs to the container.
 
 use super::cases;
-use crate::world::{ACT, Scene, World, token};
+use crate::proc::cgroup_top;
+use crate::world::{ACT, Scene, World, meet, token};
+use std::fs;
 use yagura_event::ExecEvent;
 
 cases![
     however_a_process_is_made,
     a_thread_that_executes_is_its_process,
     orphans_stay,
+    leaving_the_cgroup_is_no_way_out,
+    a_mount_namespace_of_its_own_is_no_way_out,
     forks_without_number_lose_none,
 ];
 
@@ -60,6 +64,43 @@ fn orphans_stay() {
     assert_is_descendant(&first, &last);
     // Adopted by the container's first process.
     assert_eq!(last.parent.pid, scene.container.first_pid());
+}
+
+fn leaving_the_cgroup_is_no_way_out() {
+    let scene = World::get().overlay();
+    let inside = scene.act("");
+    let token = token();
+    let (pipe, path) = scene.pipe();
+    let runner = scene.spawn(&[ACT, "meet", &path, "exec", ACT, "exit", "0", &token]);
+    let before = scene.exec(&token);
+    fs::write(
+        cgroup_top().join("cgroup.procs"),
+        before.base.process.pid.to_string(),
+    )
+    .unwrap();
+    drop(meet(&pipe, &runner));
+    assert!(runner.join().unwrap().succeeded());
+    let after = scene.programs(&token).pop().unwrap();
+    assert_eq!(after.started_from, before.base.program);
+    assert_eq!(after.base.container, inside.base.container);
+    assert_eq!(before.base.cgroup, inside.base.cgroup);
+    assert_eq!(
+        after.base.cgroup.0,
+        fs::metadata(cgroup_top()).unwrap().ino()
+    );
+}
+
+fn a_mount_namespace_of_its_own_is_no_way_out() {
+    let scene = World::get().overlay();
+    let inside = scene.act("");
+    let token = token();
+    scene.run_words(&format!(
+        "{ACT} unshare 0x20000 fork exec {ACT} exit 0 {token}"
+    ));
+    let after = scene.programs(&token).pop().unwrap();
+    assert_eq!(after.base.container, inside.base.container);
+    assert_eq!(after.root, inside.root);
+    assert_ne!(after.mount_namespace, inside.mount_namespace);
 }
 
 fn forks_without_number_lose_none() {

@@ -4,6 +4,7 @@ use super::cases;
 use crate::proc::cgroup_top;
 use crate::world::{ACT, Scene, World, meet, token};
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use yagura_event::ExecEvent;
 
 cases![

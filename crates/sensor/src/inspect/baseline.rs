@@ -1,20 +1,22 @@
 //! What a container's root directory held when the container began, where it is no overlay: there are no layers to
-//! compare with, so the files that are older than the container are remembered by path and inode.
+//! compare with, so the files that are older than the container are remembered by path and inode, and those that may
+//! run by content.
 
-use super::copies::{Original, may_be_code};
-use super::file::{Facts, Found, Lookup, look_up};
+use super::contents::{Known, Unread};
+use super::copies::{Original, may_be_code, may_be_script};
+use super::file::Facts;
 use super::hash::Reader;
 use super::limits::{
     BASELINE_FILES_MAX, BASELINE_PATH_BYTES_MAX, BASELINE_PROGRAMS_MAX, BASELINES_MAX,
-    CANDIDATES_MAX, OLDER_AFTER,
+    CANDIDATES_MAX, OLDER_AFTER, SETTLED_AFTER,
 };
 use super::recent::Recent;
 use super::walk::{Allowance, Progress, Walk, WalkedFile};
 use rustix::fd::OwnedFd;
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
-use yagura_event::{ContainerKey, ContainerRoot, Text, Twin};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use yagura_event::{ContainerKey, ContainerRoot, Sha256, Text, Twin};
 
 /// Baselines of the containers used last.
 #[derive(Debug)]
@@ -31,11 +33,13 @@ impl Baselines {
 
     /// Begins a baseline below a directory, unless there is one or the directory is not the container's root.
     pub(super) fn begin(&mut self, key: ContainerKey, root: &ContainerRoot, directory: OwnedFd) {
-        let is_root = Facts::of(&directory).is_ok_and(|facts| facts.ino == root.ino);
+        let Ok(facts) = Facts::of(&directory) else {
+            return;
+        };
         // Without a time nothing can be told from what came later.
-        if is_root && root.since_ns > 0 && !self.has(key) {
-            self.recent
-                .insert(key, Baseline::new(root.since_ns, directory));
+        if facts.ino == root.ino && root.since_ns > 0 && !self.has(key) {
+            let baseline = Baseline::new(root.since_ns, directory, facts);
+            self.recent.insert(key, baseline);
         }
     }
 
@@ -67,6 +71,30 @@ impl Baselines {
             None => false,
         }
     }
+
+    /// Goes on reading files until `until`, the smallest of all baselines first. `roots` gives root directories of a
+    /// container's processes: once they have ended nobody changes its files any more. False if all is read.
+    pub(super) fn read(
+        &mut self,
+        until: Instant,
+        reader: &Reader,
+        roots: impl FnOnce(ContainerKey) -> Vec<OwnedFd>,
+    ) -> bool {
+        let next = self
+            .recent
+            .entries_mut()
+            .filter_map(|(key, baseline)| {
+                Some((baseline.unread.as_ref()?.next_size()?, *key, baseline))
+            })
+            .min_by_key(|(size, key, _)| (*size, *key));
+        match next {
+            Some((_, key, baseline)) => {
+                baseline.read(until, reader, &roots(key));
+                true
+            }
+            None => false,
+        }
+    }
 }
 
 /// The files of one root directory.
@@ -75,29 +103,32 @@ pub(super) struct Baseline {
     /// Under way until the walk is over.
     walk: Option<Walk>,
     allowance: Allowance,
+    /// Facts of the root directory itself.
+    root: Facts,
     files: Files,
     is_complete: bool,
+    /// What is to be read, once the walk is over.
+    unread: Option<Unread>,
 }
 
 impl Baseline {
-    fn new(since_ns: i64, root: OwnedFd) -> Baseline {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH);
-        let older_than = now
-            .unwrap_or_default()
-            .saturating_sub(OLDER_AFTER)
-            .as_nanos();
+    fn new(since_ns: i64, directory: OwnedFd, root: Facts) -> Baseline {
         Baseline {
-            walk: Some(Walk::new(root)),
+            walk: Some(Walk::new(directory)),
             allowance: Allowance::default(),
+            root,
             files: Files {
                 since_ns,
-                was_there_before: u128::try_from(since_ns).is_ok_and(|since| since < older_than),
+                was_there_before: since_ns < ago_ns(OLDER_AFTER),
+                settled_ns: since_ns.max(ago_ns(SETTLED_AFTER)),
                 inodes: HashMap::new(),
-                programs: HashMap::new(),
-                path_bytes: 0,
+                known: HashMap::new(),
+                code: Room::default(),
+                scripts: Room::default(),
                 hasher: RandomState::new(),
             },
             is_complete: false,
+            unread: None,
         }
     }
 
@@ -110,24 +141,46 @@ impl Baseline {
         if progress != Progress::Unfinished {
             self.walk = None;
             self.is_complete = progress == Progress::Complete;
+            self.unread = Some(Unread::new(&files.known, |facts| {
+                facts.ctime_ns <= files.settled_ns
+            }));
         }
         if progress == Progress::CutShort {
             tracing::debug!("root directory of a container is known in part only");
         }
     }
 
-    /// What the root directory had at the path when the container began, compared by inode.
-    pub(super) fn twin(&self, path: &[u8], ino: u64) -> Twin {
+    fn read(&mut self, until: Instant, reader: &Reader, roots: &[OwnedFd]) {
+        let Some(unread) = &mut self.unread else {
+            return;
+        };
+        let is_own = |root: &&OwnedFd| {
+            Facts::of(root)
+                .is_ok_and(|facts| (facts.dev, facts.ino) == (self.root.dev, self.root.ino))
+        };
+        match roots.iter().find(is_own) {
+            Some(root) => unread.advance(&mut self.files.known, root, reader, until),
+            None => unread.give_up(),
+        }
+    }
+
+    /// What the root directory had at the path when the container began: compared by inode, and by content if that was
+    /// read in time.
+    pub(super) fn twin(&self, path: &[u8], ino: u64, sha256: Option<Sha256>) -> Twin {
         match self.files.inodes.get(&self.files.path_hash(path)) {
-            Some(known) if *known == ino => Twin::Same,
+            Some(known) if *known == ino => match (sha256, self.files.digest(path)) {
+                (Some(now), Some(then)) if now != then => Twin::Different,
+                _ => Twin::Same,
+            },
             Some(_) => Twin::Different,
             None if self.is_complete => Twin::Absent,
             None => Twin::Unknown,
         }
     }
 
-    /// Path that the file had when the container began, if it was renamed or linked and not written to since; else
-    /// the path of another file of that time with the same content. `roots` are directories to look below.
+    /// The file's own path, if that had the same content when the container began. Else the path that the file itself
+    /// had then, if it was renamed or linked and not written to since; else the path of another file of that time with
+    /// the same content. `roots` are directories to look below.
     pub(super) fn find_copied(
         &self,
         original: &Original<'_>,
@@ -135,31 +188,19 @@ impl Baseline {
         roots: &[OwnedFd],
         reader: &mut Reader,
     ) -> Option<Text> {
-        let same_inode = self.files.programs.get(&facts.ino);
-        if let Some(known) = same_inode
-            && *known.path != *original.path
-            && (known.size, known.mtime_ns) == (facts.size, facts.mtime_ns)
-        {
-            return Some(Text::from(&*known.path));
+        let files = &self.files;
+        if files.digest(original.path) == Some(original.sha256) {
+            return Some(Text::from(original.path));
         }
-        let mut candidates: Vec<(u64, &Known)> = self
-            .files
-            .programs
-            .iter()
-            .filter(|(ino, known)| known.size == original.size && **ino != facts.ino)
-            .map(|(ino, known)| (*ino, known))
-            .collect();
-        original.sort(&mut candidates, |(_, known)| &known.path);
-        candidates
-            .into_iter()
-            .take(CANDIDATES_MAX)
-            .find(|(ino, known)| {
-                roots
-                    .iter()
-                    .find_map(|root| known.find_unchanged(*ino, root))
-                    .is_some_and(|found| reader.digest_of_image_file(&found) == Ok(original.sha256))
-            })
-            .map(|(_, known)| Text::from(&*known.path))
+        if files.inodes.get(&files.path_hash(original.path)) == Some(&facts.ino) {
+            // Nothing was put there: the file itself may have been written to.
+            return None;
+        }
+        files
+            .find_renamed(original, facts)
+            .or_else(|| files.find_read(original))
+            .or_else(|| files.find_unread(original, facts, roots, reader))
+            .map(|known| Text::from(&*known.path))
     }
 }
 
@@ -170,12 +211,35 @@ struct Files {
     since_ns: i64,
     /// Whether the container began long before it was looked at.
     was_there_before: bool,
+    /// A file last changed up to this time cannot have been changed again with the same change time.
+    settled_ns: i64,
     /// Inode at each path, by the path's hash. The hash is keyed: a container cannot choose paths that collide.
     inodes: HashMap<u64, u64>,
-    /// Executables and libraries by inode.
-    programs: HashMap<u64, Known>,
-    path_bytes: usize,
+    /// Executables, libraries and scripts by inode.
+    known: HashMap<u64, Known>,
+    code: Room,
+    scripts: Room,
     hasher: RandomState,
+}
+
+/// What of one kind of file was taken so far.
+#[derive(Debug, Default)]
+struct Room {
+    files: usize,
+    path_bytes: usize,
+}
+
+impl Room {
+    /// Whether there is room for one more, which takes it.
+    fn take(&mut self, path: &[u8]) -> bool {
+        let has_room = self.files < BASELINE_PROGRAMS_MAX
+            && self.path_bytes + path.len() <= BASELINE_PATH_BYTES_MAX;
+        if has_room {
+            self.files += 1;
+            self.path_bytes += path.len();
+        }
+        has_room
+    }
 }
 
 impl Files {
@@ -189,16 +253,17 @@ impl Files {
         }
         self.inodes
             .insert(self.path_hash(file.path), file.facts.ino);
-        let has_room = self.programs.len() < BASELINE_PROGRAMS_MAX
-            && self.path_bytes + file.path.len() <= BASELINE_PATH_BYTES_MAX;
-        if may_be_code(file) && has_room {
-            self.path_bytes += file.path.len();
-            self.programs.entry(file.facts.ino).or_insert(Known {
+        // A second name of a file that is known already takes no room.
+        let is_taken = !self.known.contains_key(&file.facts.ino)
+            && ((may_be_code(file) && self.code.take(file.path))
+                || (may_be_script(file) && self.scripts.take(file.path)));
+        if is_taken {
+            let known = Known {
                 path: file.path.into(),
-                size: file.facts.size,
-                ctime_ns: file.facts.ctime_ns,
-                mtime_ns: file.facts.mtime_ns,
-            });
+                facts: file.facts,
+                sha256: None,
+            };
+            self.known.insert(file.facts.ino, known);
         }
         true
     }
@@ -213,23 +278,61 @@ impl Files {
     fn path_hash(&self, path: &[u8]) -> u64 {
         self.hasher.hash_one(path)
     }
-}
 
-/// An executable or library of a baseline.
-#[derive(Debug)]
-struct Known {
-    path: Box<[u8]>,
-    size: u64,
-    ctime_ns: i64,
-    mtime_ns: i64,
-}
-
-impl Known {
-    /// Finds the file at its path if nothing about it has changed.
-    fn find_unchanged(&self, ino: u64, root: &OwnedFd) -> Option<Found> {
-        let found = Found::new(look_up(root, &self.path, Lookup::NoLinks).ok()?).ok()?;
-        let facts = &found.facts;
-        ((facts.ino, facts.size, facts.ctime_ns) == (ino, self.size, self.ctime_ns))
-            .then_some(found)
+    /// Digest of what was at a path.
+    fn digest(&self, path: &[u8]) -> Option<Sha256> {
+        let ino = self.inodes.get(&self.path_hash(path))?;
+        self.known.get(ino)?.sha256
     }
+
+    /// The file itself, when it had another path. Times can be set, content that was read can not.
+    fn find_renamed(&self, original: &Original<'_>, facts: &Facts) -> Option<&Known> {
+        self.known.get(&facts.ino).filter(|known| {
+            *known.path != *original.path
+                && (known.facts.size, known.facts.mtime_ns) == (facts.size, facts.mtime_ns)
+                && known.sha256.is_none_or(|digest| digest == original.sha256)
+        })
+    }
+
+    /// A file that had the same content when it was read, whatever became of it.
+    fn find_read(&self, original: &Original<'_>) -> Option<&Known> {
+        let is_equal = |known: &&Known| known.sha256 == Some(original.sha256);
+        let mut equal: Vec<&Known> = self.known.values().filter(is_equal).collect();
+        equal.sort_unstable_by(|one, other| one.path.cmp(&other.path));
+        original.sort(&mut equal, |known| &known.path);
+        equal.first().copied()
+    }
+
+    /// A file that was not read yet, has not changed, and has the same content.
+    fn find_unread(
+        &self,
+        original: &Original<'_>,
+        facts: &Facts,
+        roots: &[OwnedFd],
+        reader: &mut Reader,
+    ) -> Option<&Known> {
+        let mut candidates: Vec<&Known> = self
+            .known
+            .values()
+            .filter(|known| {
+                known.sha256.is_none()
+                    && known.facts.size == original.size
+                    && known.facts.ino != facts.ino
+            })
+            .collect();
+        original.sort(&mut candidates, |known| &known.path);
+        candidates.into_iter().take(CANDIDATES_MAX).find(|known| {
+            roots
+                .iter()
+                .find_map(|root| known.find_unchanged(root))
+                .is_some_and(|found| reader.digest_of_image_file(&found) == Ok(original.sha256))
+        })
+    }
+}
+
+/// Wall time a while ago, in nanoseconds since 1970.
+fn ago_ns(time: Duration) -> i64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let ago = now.unwrap_or_default().saturating_sub(time);
+    i64::try_from(ago.as_nanos()).unwrap_or(i64::MAX)
 }

@@ -3,7 +3,7 @@
 use super::file::open_directory;
 use super::hash::Reader;
 use super::layers::{self, ImageFile};
-use super::limits::{CANDIDATES_MAX, IMAGE_PATH_BYTES_MAX, IMAGES_MAX};
+use super::limits::{CANDIDATES_MAX, IMAGE_PATH_BYTES_MAX, IMAGES_MAX, SCRIPT_BYTES_MAX};
 use super::recent::Recent;
 use super::walk::{Allowance, Progress, Walk, WalkedFile};
 use std::collections::HashMap;
@@ -34,6 +34,23 @@ pub(super) fn may_be_code(file: &WalkedFile<'_>) -> bool {
     file.facts.size > 0
         && (file.facts.is_executable()
             || base_name(file.path).windows(3).any(|part| part == b".so"))
+}
+
+/// Endings of scripts' names. Shells, and who starts them with a file, ask for no mode and no ending.
+const SCRIPT_ENDINGS: [&[u8]; 13] = [
+    b"sh", b"bash", b"ksh", b"zsh", b"py", b"pl", b"pm", b"rb", b"js", b"mjs", b"lua", b"php",
+    b"awk",
+];
+
+/// Whether a file that is not executable may be a script all the same: small, with a script's ending or none.
+pub(super) fn may_be_script(file: &WalkedFile<'_>) -> bool {
+    let name = base_name(file.path);
+    let ending = name.iter().rposition(|byte| *byte == b'.');
+    (1..=SCRIPT_BYTES_MAX).contains(&file.facts.size)
+        && ending.is_none_or(|dot| {
+            name.get(dot + 1..)
+                .is_some_and(|ending| SCRIPT_ENDINGS.contains(&ending))
+        })
 }
 
 fn base_name(path: &[u8]) -> &[u8] {

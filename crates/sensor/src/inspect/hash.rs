@@ -7,6 +7,7 @@ use super::recent::Recent;
 use sha2::{Digest as _, Sha256 as Hasher};
 use std::fs::File;
 use std::io::{ErrorKind, Read};
+use std::os::unix::fs::FileExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,6 +23,15 @@ pub(super) struct Content {
     pub(super) head: Vec<u8>,
     /// Whether it is an ELF program.
     pub(super) is_program: bool,
+}
+
+/// A digest that is computed in parts. In between the file is not held open, which would keep its file system from
+/// being unmounted.
+#[derive(Debug, Default)]
+pub(super) struct PartialDigest {
+    hasher: Hasher,
+    offset: u64,
+    facts: Option<Facts>,
 }
 
 /// Reads files, and remembers what cannot have changed.
@@ -106,6 +116,53 @@ impl Reader {
         (content, is_settled)
     }
 
+    /// Goes on with a digest until `until`, `None` if there is more. What was read counts only if the file's facts stay
+    /// the same from the first part to the last.
+    ///
+    /// # Errors
+    /// Why it will never be known.
+    pub(super) fn digest_on(
+        &self,
+        found: &Found,
+        partial: &mut PartialDigest,
+        until: Instant,
+    ) -> Result<Option<Sha256>, InspectionError> {
+        let facts = *partial.facts.get_or_insert(found.facts);
+        if facts != found.facts {
+            return Err(InspectionError::Replaced);
+        }
+        let unreadable = |_| InspectionError::Unreadable;
+        let file = found
+            .open(&self.proc_root)
+            .map_err(|_| InspectionError::Unreadable)?;
+        let mut buffer = vec![0; READ_BYTES];
+        loop {
+            let count = match file.read_at(&mut buffer, partial.offset) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                read => read.map_err(unreadable)?,
+            };
+            if count == 0 {
+                let now = Facts::of(&file).map_err(|_| InspectionError::Unreadable)?;
+                let is_whole = now == facts && partial.offset == facts.size;
+                let digest = partial.hasher.clone().finalize();
+                return match is_whole {
+                    true => Ok(Some(Sha256(digest.into()))),
+                    false => Err(InspectionError::Replaced),
+                };
+            }
+            partial
+                .hasher
+                .update(buffer.get(..count).unwrap_or_default());
+            partial.offset += count as u64;
+            if partial.offset > facts.size {
+                return Err(InspectionError::Replaced);
+            }
+            if Instant::now() >= until || self.is_stopping() {
+                return Ok(None);
+            }
+        }
+    }
+
     fn digest(&self, mut file: &File, size: u64) -> Result<Sha256, InspectionError> {
         if size > self.bytes_max {
             return Err(InspectionError::TooLarge);
@@ -185,7 +242,6 @@ mod tests {
     use super::super::file::{Lookup, look_up, open_directory};
     use super::super::tests::{TestDir, wait_until_settled};
     use super::*;
-    use std::os::unix::fs::FileExt as _;
 
     fn reader(bytes_max: u64) -> Reader {
         Reader::new(PathBuf::from("/proc"), bytes_max, Arc::default())
@@ -273,6 +329,26 @@ mod tests {
         let mut reader = reader(100);
         reader.read(&found(&dir, "f"), FileKey::default(), false);
         assert_eq!(reader.known.entries_mut().count(), 0);
+    }
+
+    #[test]
+    fn a_digest_in_parts_is_that_of_the_whole_unless_the_file_changes() {
+        let dir = TestDir::new();
+        let long = vec![7; READ_BYTES * 2 + 1];
+        std::fs::write(dir.join("f"), &long).expect("write");
+        let reader = reader(u64::MAX);
+        let mut partial = PartialDigest::default();
+        let mut next = || reader.digest_on(&found(&dir, "f"), &mut partial, Instant::now());
+        let expected: [u8; 32] = Hasher::digest(&long).into();
+        assert_eq!([next(), next(), next()], [Ok(None); 3]);
+        assert_eq!(next(), Ok(Some(Sha256(expected))));
+
+        partial = PartialDigest::default();
+        let mut next = || reader.digest_on(&found(&dir, "f"), &mut partial, Instant::now());
+        assert_eq!(next(), Ok(None));
+        let file = File::options().write(true).open(dir.join("f"));
+        file.expect("file").write_at(b"x", 0).expect("write");
+        assert_eq!(next(), Err(InspectionError::Replaced));
     }
 
     #[test]

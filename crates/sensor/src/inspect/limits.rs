@@ -73,7 +73,7 @@ pub(super) const WALK_TIME_MAX: Duration = Duration::from_secs(10);
 /// the two seconds that an alert waits for its file to be read, and not spent again by each of a storm of requests.
 pub(super) const WALK_WAIT_MAX: Duration = Duration::from_secs(1);
 
-/// Time that one slice of a walk takes while nothing else is to be done: the longest that it keeps a request waiting.
+/// Time that one slice of a walk, or of hashing what it found, takes while nothing else is to be done: the longest that it keeps a request waiting.
 pub(super) const WALK_SLICE: Duration = Duration::from_millis(20);
 
 /// Bytes of paths of directories that one walk may keep for later. Stops a tree of deep directories with long names.
@@ -94,11 +94,18 @@ pub(super) const BASELINES_MAX: usize = 64;
 /// Files of one plain root directory that are known by path and inode.
 pub(super) const BASELINE_FILES_MAX: usize = 50_000;
 
-/// Executables and libraries of one plain root directory that are known with their paths.
+/// Executables and libraries of one plain root directory that are known with their paths, and as many scripts.
 pub(super) const BASELINE_PROGRAMS_MAX: usize = 10_000;
 
-/// Bytes of paths kept of the executables and libraries of one plain root directory.
+/// Bytes of paths kept of the executables and libraries of one plain root directory, and as many of its scripts.
 pub(super) const BASELINE_PATH_BYTES_MAX: usize = 1024 * 1024;
+
+/// Bytes hashed of the files of one plain root directory, the smallest files first. Stops images of many gigabytes
+/// from keeping a processor and the disk busy at every start.
+pub(super) const BASELINE_HASH_BYTES_MAX: u64 = 512 * 1024 * 1024;
+
+/// Bytes of a file that may be a script by nothing but its name.
+pub(super) const SCRIPT_BYTES_MAX: u64 = 64 * 1024;
 
 /// How long ago a container must have begun to count as older than the sensor's look at it.
 pub(super) const OLDER_AFTER: Duration = Duration::from_secs(10);

@@ -5,7 +5,8 @@
 //!
 //! Start at [`Inspector`]. One thread does all reading ([`worker`]); it finds the file ([`open`], by way of
 //! [`process`] and [`file`]), reads it ([`hash`], [`elf`]) and compares it: with the layers of an overlay ([`layers`],
-//! [`copies`]) or with what a plain root directory held ([`baseline`]).
+//! [`copies`]) or with what a plain root directory held ([`baseline`],
+//! [`contents`]).
 
 mod worker;
 
@@ -17,6 +18,7 @@ mod elf;
 mod hash;
 
 mod baseline;
+mod contents;
 mod copies;
 mod layers;
 mod walk;

@@ -1,6 +1,7 @@
 //! What the module's tests share.
 
 mod overlay;
+mod plain;
 mod whole;
 
 use std::path::{Path, PathBuf};

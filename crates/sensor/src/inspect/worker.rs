@@ -8,6 +8,7 @@ use super::hash::Reader;
 use super::layers::{self, ImageFile};
 use super::limits::{ARGUMENTS_MAX, CONTAINERS_MAX, PATH_BYTES_MAX, PROCESSES_MAX, WALK_SLICE};
 use super::open::{Held, Search, is_same_file, process_key};
+use super::process::Process;
 use super::recent::Recent;
 use crossbeam_channel::{Receiver, TryRecvError};
 use rustix::fd::OwnedFd;
@@ -74,7 +75,10 @@ impl Worker {
                 Err(TryRecvError::Disconnected) => return,
                 Err(TryRecvError::Empty) => {
                     let until = Instant::now() + WALK_SLICE;
-                    if self.baselines.advance(until) || self.images.advance(until) {
+                    if self.baselines.advance(until)
+                        || self.images.advance(until)
+                        || self.read_baselines(until)
+                    {
                         continue;
                     }
                     crossbeam_channel::select! {
@@ -114,6 +118,16 @@ impl Worker {
         }
     }
 
+    fn read_baselines(&mut self, until: Instant) -> bool {
+        let (processes, proc_root) = (&mut self.processes, &self.proc_root);
+        self.baselines.read(until, &self.reader, |key| {
+            let known = processes.get(&key).into_iter().flatten();
+            known
+                .filter_map(|process| Process::open(proc_root, *process)?.link("root").ok())
+                .collect()
+        })
+    }
+
     fn answer(&mut self, job: Job) -> Inspection {
         let Job { request, held } = job;
         let others: Vec<ProcessKey> = self
@@ -133,7 +147,8 @@ impl Worker {
         let found = found.ok();
         answer.twin = self.twin(&request, found.as_ref(), answer.sha256);
         if let (Some(found), Some(sha256)) = (&found, answer.sha256)
-            && answer.twin != Twin::Same
+            // Layers were compared by content, a plain root at first by inode.
+            && !(request.root.overlay && answer.twin == Twin::Same)
             && found.facts.size > 0
         {
             answer.copy_of = self.copied(&request, found, sha256, &search);
@@ -183,7 +198,7 @@ impl Worker {
         if !root.overlay {
             let baseline = self.baselines.get(request.container);
             return baseline.map_or(Twin::Unknown, |baseline| {
-                baseline.twin(file.path.as_bytes(), file.key.id.ino)
+                baseline.twin(file.path.as_bytes(), file.key.id.ino, sha256)
             });
         }
         let Some(dirs) = &request.layers else {

@@ -170,7 +170,10 @@ fn is_image_content(place: &Place<'_>, twin: Twin, copy_of: Option<&Text>) -> bo
         // The layers were compared by content.
         return twin == Twin::Same;
     }
-    // The baseline of a plain directory knows inodes, not contents: the same inode may have been written to.
+    // Of a file that could not be read before it changed, the baseline of a plain directory knows the inode alone: it may
+    // have been written to. What remains open for such a file is a write that was not seen and whose date was set back:
+    // after an open through io_uring, by truncate(2), or forgotten since the container wrote to very many other files.
+    // An unseen writer alone must not do, for the same reasons.
     twin == Twin::Same && !place.was_written() && place.file.mtime_ns <= home.root.since_ns
 }
 

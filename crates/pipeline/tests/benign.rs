@@ -57,6 +57,13 @@ fn plain_root_metadata_changes_and_copied_back_files() {
     let exec = world.exec(200, "/bin/ls", &["ls"], changed);
     world.run(exec);
     world.answer(|i| i.twin = Twin::Same);
+    let touched = world.written_file("/bin/ps");
+    let exec = world.exec(202, "/bin/ps", &["ps"], touched);
+    world.run(exec);
+    world.answer(|i| {
+        i.twin = Twin::Same;
+        i.copy_of = Some(Text::from("/bin/ps"));
+    });
     let back = world.written_file("/bin/cat");
     let exec = world.exec(201, "/bin/cat", &["cat"], back);
     world.run(exec);

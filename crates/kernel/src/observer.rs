@@ -13,6 +13,8 @@ use yagura_event::{ContainerKey, Drop, DropPlace, DropReason, FileFacts, Monoton
 
 const OBJECT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/observe.bpf.o"));
 
+/// Longest sleep: records that are not urgent wait for the reader to look by itself.
+const SLEEP_MAX: Duration = Duration::from_millis(250);
 /// Records read before the reader's other work gets its turn.
 const RECORDS_PER_TURN: usize = 1024;
 
@@ -302,7 +304,7 @@ impl Observer {
             if count > 0 {
                 continue;
             }
-            wait_for([exec.as_fd(), volume.as_fd(), wake], wait)?;
+            wait_for([exec.as_fd(), volume.as_fd(), wake], wait.min(SLEEP_MAX))?;
         }
     }
 }

@@ -93,19 +93,53 @@ static __always_inline u32 append_kernel_string(struct scratch *scratch, const c
 	return bytes - 1;
 }
 
-static __always_inline void send(void *ring, u32 place, void *record, u64 bytes)
+/* How soon the reader must see a record. */
+enum urgency {
+	/* With the next one that is urgent, when the ring begins to fill, or when the reader looks by itself. */
+	CONVENIENT,
+	/* At once: somebody may have to be told, and a process may end before its file can be read. */
+	URGENT,
+};
+
+/* include/uapi/linux/bpf.h */
+#define BPF_RB_NO_WAKEUP 1
+#define BPF_RB_FORCE_WAKEUP 2
+#define BPF_RB_AVAIL_DATA 0
+/* A ring wakes its reader when this part of it is waiting. */
+#define RING_PART_WAITING 8
+
+/*
+ * Waking the reader costs the process that is observed a switch to another task, more than all else here. Nearly
+ * every record tells of something that is the image's: those are read in batches.
+ */
+static __always_inline void send(void *ring, u32 ring_bytes, u32 place, void *record, u64 bytes, enum urgency urgency)
 {
-	if (bpf_ringbuf_output(ring, record, bytes, 0))
+	u64 flags = BPF_RB_NO_WAKEUP;
+
+	if (urgency == URGENT || bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA) > ring_bytes / RING_PART_WAITING)
+		flags = BPF_RB_FORCE_WAKEUP;
+	if (bpf_ringbuf_output(ring, record, bytes, flags))
 		count_loss(place);
 }
 
+static __always_inline void send_exec_class(void *record, u64 bytes, enum urgency urgency)
+{
+	send(&exec_ring, EXEC_RING_BYTES, LOSS_EXEC_RING, record, bytes, urgency);
+}
+
+static __always_inline void send_volume(void *record, u64 bytes)
+{
+	send(&volume_ring, VOLUME_RING_BYTES, LOSS_VOLUME_RING, record, bytes, CONVENIENT);
+}
+
 /* Sends a record whose fixed part is at the end of the scratch's head, so that the tail follows it directly. */
-static __always_inline void send_with_tail(struct scratch *scratch, struct record_header *header, u32 fixed_bytes)
+static __always_inline void send_with_tail(struct scratch *scratch, struct record_header *header, u32 fixed_bytes,
+					   enum urgency urgency)
 {
 	u32 bytes = fixed_bytes + (scratch->tail_bytes & TAIL_MASK);
 
 	header->size = bytes;
-	send(&exec_ring, LOSS_EXEC_RING, header, bytes);
+	send_exec_class(header, bytes, urgency);
 }
 
 /* A file was mapped executable or opened by an interpreter. */
@@ -128,7 +162,7 @@ static __always_inline void send_file_event(struct task_struct *task, struct tas
 	fill_root(task, &root, &record->header, &record->root);
 	record->file.flags = file_flags;
 	append_file(scratch, seen, state, root.dentry, &record->file);
-	send_with_tail(scratch, &record->header, sizeof(*record));
+	send_with_tail(scratch, &record->header, sizeof(*record), URGENT);
 }
 
 #endif

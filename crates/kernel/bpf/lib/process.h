@@ -113,7 +113,11 @@ static __always_inline void enter_container(struct task_struct *task, struct nam
 		made.root_dev = root->dev;
 		made.since_ns = wall_time_ns(start_ns);
 	}
+	/* Two processes may come into an unknown container at once: the first to be written is the container. */
 	bpf_map_update_elem(&containers_by_namespace, &namespace, &made, BPF_NOEXIST);
+	found = bpf_map_lookup_elem(&containers_by_namespace, &namespace);
+	if (found)
+		made = *found;
 	if (cgroup_id(BPF_CORE_READ(task, real_parent)) != cgroup)
 		bpf_map_update_elem(&containers_by_cgroup, &cgroup, &made, BPF_NOEXIST);
 	state->container = made.container;

@@ -138,6 +138,7 @@ static __always_inline void send_program(struct task_struct *task, struct task_s
 					 struct file *file, const char *filename, const char *interp, u32 flags)
 {
 	struct scratch *scratch = get_scratch();
+	enum urgency urgency = CONVENIENT;
 	struct seen_file seen = {};
 	struct exec_record *record;
 
@@ -165,7 +166,11 @@ static __always_inline void send_program(struct task_struct *task, struct task_s
 					&ignored, root->dentry);
 	if (filename)
 		append_arguments(scratch, task, record);
-	send_with_tail(scratch, &record->header, sizeof(*record));
+	/* What came into the container from outside, too: its runtime is asked while it still runs. */
+	if (!started_from.pid || (record->header.flags & (BASE_EXISTING | BASE_HOST_ROOT)) ||
+	    record->standard_input.flags || !is_image_file(&seen, state))
+		urgency = URGENT;
+	send_with_tail(scratch, &record->header, sizeof(*record), urgency);
 }
 
 SEC("tp_btf/sched_process_exec")

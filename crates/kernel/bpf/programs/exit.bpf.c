@@ -53,6 +53,6 @@ int BPF_PROG(on_exit, struct task_struct *task)
 	fill_header(task, state, RECORD_EXIT, &record.header);
 	record.header.size = sizeof(record);
 	record.status = exit_status(task);
-	send(&volume_ring, LOSS_VOLUME_RING, &record, sizeof(record));
+	send_volume(&record, sizeof(record));
 	return 0;
 }

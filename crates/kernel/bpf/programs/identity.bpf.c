@@ -12,7 +12,7 @@ static __always_inline int on_credentials(struct trace_event_raw_sys_exit *conte
 	fill_header(task, state, RECORD_CREDENTIALS, &record.header);
 	record.header.size = sizeof(record);
 	fill_credentials(task, &record.credentials);
-	send(&exec_ring, LOSS_EXEC_RING, &record, sizeof(record));
+	send_exec_class(&record, sizeof(record), CONVENIENT);
 	return 0;
 }
 
@@ -29,7 +29,7 @@ static __always_inline int on_namespaces(struct trace_event_raw_sys_exit *contex
 	record.header.size = sizeof(record);
 	fill_namespaces(task, &record.namespaces);
 	fill_root(task, &root, &record.header, &record.root);
-	send(&exec_ring, LOSS_EXEC_RING, &record, sizeof(record));
+	send_exec_class(&record, sizeof(record), CONVENIENT);
 	return 0;
 }
 

@@ -105,7 +105,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<Outcome, Failure> {
     watch(
         &sensor,
         &mut policy,
-        signals,
+        &signals,
         &output_closed,
         arguments.duration,
     );
@@ -120,7 +120,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<Outcome, Failure> {
 fn watch(
     sensor: &Sensor,
     policy: &mut PolicyFile,
-    signals: Signals,
+    signals: &Signals,
     output_closed: &Receiver<()>,
     duration: Option<Duration>,
 ) {

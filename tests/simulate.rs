@@ -16,6 +16,8 @@ use std::time::{Duration, Instant};
 const RUN_MAX: Duration = Duration::from_secs(180);
 /// How long an interrupted run may take to take everything away.
 const INTERRUPTED_MAX: Duration = Duration::from_secs(10);
+/// How long killed processes may still be seen.
+const DYING_MAX: Duration = Duration::from_secs(1);
 const VECTORS: usize = 12;
 
 pub(crate) fn trials() -> Vec<Trial> {
@@ -127,10 +129,13 @@ fn interrupted(runtime: &str, root: &str) -> Result<()> {
         }
         let status = status.with_context(|| format!("after {signal:?}; left so far: {left:#?}"))?;
         ensure!(status.code() == Some(130), "{status} after {took:?}");
-        ensure!(
-            left.is_empty(),
-            "left behind after {lines} lines and {took:?}: {left:#?}"
-        );
+        // The killed may be on their last way through the kernel.
+        wait_for("nothing to be left", DYING_MAX, || {
+            traces(&name)
+                .is_ok_and(|left| left.is_empty())
+                .then_some(())
+        })
+        .with_context(|| format!("after {lines} lines and {took:?}: {left:#?}"))?;
     }
     Ok(())
 }

@@ -11,8 +11,7 @@ __attribute__((used)) static const char speaker[] = SPEAKER;
 static int run(int count, char **arguments, char **environment)
 {
 	(void)environment;
-	if (count > 2 && same(arguments[2], "unlink") &&
-	    CALL3(unlinkat, AT_FDCWD, arguments[0], 0) < 0)
+	if (count > 2 && same(arguments[2], "unlink") && CALL3(unlinkat, AT_FDCWD, arguments[0], 0) < 0)
 		return FAILED_OPEN;
 	say_marker();
 	if (count > 1)

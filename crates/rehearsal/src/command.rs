@@ -68,6 +68,9 @@ pub enum CommandError {
         #[source]
         source: io::Error,
     },
+    /// Everything made here has been removed for good, or is being removed.
+    #[error("this process is cleaning up")]
+    CleaningUp,
     /// The input is longer than a command may be given.
     #[error("input of {given} bytes, at most {INPUT_BYTES_MAX} are taken")]
     InputTooLong {

@@ -164,6 +164,7 @@ impl ThrowAwayContainer {
     ) -> Result<(String, Output), StartError> {
         let making = remains::begin()?;
         let container = Self::prepare(&making, image, options, argv)?;
+        let _commanding = remains::begin_command().ok_or(CommandError::CleaningUp)?;
         // From here the clean-up may take the container away under the command.
         drop(making);
         let mut run = container.runtime_command();
@@ -241,6 +242,7 @@ impl ThrowAwayContainer {
         input: &[u8],
         timeout: Duration,
     ) -> Result<Output, CommandError> {
+        let _commanding = remains::begin_command().ok_or(CommandError::CleaningUp)?;
         let mut exec = self.runtime_command();
         exec.args(["exec", &self.remains.name]).args(argv);
         command::run(&mut exec, Input::Bytes(input), timeout)

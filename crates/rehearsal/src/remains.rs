@@ -11,6 +11,7 @@ use std::fs::{self, DirBuilder, Metadata};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use std::thread;
 use std::time::Instant;
@@ -90,6 +91,11 @@ static MADE: Mutex<Vec<Remains>> = Mutex::new(Vec::new());
 /// Held for reading while something is being made, for writing once by the final clean-up; true after that.
 static CLOSED: RwLock<bool> = RwLock::new(false);
 
+/// Commands of runtimes that are running: each makes the directory of its records anew if that has gone.
+static COMMANDS: AtomicUsize = AtomicUsize::new(0);
+/// Held while something is removed: two at it at once would each trip over the other's progress.
+static REMOVING: Mutex<()> = Mutex::new(());
+
 fn made() -> MutexGuard<'static, Vec<Remains>> {
     // The list is whole after any single operation on it, so a panic elsewhere does not matter.
     MADE.lock().unwrap_or_else(PoisonError::into_inner)
@@ -111,6 +117,25 @@ pub(crate) fn begin() -> Result<Making, DirectoryError> {
         return Err(DirectoryError::CleaningUp);
     }
     Ok(Making(closed))
+}
+
+/// Permission to run a runtime's command; the final clean-up looks again after whoever holds it.
+#[derive(Debug)]
+pub(crate) struct Commanding(());
+
+/// Asks for permission to run a command; `None` once the final clean-up began.
+pub(crate) fn begin_command() -> Option<Commanding> {
+    COMMANDS.fetch_add(1, Ordering::SeqCst);
+    let commanding = Commanding(());
+    // Only the final clean-up ever writes, and it holds the lock while it works.
+    let is_open = CLOSED.try_read().is_ok_and(|closed| !*closed);
+    is_open.then_some(commanding)
+}
+
+impl Drop for Commanding {
+    fn drop(&mut self) {
+        COMMANDS.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 impl Remains {
@@ -159,6 +184,7 @@ impl Remains {
     /// # Errors
     /// The first thing that stayed. What could be removed is gone nevertheless.
     pub(crate) fn remove(&self) -> Result<(), RemoveError> {
+        let _removing = REMOVING.lock().unwrap_or_else(PoisonError::into_inner);
         self.delete_container();
         let cgroups = cgroups::remove(&self.name)
             .map_err(|(path, source)| RemoveError::Cgroup { path, source });
@@ -264,11 +290,23 @@ pub fn cleanup_all() -> Vec<RemoveError> {
     let mut closed = CLOSED.write().unwrap_or_else(PoisonError::into_inner);
     *closed = true;
     let all = made().clone();
-    // Newest first: containers before the image that they stand on.
-    all.iter()
-        .rev()
-        .filter_map(|remains| remains.remove().err())
-        .collect()
+    let remove_all = || {
+        // Newest first: containers before the image that they stand on.
+        let newest_first = all.iter().rev();
+        newest_first
+            .filter_map(|remains| remains.remove().err())
+            .collect()
+    };
+    let failed: Vec<RemoveError> = remove_all();
+    if COMMANDS.load(Ordering::SeqCst) == 0 && failed.is_empty() {
+        return failed;
+    }
+    // Without their containers, commands that were under way end; what they still made goes now.
+    let deadline = Instant::now() + SETTLE_TIMEOUT;
+    while COMMANDS.load(Ordering::SeqCst) > 0 && Instant::now() < deadline {
+        thread::sleep(SETTLE_PAUSE);
+    }
+    remove_all()
 }
 
 /// What [`cleanup_leftovers`] found.

@@ -243,13 +243,22 @@ impl Worker {
                 .images
                 .find_copied(&layers.lower, &original, &mut self.reader);
         }
-        self.baselines.get(request.container)?.find_copied(
+        let copied = self.baselines.get(request.container)?.find_copied(
             &original,
             &found.facts,
             search.roots(),
             &mut self.reader,
-        )
+        )?;
+        (copied != request.file.path || is_as_it_was_used(request, found)).then_some(copied)
     }
+}
+
+/// Whether what was read is what was used. Else whoever runs a changed file and puts the image's content back before it
+/// is read would go unseen. A change within the same clock tick, the change time's resolution on most file systems,
+/// can't be told.
+fn is_as_it_was_used(request: &InspectionRequest, found: &Found) -> bool {
+    let used = &request.file.key;
+    Facts::of(&found.handle).is_ok_and(|now| (now.ctime_ns, now.size) == (used.ctime_ns, used.size))
 }
 
 /// Whether an argument, resolved as the container sees it, leads to the file.

@@ -190,6 +190,14 @@ fn what_was_read_in_time_is_known_again_whatever_happens_to_it() {
     let replaced = (Twin::Different, own("/bin/ls"));
     assert_eq!(answer("/bin/ls"), replaced, "put back");
 
+    // What ran was another content, put back before it was read.
+    std::fs::write(dir.join("bin/ls"), "#!/bin/sh\n").expect("write");
+    let ran = plain.request("/bin/ls", root);
+    std::fs::write(dir.join("bin/ls"), &ls).expect("write");
+    let answer_late = fixture.ask(&ran);
+    assert_eq!((answer_late.error, answer_late.copy_of), (None, None));
+    assert_eq!(answer("/bin/ls"), replaced);
+
     // The same inode and the same times with one other byte.
     let at_start = modified("start.sh");
     std::fs::write(dir.join("start.sh"), "echo smart\n").expect("write");

@@ -171,7 +171,7 @@ fn data_that_interpreters_read() {
         (
             "/usr/bin/python3.11",
             &["python3", "-c", "open('x')"],
-            "/work/x",
+            "/project/x",
         ),
         (
             "/usr/bin/awk",

@@ -15,7 +15,7 @@ fn through_the_dynamic_loader() {
         "/lib64/ld-linux-x86-64.so.2",
         &["ld.so", "--library-path", "/l", "./x"],
     );
-    let x = world.written_file("/work/x");
+    let x = world.written_file("/project/x");
     world.map(loader, x.clone());
     assert_eq!(world.out.requests[0].arguments, [Text::from("./x")]);
     world.answer(|_| {});
@@ -55,7 +55,7 @@ fn a_preloaded_library() {
 fn scripts_by_argument_by_first_line_and_by_standard_input() {
     for (argv, filename, path) in [
         (&["sh", "/tmp/x.sh"][..], "/bin/sh", "/tmp/x.sh"),
-        (&["sh", "-eux", "x.sh"], "/bin/sh", "/work/x.sh"),
+        (&["sh", "-eux", "x.sh"], "/bin/sh", "/project/x.sh"),
         (
             &["/bin/sh", "./link/x.sh", "a"],
             "./link/x.sh",

@@ -27,7 +27,7 @@ const CLOCK_JUMP_NS: u64 = 5_000_000;
 #[derive(Debug)]
 pub(crate) enum Wake {
     /// News about a container.
-    Container(ContainerFact),
+    Container(Box<ContainerFact>),
     /// A file was read.
     Inspection(Inspection),
     /// Another policy is in force from now on.
@@ -204,7 +204,7 @@ impl<'a> MainLoop<'a> {
 
     fn wake(&mut self, wake: Wake) -> ControlFlow<()> {
         match wake {
-            Wake::Container(fact) => self.step(Input::Container(fact)),
+            Wake::Container(fact) => self.step(Input::Container(*fact)),
             Wake::Inspection(inspection) => self.step(Input::Inspection(inspection)),
             Wake::Policy(policy, version) => self.step(Input::Policy(policy, version)),
             Wake::Stats(asker) => {
@@ -264,7 +264,7 @@ impl Reader for MainLoop<'_> {
 fn recorded(input: &Input) -> Option<Recorded> {
     Some(match input {
         Input::Kernel(event) => Recorded::Kernel(event.clone()),
-        Input::Container(fact) => Recorded::Container(fact.clone()),
+        Input::Container(fact) => Recorded::Container(Box::new(fact.clone())),
         Input::Inspection(inspection) => Recorded::Inspection(inspection.clone()),
         Input::Clock {
             wall_minus_monotonic_ns,

@@ -172,13 +172,13 @@ fn run(
     let inspector = {
         let wakes = wakes.clone();
         Inspector::start(InspectorConfig::default(), move |answer| {
-            wakes.send(Wake::Inspection(answer))
+            wakes.send(Wake::Inspection(answer));
         })?
     };
     let runtimes = {
         let wakes = wakes.clone();
         Runtimes::start(config.runtimes.clone(), move |fact| {
-            wakes.send(Wake::Container(fact))
+            wakes.send(Wake::Container(Box::new(fact)));
         })?
     };
     let (outbox, output) = start_output(alerts)?;

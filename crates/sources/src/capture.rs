@@ -32,7 +32,7 @@ pub enum Recorded {
     /// A record of the kernel side.
     Kernel(KernelEvent),
     /// News about a container.
-    Container(ContainerFact),
+    Container(Box<ContainerFact>),
     /// What reading a file said.
     Inspection(Inspection),
     /// The clock was set: wall time minus monotonic time in nanoseconds.

@@ -73,7 +73,7 @@ pub(crate) fn replay(
 fn input_of(recorded: Recorded) -> Input {
     match recorded {
         Recorded::Kernel(event) => Input::Kernel(event),
-        Recorded::Container(fact) => Input::Container(fact),
+        Recorded::Container(fact) => Input::Container(*fact),
         Recorded::Inspection(inspection) => Input::Inspection(inspection),
         Recorded::Clock(wall_minus_monotonic_ns) => Input::Clock {
             wall_minus_monotonic_ns,

@@ -131,7 +131,10 @@ mod tests {
             state,
         };
         let absent = status(SocketState::Absent);
-        assert_eq!(runtimes(&[absent.clone()], &[])[0].status, Status::Warning);
+        assert_eq!(
+            runtimes(std::slice::from_ref(&absent), &[])[0].status,
+            Status::Warning
+        );
         assert_eq!(runtimes(&[absent], &["runc"])[0].status, Status::Ok);
         let reachable = status(SocketState::Reachable {
             runtime: Runtime::CriO,

@@ -19,11 +19,12 @@ pub(crate) fn trial(name: &'static str, needs: &[&'static str], run: fn() -> Res
     if !missing.is_empty() {
         eprintln!("SKIPPED {name}: this machine lacks {}", missing.join(", "));
     }
-    Trial::test(name, move || run().map_err(failed)).with_ignored_flag(!missing.is_empty())
+    Trial::test(name, move || run().map_err(|error| failed(&error)))
+        .with_ignored_flag(!missing.is_empty())
 }
 
 /// The whole chain of reasons.
-pub(crate) fn failed(error: anyhow::Error) -> Failed {
+pub(crate) fn failed(error: &anyhow::Error) -> Failed {
     Failed::from(format!("{error:#}"))
 }
 

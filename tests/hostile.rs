@@ -84,21 +84,7 @@ fn arguments_and_paths() -> Result<()> {
             "{alert:#}"
         );
     }
-    // Bytes that are no UTF-8, made in the container itself.
-    container
-        .shell("p=$(printf '/tmp/\\377\\376\\200'); cp /payload/hello $p; chmod 755 $p; $p")?;
-    let alert = sensor.alert_about(&container.id, "/tmp/\\xff\\xfe\\x80")?;
-    ensure!(
-        alert["process"]["exe"] == "/tmp/\\xff\\xfe\\x80",
-        "{alert:#}"
-    );
-    // A thousand arguments, and none at all.
-    container.shell(
-        "cp /payload/hello /tmp/many; chmod 755 /tmp/many; a=$(printf '%01000d' 0); \
-        busybox timeout 0.2 /tmp/many $(echo $a | busybox sed 's/0/0 /g') || true",
-    )?;
-    let alert = sensor.alert_about(&container.id, "/tmp/many")?;
-    ensure!(alert["process"]["argv_truncated"] == true, "{alert:#}");
+    odd_names(&sensor, &container)?;
     let ended = sensor.stop()?;
     let longest = ended
         .raw
@@ -114,6 +100,26 @@ fn arguments_and_paths() -> Result<()> {
         "{}",
         ended.stderr
     );
+    Ok(())
+}
+
+/// Bytes that are no text, and arguments without end.
+fn odd_names(sensor: &Sensor, container: &Container) -> Result<()> {
+    // Bytes that are no UTF-8, made in the container itself.
+    container
+        .shell("p=$(printf '/tmp/\\377\\376\\200'); cp /payload/hello $p; chmod 755 $p; $p")?;
+    let alert = sensor.alert_about(&container.id, "/tmp/\\xff\\xfe\\x80")?;
+    ensure!(
+        alert["process"]["exe"] == "/tmp/\\xff\\xfe\\x80",
+        "{alert:#}"
+    );
+    // A thousand arguments, and none at all.
+    container.shell(
+        "cp /payload/hello /tmp/many; chmod 755 /tmp/many; a=$(printf '%01000d' 0); \
+        busybox timeout 0.2 /tmp/many $(echo $a | busybox sed 's/0/0 /g') || true",
+    )?;
+    let alert = sensor.alert_about(&container.id, "/tmp/many")?;
+    ensure!(alert["process"]["argv_truncated"] == true, "{alert:#}");
     Ok(())
 }
 

@@ -112,7 +112,37 @@ fn every_field() -> Result<()> {
     let digest = image_digest(&node.containerd)?;
     let pid = container.pid;
     let sha256 = sha256(&node.payload.path().join("hello"))?;
-    let expected = [
+    for (pointer, expected) in expected_fields(&digest, &sha256) {
+        let found = alert.pointer(pointer).unwrap_or(&Value::Null);
+        ensure!(
+            *found == expected,
+            "{pointer} is {found}, not {expected}: {alert:#}"
+        );
+    }
+    let first = alert["process"]["ancestors"]
+        .as_array()
+        .and_then(|all| all.last());
+    let first = first.context("no ancestors")?;
+    ensure!(
+        first["pid"] == pid && first["argv"][2] == WHEN_TOLD,
+        "{first:#}"
+    );
+    for word in ["/tmp/dropped", "server", "Everything", "/bin/busybox"] {
+        let explanation = alert["explanation"].as_str().unwrap_or_default();
+        ensure!(
+            explanation.contains(word),
+            "{word} is missing: {explanation}"
+        );
+    }
+    let ended = sensor.stop()?;
+    let count = ended.alerts_of(&container.id).len();
+    ensure!(count == 1, "{count} alerts about one program");
+    ended.lost_nothing()
+}
+
+/// Every field whose value can be told beforehand, by JSON pointer.
+fn expected_fields(digest: &str, sha256: &str) -> Vec<(&'static str, Value)> {
+    vec![
         ("/category", json!("drift")),
         ("/severity", json!("urgent")),
         ("/status", json!("unhandled")),
@@ -156,33 +186,7 @@ fn every_field() -> Result<()> {
         ("/policy/version", json!(7)),
         ("/policy/action", json!("alert")),
         ("/gaps", json!([])),
-    ];
-    for (pointer, expected) in expected {
-        let found = alert.pointer(pointer).unwrap_or(&Value::Null);
-        ensure!(
-            *found == expected,
-            "{pointer} is {found}, not {expected}: {alert:#}"
-        );
-    }
-    let first = alert["process"]["ancestors"]
-        .as_array()
-        .and_then(|all| all.last());
-    let first = first.context("no ancestors")?;
-    ensure!(
-        first["pid"] == pid && first["argv"][2] == WHEN_TOLD,
-        "{first:#}"
-    );
-    for word in ["/tmp/dropped", "server", "Everything", "/bin/busybox"] {
-        let explanation = alert["explanation"].as_str().unwrap_or_default();
-        ensure!(
-            explanation.contains(word),
-            "{word} is missing: {explanation}"
-        );
-    }
-    let ended = sensor.stop()?;
-    let count = ended.alerts_of(&container.id).len();
-    ensure!(count == 1, "{count} alerts about one program");
-    ended.lost_nothing()
+    ]
 }
 
 /// The digest of the image's manifest as containerd lists it.

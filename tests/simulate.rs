@@ -42,8 +42,10 @@ fn trial(
     if !missing.is_empty() {
         eprintln!("SKIPPED {name}: this machine lacks {}", missing.join(", "));
     }
-    Trial::test(name, move || test(runtime, root).map_err(failed))
-        .with_ignored_flag(!missing.is_empty())
+    Trial::test(name, move || {
+        test(runtime, root).map_err(|error| failed(&error))
+    })
+    .with_ignored_flag(!missing.is_empty())
 }
 
 const ARGUMENTS: [&str; 4] = ["simulate", "drift", "--output", "json"];

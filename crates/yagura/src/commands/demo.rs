@@ -95,6 +95,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
 }
 
 fn live(record: Option<PathBuf>) -> Result<Outcome, Failure> {
+    super::doctor::require_rights()?;
     let base = std::env::temp_dir();
     clean_up_leftovers(&base);
     let runtime = find_runtime(RuntimeChoice::Found)?;

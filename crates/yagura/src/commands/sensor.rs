@@ -78,6 +78,7 @@ fn parse_cloud(text: &str) -> Result<Cloud, String> {
 /// Runs the sensor until it is told to stop.
 pub(crate) fn run(arguments: Arguments) -> Result<Outcome, Failure> {
     let mut policy = PolicyFile::load(arguments.drift_policy)?;
+    super::doctor::require_rights()?;
     // Before anything is attached, so that no signal finds it half made.
     let signals = Signals::start()?;
     let settings = NodeSettings {

@@ -128,6 +128,7 @@ pub(crate) fn run(command: &Command) -> Result<Outcome, Failure> {
 }
 
 fn drift_rehearsals(arguments: &DriftArguments) -> Result<Outcome, Failure> {
+    super::doctor::require_rights()?;
     clean_up_on_signal()?;
     let base = std::env::temp_dir();
     clean_up_leftovers(&base);

@@ -4,6 +4,8 @@ mod containers;
 mod observation;
 mod privileges;
 
+pub(crate) use privileges::require as require_rights;
+
 use crate::exit::{Failure, Outcome};
 use crate::output::table::{self, Tone};
 use crate::output::{self, Form};

@@ -1,7 +1,9 @@
 //! What this process may do.
 
-use super::Check;
+use super::{Check, Status};
+use crate::exit::Failure;
 use crate::input::read_bounded;
+use anyhow::anyhow;
 use std::fs::File;
 
 /// Bytes of `/proc/self/status`, which the kernel keeps to a few thousand.
@@ -59,6 +61,25 @@ const NEEDS: [Need; 5] = [
         used_for: "reading files that their owner has closed to others: without it their digest is unknown",
     },
 ];
+
+/// Stops a command that observes before it begins, where a right is missing without which it can't.
+///
+/// # Errors
+/// [`Failure::CannotRun`] names every such right and what to do.
+pub(crate) fn require() -> Result<(), Failure> {
+    let missing: Vec<String> = checks()
+        .into_iter()
+        .filter(|check| check.status == Status::Missing)
+        .map(|check| check.found)
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::CannotRun(anyhow!(
+        "{}; run as root, `yagura doctor` says more",
+        missing.join("; ")
+    )))
+}
 
 /// The rights of this process.
 pub(super) fn checks() -> Vec<Check> {
@@ -121,7 +142,6 @@ fn lacks(who: &str, is_root: bool, need: &Need) -> Check {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Status;
     use super::*;
 
     #[test]

@@ -9,7 +9,9 @@ use std::cell::RefCell;
 use std::ops::ControlFlow;
 use std::os::fd::{AsFd as _, BorrowedFd};
 use std::time::Duration;
-use yagura_event::{ContainerKey, Drop, DropPlace, DropReason, FileFacts, MonotonicNs};
+use yagura_event::{
+    ContainerKey, Drop, DropPlace, DropReason, FileFacts, FileKey, MonotonicNs, ProgramKey, Writer,
+};
 
 const OBJECT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/observe.bpf.o"));
 
@@ -82,6 +84,7 @@ pub struct Observer {
     settings: MapHandle,
     image_files: MapHandle,
     losses: MapHandle,
+    writers: MapHandle,
     exec_ring: MapHandle,
     volume_ring: MapHandle,
     reported: RefCell<[u64; LOSSES.len()]>,
@@ -123,6 +126,7 @@ impl Observer {
             settings: map(&object, "settings")?,
             image_files: map(&object, "image_files")?,
             losses: map(&object, "losses")?,
+            writers: map(&object, "writers")?,
             exec_ring: map(&object, "exec_ring")?,
             volume_ring: map(&object, "volume_ring")?,
             object,
@@ -220,6 +224,26 @@ impl Observer {
     /// If the kernel refuses the write.
     pub fn update_clock(&self) -> Result<(), StartError> {
         self.set(false)
+    }
+
+    /// Who has last opened a file for writing from inside a container, as known now.
+    pub fn writer_of(&self, file: &FileKey) -> Option<Writer> {
+        let fields = file.id.ino.to_ne_bytes().into_iter();
+        let key: Vec<u8> = fields
+            .chain(file.id.dev.to_ne_bytes())
+            .chain(file.generation.to_ne_bytes())
+            .collect();
+        let value = self.writers.lookup(&key, MapFlags::ANY).ok()??;
+        let (pid, rest) = value.split_first_chunk()?;
+        let (_reserved, rest) = rest.split_first_chunk::<4>()?;
+        let (exec_ns, time) = rest.split_first_chunk()?;
+        Some(Writer {
+            program: ProgramKey {
+                pid: u32::from_ne_bytes(*pid),
+                exec_ns: u64::from_ne_bytes(*exec_ns),
+            },
+            time: MonotonicNs(u64::from_ne_bytes(*time.first_chunk()?)),
+        })
     }
 
     /// Remembers that this content is the image's in that container, so that the kernel side need not report it

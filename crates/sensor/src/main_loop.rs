@@ -1,16 +1,17 @@
 //! Where everything meets: one thread takes the kernel's records and all that the other threads answer, gives it to
 //! the pipeline, and hands out what follows. It takes no lock and waits for no one but the kernel.
 
-use crate::inspect::Inspector;
+use crate::inspect::{Inspector, running_arguments};
 use crate::recorder::Recorder;
 use crossbeam_channel::{Receiver, Sender, TrySendError};
 use rustix::fd::OwnedFd;
+use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 use yagura_event::{
-    Alert, ContainerFact, ContainerKey, ContainerQuery, Drop, DropPlace, DropReason, FileFacts,
-    Inspection, InspectionRequest, KernelEvent, LossEvent, MonotonicNs,
+    Alert, BaseFlags, ContainerFact, ContainerKey, ContainerQuery, Drop, DropPlace, DropReason,
+    FileFacts, Inspection, InspectionRequest, KernelEvent, LossEvent, MonotonicNs, Twin,
 };
 use yagura_kernel::{Observer, Reader, wall_minus_boot_ns};
 use yagura_pipeline::{Input, Pipeline, Sink, Stats};
@@ -63,6 +64,26 @@ struct Outlet<'a> {
     /// Answers that could not even be asked for, and losses: given to the pipeline after the step.
     refused: Vec<Inspection>,
     dropped: Vec<Drop>,
+    /// Files being read, with their writer when they were used.
+    asked: HashMap<u64, FileFacts>,
+}
+
+impl Outlet<'_> {
+    /// Whoever runs a changed file and puts the image's content back before it is read must not go unseen: an answer
+    /// that the file is the image's holds only if nobody opened it for writing meanwhile.
+    fn trusted(&mut self, mut answer: Inspection) -> Inspection {
+        let Some(file) = self.asked.remove(&answer.token) else {
+            return answer;
+        };
+        let writer = self.edges.observer.writer_of(&file.key);
+        if writer.is_some() && writer != file.writer {
+            if answer.twin == Twin::Same {
+                answer.twin = Twin::Unknown;
+            }
+            answer.copy_of = answer.copy_of.filter(|path| *path != file.path);
+        }
+        answer
+    }
 }
 
 impl Sink for Outlet<'_> {
@@ -80,6 +101,7 @@ impl Sink for Outlet<'_> {
     }
 
     fn inspect(&mut self, request: InspectionRequest) {
+        self.asked.insert(request.token, request.file.clone());
         if let Err(answer) = self.edges.inspector.submit(request) {
             self.refused.push(answer);
             self.dropped.push(Drop {
@@ -125,6 +147,7 @@ impl<'a> MainLoop<'a> {
             edges,
             refused: Vec::new(),
             dropped: Vec::new(),
+            asked: HashMap::new(),
         };
         let mut main_loop = MainLoop {
             pipeline,
@@ -160,6 +183,7 @@ impl<'a> MainLoop<'a> {
     /// What the step pushed back becomes input in turn.
     fn settle(&mut self) {
         while let Some(answer) = self.edges.refused.pop() {
+            self.edges.asked.remove(&answer.token);
             self.step(Input::Inspection(answer));
         }
         for dropped in std::mem::take(&mut self.edges.dropped) {
@@ -205,7 +229,10 @@ impl<'a> MainLoop<'a> {
     fn wake(&mut self, wake: Wake) -> ControlFlow<()> {
         match wake {
             Wake::Container(fact) => self.step(Input::Container(*fact)),
-            Wake::Inspection(inspection) => self.step(Input::Inspection(inspection)),
+            Wake::Inspection(inspection) => {
+                let trusted = self.edges.trusted(inspection);
+                self.step(Input::Inspection(trusted));
+            }
             Wake::Policy(policy, version) => self.step(Input::Policy(policy, version)),
             Wake::Stats(asker) => {
                 // An asker that has gone needs no answer.
@@ -221,7 +248,10 @@ impl<'a> MainLoop<'a> {
 impl Reader for MainLoop<'_> {
     fn record(&mut self, bytes: &[u8]) {
         match yagura_kernel::decode(bytes) {
-            Ok(event) => self.step(Input::Kernel(event)),
+            Ok(mut event) => {
+                complete(&mut event);
+                self.step(Input::Kernel(event));
+            }
             Err(error) => {
                 tracing::debug!(%error, "record was refused");
                 self.lose(Drop {
@@ -258,6 +288,17 @@ impl Reader for MainLoop<'_> {
             .next_deadline()
             .map_or(self.next_look, |deadline| deadline.min(self.next_look));
         ControlFlow::Continue(Duration::from_nanos(next.since(now)))
+    }
+}
+
+/// Adds what only /proc can tell of a program that ran before the sensor.
+fn complete(event: &mut KernelEvent) {
+    if let KernelEvent::Exec(exec) = event
+        && exec.base.flags.has(BaseFlags::EXISTING)
+        && let Some((argv, is_cut)) = running_arguments(exec.base.process)
+    {
+        exec.argv = argv;
+        exec.argv_truncated = is_cut;
     }
 }
 

@@ -253,8 +253,11 @@ impl Files {
         }
         self.inodes
             .insert(self.path_hash(file.path), file.facts.ino);
+        // What changed before the walk came by may hold anything by now: its path is known, its content is not.
+        let is_unchanged = self.was_there_before || file.facts.ctime_ns <= self.since_ns;
         // A second name of a file that is known already takes no room.
-        let is_taken = !self.known.contains_key(&file.facts.ino)
+        let is_taken = is_unchanged
+            && !self.known.contains_key(&file.facts.ino)
             && ((may_be_code(file) && self.code.take(file.path))
                 || (may_be_script(file) && self.scripts.take(file.path)));
         if is_taken {
@@ -269,10 +272,12 @@ impl Files {
     }
 
     /// In a container that ran before the sensor, start-up scripts have long changed owners and modes of the image's
-    /// files, which moves the change time. The modification time must do then, although the container can set it.
+    /// files, which moves the change time. The modification time must do then, although the container can set it. One
+    /// that has just begun may do the same before the walk comes by: there the file must be older than the container.
     fn is_older(&self, facts: &Facts) -> bool {
+        let was_born_before = facts.born_ns.is_some_and(|born| born <= self.since_ns);
         facts.ctime_ns <= self.since_ns
-            || (self.was_there_before && facts.mtime_ns <= self.since_ns)
+            || ((self.was_there_before || was_born_before) && facts.mtime_ns <= self.since_ns)
     }
 
     fn path_hash(&self, path: &[u8]) -> u64 {

@@ -22,6 +22,8 @@ pub(super) struct Facts {
     pub(super) ctime_ns: i64,
     /// Modification time in nanoseconds since 1970.
     pub(super) mtime_ns: i64,
+    /// Time of birth in nanoseconds since 1970, where the file system keeps it; user space cannot set it.
+    pub(super) born_ns: Option<i64>,
     /// Size in bytes.
     pub(super) size: u64,
     /// Mode bits with the file type.
@@ -30,6 +32,7 @@ pub(super) struct Facts {
     pub(super) links: u32,
 }
 
+const WANTED: StatxFlags = StatxFlags::BASIC_STATS.union(StatxFlags::BTIME);
 /// Cached facts do: a container's own FUSE server must not be able to hold the answer back.
 const FACTS: AtFlags = AtFlags::STATX_DONT_SYNC.union(AtFlags::NO_AUTOMOUNT);
 
@@ -37,7 +40,7 @@ impl Facts {
     /// Facts of an open file; `O_PATH` is enough.
     pub(super) fn of(file: impl AsFd) -> rustix::io::Result<Facts> {
         let flags = FACTS | AtFlags::EMPTY_PATH;
-        statx(file, c"", flags, StatxFlags::BASIC_STATS).map(Facts::from)
+        statx(file, c"", flags, WANTED).map(Facts::from)
     }
 
     /// Facts of a directory's entry itself, be it a link.
@@ -46,7 +49,7 @@ impl Facts {
         name: impl rustix::path::Arg,
     ) -> rustix::io::Result<Facts> {
         let flags = FACTS | AtFlags::SYMLINK_NOFOLLOW;
-        statx(directory, name, flags, StatxFlags::BASIC_STATS).map(Facts::from)
+        statx(directory, name, flags, WANTED).map(Facts::from)
     }
 
     /// Facts of what an entry of /proc leads to.
@@ -54,7 +57,7 @@ impl Facts {
         directory: impl AsFd,
         name: impl rustix::path::Arg,
     ) -> rustix::io::Result<Facts> {
-        statx(directory, name, FACTS, StatxFlags::BASIC_STATS).map(Facts::from)
+        statx(directory, name, FACTS, WANTED).map(Facts::from)
     }
 
     pub(super) fn is_regular(&self) -> bool {
@@ -78,6 +81,9 @@ impl From<Statx> for Facts {
             ino: statx.stx_ino,
             ctime_ns: nanoseconds(&statx.stx_ctime),
             mtime_ns: nanoseconds(&statx.stx_mtime),
+            born_ns: StatxFlags::from_bits_retain(statx.stx_mask)
+                .contains(StatxFlags::BTIME)
+                .then(|| nanoseconds(&statx.stx_btime)),
             size: statx.stx_size,
             mode: statx.stx_mode.into(),
             links: statx.stx_nlink,

@@ -38,6 +38,9 @@ pub(super) const DESCRIPTORS_MAX: usize = 256;
 /// Mappings of a process that are searched for the file. The kernel allows 65,530.
 pub(super) const MAPPINGS_MAX: usize = 4096;
 
+/// Bytes of a running program's arguments. As many as a record of the kernel side holds: a process may pass megabytes.
+pub(super) const ARGUMENTS_BYTES_MAX: usize = 4096;
+
 /// Bytes of `/proc/PID/stat`; the name in it is at most 64 bytes, its fifty numbers at most 20 each.
 pub(super) const STAT_BYTES_MAX: usize = 2048;
 

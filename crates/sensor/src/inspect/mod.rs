@@ -30,12 +30,15 @@ mod recent;
 mod tests;
 
 use crossbeam_channel::{Receiver, Sender, TrySendError};
+use process::Process;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use worker::{Job, Note, Worker};
-use yagura_event::{ContainerQuery, Inspection, InspectionError, InspectionRequest};
+use yagura_event::{
+    ContainerQuery, Inspection, InspectionError, InspectionRequest, ProcessKey, Text,
+};
 
 /// Settings of the inspector.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -175,4 +178,16 @@ impl Drop for Inspector {
             _ => tracing::warn!("inspector hangs in a file system and is left behind"),
         }
     }
+}
+
+/// Arguments of a program that ran before the sensor, and whether some are missing: the kernel side can only read
+/// those of programs that begin. `None` if the process has ended.
+pub(crate) fn running_arguments(process: ProcessKey) -> Option<(Vec<Text>, bool)> {
+    let bytes = Process::open(Path::new("/proc"), process)?.arguments()?;
+    let whole = bytes.strip_suffix(&[0]).unwrap_or(&bytes);
+    let is_cut = bytes.len() == limits::ARGUMENTS_BYTES_MAX;
+    Some((
+        whole.split(|&byte| byte == 0).map(Text::from).collect(),
+        is_cut,
+    ))
 }

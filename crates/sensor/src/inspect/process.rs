@@ -1,6 +1,6 @@
 //! One process in /proc, whoever gets its pid next.
 
-use super::limits::STAT_BYTES_MAX;
+use super::limits::{ARGUMENTS_BYTES_MAX, STAT_BYTES_MAX};
 use rustix::fd::OwnedFd;
 use rustix::fs::{Mode, OFlags, openat};
 use std::path::Path;
@@ -44,12 +44,23 @@ impl Process {
         openat(&self.directory, name, flags, Mode::empty())
     }
 
+    /// Reads the arguments of the program that it runs now, each ended by a zero byte, as many as fit.
+    pub(super) fn arguments(&self) -> Option<Vec<u8>> {
+        let mut buffer = [0; ARGUMENTS_BYTES_MAX];
+        let length = self.read("cmdline", &mut buffer)?;
+        buffer.get(..length).map(<[u8]>::to_vec)
+    }
+
     fn start_ticks(&self) -> Option<u64> {
-        let flags = OFlags::RDONLY | OFlags::CLOEXEC;
-        let stat = openat(&self.directory, "stat", flags, Mode::empty()).ok()?;
         let mut buffer = [0; STAT_BYTES_MAX];
-        let length = rustix::io::read(&stat, &mut buffer).ok()?;
+        let length = self.read("stat", &mut buffer)?;
         start_ticks(buffer.get(..length)?)
+    }
+
+    fn read(&self, name: &str, buffer: &mut [u8]) -> Option<usize> {
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+        let file = openat(&self.directory, name, flags, Mode::empty()).ok()?;
+        rustix::io::read(&file, buffer).ok()
     }
 }
 

@@ -209,12 +209,7 @@ impl Worker {
             ImageFile::Absent => Twin::Absent,
             ImageFile::Present { found: image, .. } => {
                 let size = found.map_or(file.key.size, |found| found.facts.size);
-                match self.compare(&image, size, sha256) {
-                    Twin::Same if !found.is_some_and(|found| is_as_it_was_used(request, found)) => {
-                        Twin::Unknown
-                    }
-                    twin => twin,
-                }
+                self.compare(&image, size, sha256)
             }
         }
     }

@@ -1,9 +1,9 @@
 //! `yagura demo`: the main job on a real container, shown to a newcomer.
 
 use super::replay::replay;
-use super::sensor::cannot_start;
 use super::simulate::{
     ALL_DRIFT, clean_up_leftovers, clean_up_on_signal, find_runtime, parse_own_policy,
+    start_own_sensor,
 };
 use crate::exit::{Failure, Outcome};
 use crate::output::{self, Form};
@@ -17,7 +17,6 @@ use yagura_rehearsal::{
     ContainerOptions, RuntimeChoice, RuntimeProgram, ThrowAwayContainer, ThrowAwayImage,
 };
 use yagura_runtimes::RuntimesConfig;
-use yagura_sensor::{NodeSettings, Sensor, SensorConfig, find_node};
 
 /// What a real sensor saw when these same attacks were made, for machines that don't let one observe.
 const RECORDING: &[u8] = include_bytes!("../../demo/drift.capture");
@@ -111,18 +110,10 @@ fn live(record: Option<PathBuf>) -> Result<Outcome, Failure> {
     // The container's runtime keeps its records apart from those of the host's own containers.
     runtimes.runc_roots.push(container.state_root());
     let (sender, alerts) = unbounded();
-    let config = SensorConfig {
-        node: Arc::new(find_node(NodeSettings::default())),
-        policy: Arc::new(parse_own_policy(ALL_DRIFT)),
-        policy_version: 1,
-        runtimes,
-        record,
-    };
-    let sensor = Sensor::start(config, move |alert| {
+    let sensor = start_own_sensor(runtimes, record, move |alert| {
         // Nobody waits any more once the scenes are over.
         let _ = sender.send(alert);
-    })
-    .map_err(cannot_start)?;
+    })?;
     output::print(
         "The sensor observes. Policy: report everything that does not come from a container's image.\n\n",
     )?;

@@ -6,7 +6,7 @@ use crate::signals::Signals;
 use anyhow::Context as _;
 use crossbeam_channel::{Receiver, unbounded};
 use serde::Serialize;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use yagura_event::{Alert, DriftKind, DriftVector, MonotonicNs};
@@ -225,23 +225,31 @@ pub(crate) fn find_runtime(choice: RuntimeChoice) -> Result<RuntimeProgram, Fail
         .map_err(Failure::CannotRun)
 }
 
-fn start_sensor() -> Result<(Sensor, Receiver<Arrived>), Failure> {
-    let (sender, arrived) = unbounded();
+/// A sensor that reports everything that drifts.
+pub(crate) fn start_own_sensor(
+    runtimes: RuntimesConfig,
+    record: Option<PathBuf>,
+    alerts: impl FnMut(Alert) + Send + 'static,
+) -> Result<Sensor, Failure> {
     let config = SensorConfig {
         node: Arc::new(find_node(NodeSettings::default())),
         policy: Arc::new(parse_own_policy(ALL_DRIFT)),
         policy_version: 1,
-        runtimes: RuntimesConfig::default(),
-        record: None,
+        runtimes,
+        record,
     };
-    let sensor = Sensor::start(config, move |alert| {
+    Sensor::start(config, alerts).map_err(super::sensor::cannot_start)
+}
+
+fn start_sensor() -> Result<(Sensor, Receiver<Arrived>), Failure> {
+    let (sender, arrived) = unbounded();
+    let sensor = start_own_sensor(RuntimesConfig::default(), None, move |alert| {
         // Nobody waits for alerts once the rehearsals are over.
         let _ = sender.send(Arrived {
             alert,
             at: yagura_sensor::now(),
         });
-    })
-    .map_err(super::sensor::cannot_start)?;
+    })?;
     Ok((sensor, arrived))
 }
 

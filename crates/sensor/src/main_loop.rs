@@ -113,9 +113,8 @@ impl Sink for Outlet<'_> {
     }
 
     fn query(&mut self, query: ContainerQuery) {
-        if !query.root.overlay {
-            self.edges.inspector.take_baseline(&query);
-        }
+        // On an overlay it only notes the process, as a way into the container's root for files of ended ones.
+        self.edges.inspector.take_baseline(&query);
         if self.edges.runtimes.ask(query).is_err() {
             self.dropped.push(Drop {
                 place: DropPlace::Runtimes,

@@ -1,7 +1,8 @@
 //! What the kernel side reports, decoded.
 
 use crate::{
-    CgroupId, ContainerKey, Credentials, Drop, FileFacts, MonotonicNs, ProcessKey, ProgramKey, Text,
+    CallEvent, CgroupId, ContainerKey, Credentials, Drop, FileFacts, MonotonicNs, ProcessKey,
+    ProgramKey, Stream, Text,
 };
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +19,8 @@ pub enum KernelEvent {
     Credentials(CredentialsEvent),
     /// A process changed its namespaces or root directory.
     Namespaces(NamespacesEvent),
+    /// A system call ended.
+    Call(Box<CallEvent>),
     /// A process ended.
     Exit(ExitEvent),
     /// The kernel side lost something since the last such event.
@@ -33,6 +36,7 @@ impl KernelEvent {
             KernelEvent::Script(event) => event.base.time,
             KernelEvent::Credentials(event) => event.base.time,
             KernelEvent::Namespaces(event) => event.base.time,
+            KernelEvent::Call(event) => event.base.time,
             KernelEvent::Exit(event) => event.base.time,
             KernelEvent::Loss(event) => event.time,
         }
@@ -126,8 +130,19 @@ pub struct ExecEvent {
     pub user_namespace: u32,
     /// Session id in the initial pid namespace.
     pub session: u32,
-    /// Whether it has a controlling terminal.
-    pub has_tty: bool,
+    /// Process group id in the initial pid namespace.
+    pub process_group: u32,
+    /// Device number of the controlling terminal, zero without one.
+    pub tty: u32,
+    /// Name of the process (`comm`), at most 15 bytes: what the kernel made of `filename`.
+    pub name: Text,
+    /// Standard input, output and error.
+    pub streams: [Stream; 3],
+    /// Environment: `NAME`, or `NAME=value` for the variables whose value can change what a program runs
+    /// (`LD_PRELOAD` and the like). Other values never leave the decoder.
+    pub environment: Vec<Text>,
+    /// Whether variables are missing.
+    pub environment_truncated: bool,
     /// Root of its mount namespace.
     pub root: RootId,
     /// The executable that the kernel mapped: for a script, its interpreter.

@@ -8,7 +8,9 @@
 //! (alert JSON, API) are types of their own at the edges.
 
 mod alert;
+mod call;
 mod container;
+mod document;
 mod drift;
 mod dropped;
 mod file;
@@ -22,9 +24,13 @@ pub use alert::{
     Action, Alert, AlertProcess, AlertStatus, Category, DriftEvidence, PolicyEvidence, Severity,
     WriterEvidence,
 };
+pub use call::{
+    Call, CallEvent, CallGroup, Endpoint, SocketFacts, Stream, StreamKind, TargetFacts,
+};
 pub use container::{
     Container, ContainerFact, ContainerQuery, ContainerRoot, LayerDirs, Mount, Pod, Runtime,
 };
+pub use document::{DocumentEvent, DocumentSource};
 pub use drift::{DriftKind, DriftVector, Provenance, WrittenHow};
 pub use dropped::{Drop, DropPlace, DropReason, LossCounters};
 pub use file::{

@@ -234,7 +234,7 @@ fn exec(base: Base, cursor: &mut Cursor<'_>) -> Result<ExecEvent, DecodeError> {
     };
     let inner_pid = cursor.u32()?;
     let session = cursor.u32()?;
-    let has_tty = cursor.u32()? != 0;
+    let tty = cursor.u32()?;
     let credentials = credentials(cursor)?;
     let [mount_namespace, pid_namespace, user_namespace] = namespaces(cursor)?;
     let root = root(cursor)?;
@@ -263,7 +263,12 @@ fn exec(base: Base, cursor: &mut Cursor<'_>) -> Result<ExecEvent, DecodeError> {
         pid_namespace,
         user_namespace,
         session,
-        has_tty,
+        tty,
+        process_group: 0,
+        name: Text::default(),
+        streams: Default::default(),
+        environment: Vec::new(),
+        environment_truncated: false,
         root,
         file,
         filename,

@@ -161,7 +161,7 @@ impl Record {
         self.u32(exec.parent.pid);
         self.u32(exec.inner_pid);
         self.u32(exec.session);
-        self.u32(u32::from(exec.has_tty));
+        self.u32(exec.tty);
         self.credentials(&exec.credentials);
         self.namespaces([
             exec.mount_namespace,

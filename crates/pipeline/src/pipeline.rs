@@ -167,6 +167,7 @@ impl Pipeline {
             }
             KernelEvent::Credentials(event) => self.programs.credentials(&event),
             KernelEvent::Namespaces(event) => self.programs.namespaces(&event),
+            KernelEvent::Call(event) => self.advance(event.base.time),
             KernelEvent::Exit(event) => {
                 self.advance(event.base.time);
                 self.programs.exit(&event);

@@ -1,0 +1,115 @@
+//! What a rule may ask of an event.
+
+use crate::fields::{Argument, Field};
+use std::borrow::Cow;
+use std::net::IpAddr;
+use yagura_event::{Call, MonotonicNs};
+
+/// Declares the kinds of event with their names in rules.
+macro_rules! kinds {
+    ($($(#[doc = $doc:literal])+ $name:ident = $text:literal;)+) => {
+        /// What happened: rules are indexed by it. The name is the value of `evt.type`.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum EventKind {
+            /// A system call.
+            Call(Call),
+            $($(#[doc = $doc])+ $name,)+
+        }
+
+        impl EventKind {
+            /// Every kind that is not a system call.
+            pub const OTHERS: &'static [EventKind] = &[$(EventKind::$name,)+];
+
+            /// The name in rules.
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    EventKind::Call(call) => call.as_str(),
+                    $(EventKind::$name => $text,)+
+                }
+            }
+        }
+    };
+}
+
+kinds! {
+    /// A program began.
+    Exec = "execve";
+    /// A process ended.
+    Exit = "procexit";
+    /// Derived: the standard streams of a shell or interpreter lead to or from a remote socket, directly, through pipes or a
+    /// terminal. `fd.*` is the socket, `stream.how` the way, `stream.held_ms` for how long (told again after five seconds).
+    RemoteStream = "remote_stream";
+    /// Derived: a program ran that is not the container image's. `drift.*` says why.
+    Drift = "drift";
+    /// Derived: a program wrote a file that resembles its own executable, or a program of its image's lineage, and it was run.
+    SelfCopy = "self_copy";
+    /// Derived: a process has more rights than the container gave it and no legal way led there.
+    RightsGained = "rights_gained";
+    /// Derived: a container sends more events than the sensor can take.
+    Flood = "event_flood";
+    /// A domain name was asked for or answered: `dns.*`.
+    Dns = "dns";
+    /// The first bytes of an outbound connection: `fd.*` and `evt.buffer`.
+    FirstData = "first_data";
+    /// A container was started or met for the first time.
+    ContainerStarted = "container_started";
+    /// A Kubernetes audit event.
+    Audit = "k8s_audit";
+    /// Windows: a process was created (Sysmon 1, Security 4688).
+    WindowsProcess = "process_creation";
+    /// Windows: the registry was changed (Sysmon 12-14, Security 4657).
+    WindowsRegistry = "registry_event";
+    /// Windows: PowerShell ran a script block (4104) or pipeline (800, 4103).
+    WindowsScript = "powershell_script";
+    /// Windows: an account or group was changed (Security 4720-4738 and their like).
+    WindowsAccount = "account_change";
+    /// Windows: a network connection or name look-up (Sysmon 3, 22; Security 5156).
+    WindowsNetwork = "windows_network";
+    /// Windows: a file was created (Sysmon 11, 15).
+    WindowsFile = "windows_file";
+    /// Windows: any other record.
+    WindowsOther = "windows_event";
+}
+
+/// The value of a field.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Value<'a> {
+    /// This event has no such thing: no comparison with it holds but `!=` and `not`, as in Falco.
+    Absent,
+    /// There is a value, but it is not known (yet): neither true nor false.
+    Unknown,
+    /// A text.
+    Text(Cow<'a, [u8]>),
+    /// A number.
+    Number(i64),
+    /// Yes or no.
+    Boolean(bool),
+    /// An address.
+    Address(IpAddr),
+    /// Several values: `evt.arg` lists, `ka.req.pod.containers.image`, `proc.aname` without index.
+    List(Vec<Value<'a>>),
+}
+
+impl<'a> Value<'a> {
+    /// A borrowed text.
+    pub fn text(bytes: &'a (impl AsRef<[u8]> + ?Sized)) -> Value<'a> {
+        Value::Text(Cow::Borrowed(bytes.as_ref()))
+    }
+
+    /// A text made for this purpose.
+    pub fn owned(text: impl Into<Vec<u8>>) -> Value<'static> {
+        Value::Text(Cow::Owned(text.into()))
+    }
+}
+
+/// An event with everything around it that rules may ask for.
+pub trait Subject {
+    /// What happened.
+    fn kind(&self) -> EventKind;
+
+    /// When, on the clock by which windows of `sequence`, `threshold` and `first_seen` are measured.
+    fn time(&self) -> MonotonicNs;
+
+    /// The value of a field. Must not allocate where the value can be borrowed.
+    fn value(&self, field: Field, argument: &Argument) -> Value<'_>;
+}

@@ -4,6 +4,7 @@ use crate::{
     Container, DriftKind, DriftVector, MonotonicNs, Node, ProcessKey, Provenance, Sha256, Text,
     WallTime, WrittenHow,
 };
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// How much an alert matters, in the catalogue's words.
@@ -31,15 +32,62 @@ impl Severity {
 /// Category of the catalogue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Category {
+    /// Kubernetes' own objects and accounts.
+    K8s,
+    /// Connections.
+    Network,
+    /// Malicious programs.
+    Malware,
+    /// Webshells.
+    Webshell,
+    /// What programs do.
+    Process,
+    /// Container escape and gain of rights.
+    Escape,
     /// Binary drift.
     Drift,
+    /// Rules that name no key of the catalogue.
+    Custom,
 }
 
 impl Category {
+    /// Every category.
+    pub const ALL: [Category; 8] = [
+        Category::K8s,
+        Category::Network,
+        Category::Malware,
+        Category::Webshell,
+        Category::Process,
+        Category::Escape,
+        Category::Drift,
+        Category::Custom,
+    ];
+
     /// The name in alerts.
     pub fn as_str(self) -> &'static str {
         match self {
+            Category::K8s => "k8s",
+            Category::Network => "network",
+            Category::Malware => "malware",
+            Category::Webshell => "webshell",
+            Category::Process => "process",
+            Category::Escape => "escape",
             Category::Drift => "drift",
+            Category::Custom => "custom",
+        }
+    }
+
+    /// The category of a catalogue key such as `proc.java`.
+    pub fn of_key(key: &str) -> Category {
+        match key.split('.').next() {
+            Some("k8s") => Category::K8s,
+            Some("net") => Category::Network,
+            Some("malware") => Category::Malware,
+            Some("webshell") => Category::Webshell,
+            Some("proc") => Category::Process,
+            Some("escape") => Category::Escape,
+            Some("drift") => Category::Drift,
+            _ => Category::Custom,
         }
     }
 }
@@ -159,19 +207,64 @@ pub struct PolicyEvidence {
     pub action: &'static str,
 }
 
+/// A test of a condition, or several joined, with what made it true.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ConditionEvidence {
+    /// The condition as it stands in the rule; for joined ones `and`, `or` or `not`.
+    pub text: String,
+    /// Whether it held; `None` if that could not be told.
+    pub holds: Option<bool>,
+    /// The value that the field had, already escaped.
+    pub value: Option<String>,
+    /// The parts.
+    pub parts: Vec<ConditionEvidence>,
+}
+
+/// An event behind a finding.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct EventEvidence {
+    /// When it happened.
+    pub time: WallTime,
+    /// What kind of event: `evt.type`.
+    pub kind: String,
+    /// The step of a sequence that it made, empty otherwise.
+    pub step: String,
+    /// Names and values of its fields, already escaped.
+    pub facts: Vec<(String, String)>,
+}
+
+/// Why a rule matched.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct DetectionEvidence {
+    /// Where the event came from: `syscall`, `container`, `k8s_audit`, `windows`.
+    pub source: &'static str,
+    /// Priority in Falco's words.
+    pub priority: &'static str,
+    /// Tags of the rule.
+    pub tags: Vec<String>,
+    /// The rule's output with its fields filled in, already escaped.
+    pub output: String,
+    /// The condition with the values that made it true.
+    pub condition: ConditionEvidence,
+    /// The events, the earliest first; the last is the one that completed the match.
+    pub events: Vec<EventEvidence>,
+    /// The catalogue's label in Japanese, empty for rules without one.
+    pub title_ja: String,
+}
+
 /// A finding, complete: nothing needs to be looked up to understand it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Alert {
     /// The same for the same finding in the same input, unique otherwise: 32 hexadecimal digits.
     pub id: String,
-    /// When it happened, by the node's clock.
+    /// When it happened, by the node's clock; for audit and log records by theirs.
     pub time: WallTime,
-    /// The same on the monotonic clock.
+    /// The same on the monotonic clock; zero for audit and log records.
     pub monotonic: MonotonicNs,
     /// Name of the detection rule.
-    pub rule: &'static str,
-    /// Catalogue key.
-    pub key: &'static str,
+    pub rule: Cow<'static, str>,
+    /// Catalogue key, empty for rules that name none.
+    pub key: Cow<'static, str>,
     /// Category of the catalogue.
     pub category: Category,
     /// How much it matters.
@@ -179,23 +272,42 @@ pub struct Alert {
     /// Where it stands.
     pub status: AlertStatus,
     /// One line.
-    pub title: &'static str,
+    pub title: Cow<'static, str>,
     /// Sentences: what happened and why it is a finding. Already escaped.
     pub explanation: String,
+    /// What to do about it.
+    pub remedy: String,
+    /// MITRE ATT&CK techniques.
+    pub techniques: Vec<String>,
     /// What was done.
     pub action: Action,
+    /// How often the same was seen, this one included. Repeats of a finding come as the same alert, with a higher count.
+    pub count: u64,
+    /// When it was seen last.
+    pub last_time: WallTime,
     /// Node, cluster, cloud.
     pub node: Arc<Node>,
-    /// The container; without a known runtime only its id is filled.
-    pub container: Arc<Container>,
-    /// The process that ran the file.
-    pub process: AlertProcess,
+    /// The container; without a known runtime only its id is filled. `None` for audit and log records.
+    pub container: Option<Arc<Container>>,
+    /// The process.
+    pub process: Option<AlertProcess>,
     /// Its ancestors up to the container's first process, nearest first. A process that ran several programs stands there once for each.
     pub ancestors: Vec<AlertProcess>,
-    /// Why it is drift.
-    pub drift: DriftEvidence,
-    /// Which rule of the policy decided.
-    pub policy: PolicyEvidence,
+    /// Why it is drift, if it is.
+    pub drift: Option<DriftEvidence>,
+    /// Which rule of the drift policy decided, for drift.
+    pub policy: Option<PolicyEvidence>,
+    /// Why a detection rule matched, if one did.
+    pub detection: Option<DetectionEvidence>,
     /// What could not be learned or done, in words.
     pub gaps: Vec<String>,
+}
+
+impl Alert {
+    /// The container's id; empty for findings that are not about one.
+    pub fn container_id(&self) -> &str {
+        self.container
+            .as_ref()
+            .map_or("", |container| &container.id)
+    }
 }

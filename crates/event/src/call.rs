@@ -1,6 +1,6 @@
 //! System calls of containers that rules can speak of.
 
-use crate::{Base, FileFacts, Text};
+use crate::{Base, ContainerKey, FileFacts, FileId, Text};
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 
@@ -260,4 +260,39 @@ pub struct CallEvent {
     pub target: Option<TargetFacts>,
     /// Beginning of what was sent or received; for `mount` the file system's type.
     pub data: Text,
+    /// Opens that succeeded: by what the kernel side knows such an open again.
+    pub open_key: Option<OpenKey>,
+}
+
+/// What opens of one file by one path have in common. Two opens with the same key lead to the same path and are of the
+/// same class; whatever changes paths (a rename of a directory, a mount) changes the epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct OpenKey {
+    /// The container's handle.
+    pub container: ContainerKey,
+    /// The file.
+    pub file: FileId,
+    /// Inode generation of the file, where the file system has one.
+    pub generation: u32,
+    /// Inode number of the directory that the name stands in.
+    pub parent: u64,
+    /// The kernel's hash of the name, keyed by the directory.
+    pub name: u64,
+    /// Number of the mount that the file was reached through.
+    pub mount: u32,
+    /// What the open was for.
+    pub class: OpenClass,
+    /// Count of what may have changed paths: user space's in the upper half, the container's in the lower.
+    pub epoch: u64,
+}
+
+/// What an open was for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum OpenClass {
+    /// To read alone.
+    Read,
+    /// To write, perhaps to read as well.
+    Write,
+    /// It may have made or emptied the file (`O_CREAT`, `O_TRUNC`, `O_TMPFILE`).
+    Create,
 }

@@ -9,6 +9,10 @@ pub enum DropPlace {
     ExecRing,
     /// The ring of volume events.
     VolumeRing,
+    /// The ring of system calls that come in volume.
+    CallRing,
+    /// A container's budget of system calls that come in volume.
+    ContainerBudget,
     /// A BPF program, before a record could be made.
     Program,
     /// Decoding of a record.
@@ -31,6 +35,8 @@ impl DropPlace {
         match self {
             DropPlace::ExecRing => "exec_ring",
             DropPlace::VolumeRing => "volume_ring",
+            DropPlace::CallRing => "call_ring",
+            DropPlace::ContainerBudget => "container_budget",
             DropPlace::Program => "program",
             DropPlace::Decode => "decode",
             DropPlace::Pipeline => "pipeline",
@@ -55,7 +61,7 @@ pub enum DropReason {
     Evicted,
     /// An answer did not come in time; the event was judged without it.
     TimedOut,
-    /// A process opened more candidate scripts than are looked at.
+    /// A process opened more candidate scripts, or a container made more calls in a time, than are looked at.
     Budget,
     /// The other side was gone.
     Closed,

@@ -21,11 +21,12 @@ mod process;
 mod text;
 
 pub use alert::{
-    Action, Alert, AlertProcess, AlertStatus, Category, DriftEvidence, PolicyEvidence, Severity,
-    WriterEvidence,
+    Action, Alert, AlertProcess, AlertStatus, Category, ConditionEvidence, DetectionEvidence,
+    DriftEvidence, EventEvidence, PolicyEvidence, Severity, WriterEvidence,
 };
 pub use call::{
-    Call, CallEvent, CallGroup, Endpoint, SocketFacts, Stream, StreamKind, TargetFacts,
+    Call, CallEvent, CallGroup, Endpoint, OpenClass, OpenKey, SocketFacts, Stream, StreamKind,
+    TargetFacts,
 };
 pub use container::{
     Container, ContainerFact, ContainerQuery, ContainerRoot, LayerDirs, Mount, Pod, Runtime,

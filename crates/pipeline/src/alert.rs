@@ -49,17 +49,21 @@ pub(crate) fn write(case: &Case<'_>, ruling: &Ruling<'_>) -> Alert {
         id: id(case, &drift, &container, ruling.node),
         time: case.wall(candidate.time),
         monotonic: candidate.time,
-        rule: "Binary drift",
-        key: "drift.binary",
+        rule: "Binary drift".into(),
+        key: "drift.binary".into(),
         category: Category::Drift,
         severity: Severity::Urgent,
         status: AlertStatus::Unhandled,
-        title: title(case.finding.kind),
+        title: title(case.finding.kind).into(),
         explanation: explain::sentences(case, ruling, &drift, &container),
         // What reached the pipeline has run, whatever the rule asks for.
         action: Action::Alerted,
+        remedy: REMEDY.to_owned(),
+        techniques: vec!["T1204.003".to_owned(), "T1105".to_owned()],
+        count: 1,
+        last_time: case.wall(candidate.time),
         node: Arc::clone(ruling.node),
-        process: process(case, candidate.process, case.program),
+        process: Some(process(case, candidate.process, case.program)),
         ancestors: case.ancestry.as_ref().map_or_else(Vec::new, |ancestry| {
             ancestry
                 .programs
@@ -67,17 +71,22 @@ pub(crate) fn write(case: &Case<'_>, ruling: &Ruling<'_>) -> Alert {
                 .map(|program| process(case, program.process, Some(program)))
                 .collect()
         }),
-        policy: PolicyEvidence {
+        policy: Some(PolicyEvidence {
             rule: ruling.decision.rule.name.to_owned(),
             index: ruling.decision.rule.index,
             version: ruling.version,
             action: ruling.action(),
-        },
+        }),
         gaps: explain::gaps(case, ruling),
-        drift,
-        container,
+        drift: Some(drift),
+        detection: None,
+        container: Some(container),
     }
 }
+
+/// What to do about drift.
+const REMEDY: &str = "Find out who wrote the file and why. If it belongs to the workload, build it into the image or put it \
+on the allow list of the rule that decided; otherwise stop the container and start it from its image again.";
 
 fn title(kind: DriftKind) -> &'static str {
     match kind {

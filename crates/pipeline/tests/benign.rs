@@ -106,7 +106,10 @@ fn the_runtimes_own_stages() {
     world.answer(|_| {});
     // The stage is no ancestor: it was never in the container.
     assert!(world.alert().ancestors.is_empty());
-    assert_eq!(world.alert().drift.vectors, [DriftVector::Written]);
+    assert_eq!(
+        world.alert().drift.as_ref().unwrap().vectors,
+        [DriftVector::Written]
+    );
     assert!(
         world
             .alert()
@@ -132,14 +135,20 @@ fn the_runtimes_init_program() {
     let exec = world.exec(202, "/sbin/docker-init", &["docker-init"], written);
     world.run(exec);
     world.answer(|_| {});
-    assert_eq!(world.alert().drift.provenance, Provenance::Volume);
+    assert_eq!(
+        world.alert().drift.as_ref().unwrap().provenance,
+        Provenance::Volume
+    );
     world.out.alerts.clear();
     // The same path on a writable mount is anybody's.
     init.flags = FileFlags(FileFlags::OTHER_MOUNT);
     let exec = world.exec(201, "/sbin/docker-init", &["docker-init"], init);
     world.run(exec);
     world.answer(|_| {});
-    assert_eq!(world.alert().drift.provenance, Provenance::Volume);
+    assert_eq!(
+        world.alert().drift.as_ref().unwrap().provenance,
+        Provenance::Volume
+    );
 }
 
 #[test]
@@ -315,7 +324,10 @@ fn a_package_upgrade() {
     let exec = world.exec(200, "/usr/bin/tool", &["tool"], tool);
     world.run(exec);
     world.answer(|i| i.twin = Twin::Different);
-    assert_eq!(world.alert().drift.provenance, Provenance::PackageManager);
+    assert_eq!(
+        world.alert().drift.as_ref().unwrap().provenance,
+        Provenance::PackageManager
+    );
 }
 
 #[test]
@@ -337,7 +349,10 @@ fn what_a_shell_below_a_package_manager_writes_is_not_its_work() {
     let inner = world.run_image_from(sh, 152, "/bin/dash", &["sh", "/tmp/x"]);
     world.open(inner, script);
     world.answer(text);
-    assert_eq!(world.alert().drift.kind, DriftKind::Scripts);
+    assert_eq!(
+        world.alert().drift.as_ref().unwrap().kind,
+        DriftKind::Scripts
+    );
 }
 
 #[test]
@@ -350,7 +365,10 @@ fn a_new_program_below_a_package_manager_is_reported() {
     exec.started_from = dpkg;
     world.run(exec);
     world.answer(|_| {});
-    assert_eq!(world.alert().drift.provenance, Provenance::PackageManager);
+    assert_eq!(
+        world.alert().drift.as_ref().unwrap().provenance,
+        Provenance::PackageManager
+    );
 }
 
 #[test]
@@ -374,7 +392,7 @@ fn a_rule_that_names_package_managers_reports_their_stages_too() {
     );
     world.open(sh, script);
     world.answer(shell_script);
-    assert_eq!(world.alert().policy.rule, "strict");
+    assert_eq!(world.alert().policy.as_ref().unwrap().rule, "strict");
 }
 
 #[test]

@@ -18,7 +18,14 @@ fn a_pid_is_never_taken_for_its_successor() {
     let exec = world.exec(200, "/tmp/x", &["x"], file);
     world.run(exec);
     world.answer(|_| {});
-    let writer = world.alert().drift.written_by.as_ref().expect("a writer");
+    let writer = world
+        .alert()
+        .drift
+        .as_ref()
+        .unwrap()
+        .written_by
+        .as_ref()
+        .expect("a writer");
     assert_eq!(writer.process.exe, Text::from("/usr/bin/curl"));
     // Late news of the old process does not touch the new one.
     let mut base = world.base(150);
@@ -115,17 +122,19 @@ fn hostile_texts_are_bounded_and_escaped() {
             .all(|c| !c.is_control() && c != '\u{202e}')
     );
     assert!(alert.explanation.len() < 4_000);
-    assert!(alert.drift.path.as_bytes().len() <= 4_200);
+    assert!(alert.drift.as_ref().unwrap().path.as_bytes().len() <= 4_200);
     assert!(
         alert
             .process
+            .as_ref()
+            .unwrap()
             .argv
             .iter()
             .map(|arg| arg.0.len())
             .sum::<usize>()
             <= 1024
     );
-    assert!(alert.process.argv_truncated);
+    assert!(alert.process.as_ref().unwrap().argv_truncated);
 }
 
 #[test]

@@ -20,7 +20,7 @@ fn late_metadata_is_waited_for() {
     world.give(Input::Container(world.fact()));
     // The layers were not known when the file was read first.
     assert_eq!(world.out.requests.len(), 1, "compared already");
-    assert_eq!(world.alert().container.name, "web");
+    assert_eq!(world.alert().container.as_ref().unwrap().name, "web");
     assert!(world.out.drops.is_empty());
 }
 
@@ -40,9 +40,12 @@ fn a_file_read_before_the_layers_were_known_is_compared_again() {
         i.error = Some(InspectionError::Vanished);
         i.twin = Twin::Different;
     });
-    assert_eq!(world.alert().drift.provenance, Provenance::Modified);
+    assert_eq!(
+        world.alert().drift.as_ref().unwrap().provenance,
+        Provenance::Modified
+    );
     assert!(
-        world.alert().drift.sha256.is_some(),
+        world.alert().drift.as_ref().unwrap().sha256.is_some(),
         "what was read first stays"
     );
 }
@@ -57,7 +60,10 @@ fn metadata_that_never_comes_is_a_gap() {
     world.tick(deadline.0 - world.now - 1);
     assert!(world.out.alerts.is_empty());
     world.tick(1);
-    assert_eq!(world.alert().container.id, "ns-4026531900");
+    assert_eq!(
+        world.alert().container.as_ref().unwrap().id,
+        "ns-4026531900"
+    );
     assert!(world.alert().gaps.iter().any(|gap| gap.contains("runtime")));
     let timed_out = |drop: &Drop| drop.reason == DropReason::TimedOut;
     assert_eq!(world.out.drops.iter().filter(|d| timed_out(d)).count(), 1);
@@ -69,9 +75,9 @@ fn an_inspection_that_never_comes_is_a_gap() {
     run_written(&mut world);
     world.tick(3 * SECOND);
     let alert = world.alert();
-    assert_eq!(alert.drift.sha256, None);
+    assert_eq!(alert.drift.as_ref().unwrap().sha256, None);
     assert_eq!(
-        alert.drift.sha256_missing,
+        alert.drift.as_ref().unwrap().sha256_missing,
         Some("reading the file took too long")
     );
     assert!(
@@ -103,7 +109,10 @@ fn facts_in_parts_and_before_any_event() {
     world.start_init();
     run_written(&mut world);
     world.answer(|_| {});
-    assert_eq!(world.alert().process.user, Some(Text::from("root")));
+    assert_eq!(
+        world.alert().process.as_ref().unwrap().user,
+        Some(Text::from("root"))
+    );
 }
 
 #[test]
@@ -169,7 +178,10 @@ fn a_script_reported_before_its_interpreters_exec() {
     assert!(world.out.alerts.is_empty());
     world.run(exec);
     world.tick(SECOND);
-    assert_eq!(world.alert().drift.kind, DriftKind::Scripts);
+    assert_eq!(
+        world.alert().drift.as_ref().unwrap().kind,
+        DriftKind::Scripts
+    );
 }
 
 #[test]
@@ -184,7 +196,7 @@ fn rules_ignore_allow_and_cannot_block() {
         world.answer(|_| {});
     }
     let alert = world.alert();
-    assert_eq!(alert.policy.action, "block");
+    assert_eq!(alert.policy.as_ref().unwrap().action, "block");
     assert_eq!(alert.action, Action::Alerted);
     assert!(
         alert

@@ -4,7 +4,7 @@ use crate::support::*;
 use yagura_event::*;
 
 fn vectors(world: &World) -> Vec<DriftVector> {
-    world.alert().drift.vectors.clone()
+    world.alert().drift.as_ref().unwrap().vectors.clone()
 }
 
 #[test]
@@ -20,7 +20,10 @@ fn through_the_dynamic_loader() {
     assert_eq!(world.out.requests[0].arguments, [Text::from("./x")]);
     world.answer(|_| {});
     assert_eq!(vectors(&world), [DriftVector::Loader, DriftVector::Written]);
-    assert_eq!(world.alert().drift.kind, DriftKind::Binaries);
+    assert_eq!(
+        world.alert().drift.as_ref().unwrap().kind,
+        DriftKind::Binaries
+    );
     // The same program's other segments are the same finding.
     world.map(loader, x);
     assert_eq!(world.out.requests.len(), 1);
@@ -33,7 +36,10 @@ fn the_loaders_libraries_are_libraries() {
     let libc = world.written_file("/tmp/libc.so.6");
     world.map(loader, libc);
     world.answer(|i| i.is_program = true);
-    assert_eq!(world.alert().drift.kind, DriftKind::Libraries);
+    assert_eq!(
+        world.alert().drift.as_ref().unwrap().kind,
+        DriftKind::Libraries
+    );
 }
 
 #[test]
@@ -48,7 +54,10 @@ fn a_preloaded_library() {
         world.alert().title,
         "A drift library was detected executing in the container"
     );
-    assert_eq!(world.alert().process.exe, Text::from("/bin/ls"));
+    assert_eq!(
+        world.alert().process.as_ref().unwrap().exe,
+        Text::from("/bin/ls")
+    );
 }
 
 #[test]
@@ -83,7 +92,7 @@ fn scripts_by_argument_by_first_line_and_by_standard_input() {
             [DriftVector::Script, DriftVector::Written],
             "{argv:?}"
         );
-        assert_eq!(world.alert().drift.path, Text::from(path));
+        assert_eq!(world.alert().drift.as_ref().unwrap().path, Text::from(path));
         world.open(program, script);
         assert_eq!(world.out.requests.len(), 1, "once per program and file");
     }
@@ -109,7 +118,7 @@ fn a_script_that_bash_runs_itself_for_want_of_a_first_line() {
     world.kernel(KernelEvent::Script(Box::new(event)));
     world.answer(text);
     assert_eq!(vectors(&world), [DriftVector::Script, DriftVector::Written]);
-    assert_eq!(world.alert().process.key.pid, 201);
+    assert_eq!(world.alert().process.as_ref().unwrap().key.pid, 201);
 }
 
 #[test]
@@ -220,10 +229,13 @@ fn deleted_while_it_runs_is_reported_once_more() {
     assert_eq!(world.out.alerts.len(), 2);
     let (first, second) = (&world.out.alerts[0], &world.out.alerts[1]);
     assert_eq!(
-        second.drift.vectors,
+        second.drift.as_ref().unwrap().vectors,
         [DriftVector::Deleted, DriftVector::Written]
     );
-    assert_eq!(second.drift.provenance, Provenance::Written);
+    assert_eq!(
+        second.drift.as_ref().unwrap().provenance,
+        Provenance::Written
+    );
     assert_ne!(first.id, second.id);
     assert!(second.time > first.time);
     let asked = world.out.requests.len();

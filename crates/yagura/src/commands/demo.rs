@@ -166,7 +166,7 @@ fn play(
         .map_err(Failure::Failed)?;
     let deadline = started + ALERT_WAIT;
     while let Ok(alert) = alerts.recv_deadline(deadline) {
-        if alert.container.id.contains(container.id()) {
+        if alert.container_id().contains(container.id()) {
             output::alert::print(&alert, Form::Table)?;
             return Ok(true);
         }

@@ -9,7 +9,7 @@ use serde::Serialize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use yagura_event::{Alert, DriftKind, DriftVector, MonotonicNs};
+use yagura_event::{Alert, DriftVector, MonotonicNs};
 use yagura_policy::drift::DriftPolicy;
 use yagura_rehearsal::drift::{self, BenignCase, DriftCase};
 use yagura_rehearsal::{
@@ -277,9 +277,11 @@ fn rehearse_drift(
 ) -> CaseResult {
     let rehearsed = rehearse(case, container);
     let is_its = |alert: &Alert| {
-        alert.drift.vectors.contains(&case.vector)
-            && alert.drift.kind == case.kind
-            && case.matches_path(alert.drift.path.as_bytes())
+        alert.drift.as_ref().is_some_and(|drift| {
+            drift.vectors.contains(&case.vector)
+                && drift.kind == case.kind
+                && case.matches_path(drift.path.as_bytes())
+        })
     };
     let found = if rehearsed.marker_seen {
         wait_for(&rehearsed, container, arrived, ALERT_WAIT, is_its)
@@ -325,7 +327,7 @@ fn wait_for(
     while let Ok(next) = arrived.recv_deadline(deadline) {
         let alert = &next.alert;
         let in_time = alert.monotonic >= rehearsed.started;
-        if in_time && alert.container.id.contains(container.id()) && fits(alert) {
+        if in_time && alert.container_id().contains(container.id()) && fits(alert) {
             return Some(next);
         }
     }
@@ -340,20 +342,22 @@ fn result(
     found: Option<&Arrived>,
 ) -> CaseResult {
     let alert = found.map(|found| &found.alert);
+    let drift = alert.and_then(|alert| alert.drift.as_ref());
+    let policy = alert.and_then(|alert| alert.policy.as_ref());
     CaseResult {
         case,
         vector,
-        kind: alert.map(|alert| alert.drift.kind).map(DriftKind::singular),
+        kind: drift.map(|drift| drift.kind.singular()),
         description,
         ran: rehearsed.marker_seen,
         detected: found.is_some(),
         blocked: false,
         good: false,
-        rule: alert.map(|alert| alert.policy.rule.clone()),
+        rule: policy.map(|policy| policy.rule.clone()),
         severity: alert.map(|alert| alert.severity.as_str()),
         time_to_alert_ms: found.map(|found| milliseconds(found.at.since(found.alert.monotonic))),
-        path: alert.map(|alert| alert.drift.path.escaped().into_owned()),
-        provenance: alert.map(|alert| alert.drift.provenance.as_str()),
+        path: drift.map(|drift| drift.path.escaped().into_owned()),
+        provenance: drift.map(|drift| drift.provenance.as_str()),
         note: rehearsed.note.clone(),
     }
 }

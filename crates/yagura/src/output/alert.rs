@@ -3,6 +3,7 @@
 //! Every text that a container, a runtime or a file may have chosen is escaped and bounded here, so that one alert is
 //! one line of a bounded length whatever happened in the container.
 
+use super::detection::DetectionJson;
 use super::escaped::{CUT, bounded};
 use super::{Form, table};
 use crate::exit::Failure;
@@ -47,11 +48,11 @@ pub(crate) struct AlertJson {
     #[schemars(extend("format" = "date-time"))]
     pub(crate) time: String,
     /// Name of the detection rule.
-    pub(crate) rule: &'static str,
-    /// Catalogue key.
-    pub(crate) key: &'static str,
+    pub(crate) rule: String,
+    /// Catalogue key; empty for rules that name none.
+    pub(crate) key: String,
     /// Category of the catalogue.
-    #[schemars(extend("enum" = [Category::Drift.as_str()]))]
+    #[schemars(extend("enum" = Category::ALL.map(Category::as_str)))]
     pub(crate) category: &'static str,
     /// How much it matters. `urgent` is what other products call high.
     #[schemars(extend("enum" = [Severity::Reminder.as_str(), Severity::Suspicious.as_str(), Severity::Urgent.as_str()]))]
@@ -60,9 +61,18 @@ pub(crate) struct AlertJson {
     #[schemars(extend("enum" = [AlertStatus::Unhandled.as_str(), AlertStatus::AutoBlocked.as_str()]))]
     pub(crate) status: &'static str,
     /// What happened, in one line.
-    pub(crate) title: &'static str,
+    pub(crate) title: String,
     /// What happened and why it is a finding, in sentences.
     pub(crate) explanation: String,
+    /// What to do about it.
+    pub(crate) remedy: String,
+    /// MITRE ATT&CK techniques, such as `T1059.004`.
+    pub(crate) techniques: Vec<String>,
+    /// How often the same was seen so far. A repeat comes as the same alert, by `id`, with a higher count.
+    pub(crate) count: u64,
+    /// When it was seen last: RFC 3339, UTC, nanoseconds.
+    #[schemars(extend("format" = "date-time"))]
+    pub(crate) last_time: String,
     /// What was done.
     #[schemars(extend("enum" = [Action::Alerted.as_str(), Action::Blocked.as_str(), Action::Killed.as_str()]))]
     pub(crate) action: &'static str,
@@ -72,16 +82,18 @@ pub(crate) struct AlertJson {
     pub(crate) cluster: Option<String>,
     /// The node's cloud; null if not configured and not found.
     pub(crate) cloud: Option<CloudJson>,
-    /// The container.
-    pub(crate) container: ContainerJson,
+    /// The container; null for findings in audit and Windows logs.
+    pub(crate) container: Option<ContainerJson>,
     /// The pod; null for a container outside Kubernetes or one whose pod is unknown, which `gaps` then says.
     pub(crate) pod: Option<PodJson>,
-    /// The process that ran the file.
-    pub(crate) process: ProcessJson,
-    /// Why it is drift.
-    pub(crate) drift: DriftJson,
-    /// Which rule of the drift policy decided.
-    pub(crate) policy: PolicyJson,
+    /// The process; null for findings that are not about one.
+    pub(crate) process: Option<ProcessJson>,
+    /// Why it is drift; null for other findings.
+    pub(crate) drift: Option<DriftJson>,
+    /// Which rule of the drift policy decided; null for other findings.
+    pub(crate) policy: Option<PolicyJson>,
+    /// Why a detection rule matched; null for drift.
+    pub(crate) detection: Option<DetectionJson>,
     /// What could not be learned or done, one sentence each. Empty if nothing is missing.
     pub(crate) gaps: Vec<String>,
 }
@@ -158,7 +170,7 @@ pub(crate) struct ProgramJson {
     pub(crate) user: Option<String>,
 }
 
-/// The process that ran the file.
+/// The process that a finding is about.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[schemars(rename = "Process")]
 pub(crate) struct ProcessJson {
@@ -260,29 +272,37 @@ pub(crate) fn print(alert: &Alert, form: Form) -> Result<(), Failure> {
 
 impl From<&Alert> for AlertJson {
     fn from(alert: &Alert) -> AlertJson {
-        let pod = alert.container.pod.as_ref();
+        let pod = alert
+            .container
+            .as_ref()
+            .and_then(|container| container.pod.as_ref());
         AlertJson {
             id: name(&alert.id),
             time: rfc3339(alert.time),
-            rule: alert.rule,
-            key: alert.key,
+            rule: name(&alert.rule),
+            key: name(&alert.key),
             category: alert.category.as_str(),
             severity: alert.severity.as_str(),
             status: alert.status.as_str(),
-            title: alert.title,
+            title: name(&alert.title),
             explanation: sentences(&alert.explanation),
+            remedy: sentences(&alert.remedy),
+            techniques: alert.techniques.iter().take(LABELS_MAX).map(name).collect(),
+            count: alert.count,
+            last_time: rfc3339(alert.last_time),
             action: alert.action.as_str(),
             node: name(&alert.node.name),
             cluster: alert.node.cluster.as_deref().map(name),
             cloud: alert.node.cloud.as_ref().map(CloudJson::from),
-            container: ContainerJson::from(alert.container.as_ref()),
+            container: alert.container.as_deref().map(ContainerJson::from),
             pod: pod.map(PodJson::from),
-            process: ProcessJson {
-                program: ProgramJson::new(&alert.process, ARGV_BYTES_MAX),
+            process: alert.process.as_ref().map(|process| ProcessJson {
+                program: ProgramJson::new(process, ARGV_BYTES_MAX),
                 ancestors: ancestors(alert),
-            },
-            drift: DriftJson::from(&alert.drift),
-            policy: PolicyJson::from(&alert.policy),
+            }),
+            drift: alert.drift.as_ref().map(DriftJson::from),
+            policy: alert.policy.as_ref().map(PolicyJson::from),
+            detection: alert.detection.as_ref().map(DetectionJson::from),
             gaps: gaps(alert),
         }
     }
@@ -409,11 +429,11 @@ fn gaps(alert: &Alert) -> Vec<String> {
         .take(GAPS_MAX)
         .map(|gap| sentences(gap))
         .collect();
-    let labels = alert
+    let pod = alert
         .container
-        .pod
         .as_ref()
-        .map_or(0, |pod| pod.labels.len());
+        .and_then(|container| container.pod.as_ref());
+    let labels = pod.map_or(0, |pod| pod.labels.len());
     for (what, count, max) in [
         ("gaps", alert.gaps.len(), GAPS_MAX),
         ("ancestors", alert.ancestors.len(), ANCESTORS_MAX),
@@ -446,13 +466,13 @@ fn path(text: &Text) -> String {
     bounded(text.as_bytes(), PATH_BYTES_MAX)
 }
 
-fn name(text: impl AsRef<str>) -> String {
+pub(super) fn name(text: impl AsRef<str>) -> String {
     bounded(text.as_ref().as_bytes(), NAME_BYTES_MAX)
 }
 
 /// Sentences that are escaped already where they quote somebody: a backslash stays one. A control character that
 /// slipped through does not.
-fn sentences(text: &str) -> String {
+pub(super) fn sentences(text: &str) -> String {
     let (head, cut) = match text.char_indices().nth(SENTENCES_CHARS_MAX) {
         Some((end, _)) => (text.get(..end).unwrap_or_default(), CUT),
         None => (text, ""),
@@ -465,7 +485,7 @@ fn sentences(text: &str) -> String {
 }
 
 /// RFC 3339 in UTC with nine digits of the second.
-fn rfc3339(time: WallTime) -> String {
+pub(super) fn rfc3339(time: WallTime) -> String {
     // Every i64 of nanoseconds is within jiff's years -9999 to 9999.
     Timestamp::from_nanosecond(i128::from(time.0))
         .map(|time| format!("{time:.9}"))

@@ -1,6 +1,7 @@
 //! Forms of output.
 
 pub(crate) mod alert;
+mod detection;
 mod escaped;
 pub(crate) mod table;
 

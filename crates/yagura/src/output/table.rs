@@ -85,7 +85,7 @@ pub(crate) fn alert(alert: &Alert, colours: bool) -> String {
         _ => Tone::Doubtful,
     };
     let severity = toned(&alert.severity.to_uppercase(), tone, colours);
-    let title = painted(alert.title, BOLD, colours);
+    let title = painted(&alert.title, BOLD, colours);
     let mut lines = Lines {
         text: format!("{}  {severity}  {title}\n", alert.time),
         colours,
@@ -93,29 +93,35 @@ pub(crate) fn alert(alert: &Alert, colours: bool) -> String {
     for line in wrapped(&alert.explanation) {
         let _ = writeln!(lines.text, "  {line}");
     }
-    lines.add("file", &file(&alert.drift));
-    lines.add("drift", &origin(&alert.drift));
-    lines.add("sha256", &digest(&alert.drift));
-    lines.add("process", &process(&alert.process.program));
-    for (depth, ancestor) in alert
-        .process
-        .ancestors
-        .iter()
-        .take(ANCESTORS_MAX)
-        .enumerate()
+    if let Some(drift) = &alert.drift {
+        lines.add("file", &file(drift));
+        lines.add("drift", &origin(drift));
+        lines.add("sha256", &digest(drift));
+    }
+    if let Some(detection) = &alert.detection {
+        lines.add("rule", &alert.rule);
+        lines.add("because", &detection.output);
+    }
+    if alert.count > 1 {
+        lines.add(
+            "seen",
+            &format!("{} times, last {}", alert.count, alert.last_time),
+        );
+    }
+    if let Some(shown) = &alert.process {
+        lines.add("process", &process(&shown.program));
+        lines.ancestors(&shown.ancestors);
+    }
+    if let Some(writer) = alert
+        .drift
+        .as_ref()
+        .and_then(|drift| drift.written_by.as_ref())
     {
-        let head = if depth == 0 { "started by" } else { "" };
-        let indent = "  ".repeat(depth);
-        lines.add(head, &format!("{indent}└ {}", process(ancestor)));
-    }
-    match alert.process.ancestors.len().checked_sub(ANCESTORS_MAX) {
-        Some(more) if more > 0 => lines.add("", &format!("and {more} more above")),
-        _ => {}
-    }
-    if let Some(writer) = &alert.drift.written_by {
         lines.add("written by", &written_by(writer));
     }
-    lines.add("container", &container(&alert.container));
+    if let Some(shown) = &alert.container {
+        lines.add("container", &container(shown));
+    }
     lines.add("pod", &pod(&alert));
     lines.add("node", &node(&alert));
     lines.add("decided by", &rule(&alert));
@@ -137,6 +143,19 @@ impl Lines {
         if !text.is_empty() {
             let head = painted(&format!("{head:HEAD_CHARS$}"), DIM, self.colours);
             let _ = writeln!(self.text, "  {head}{text}");
+        }
+    }
+
+    /// Adds the ancestors of a process, each one step further in.
+    fn ancestors(&mut self, ancestors: &[ProgramJson]) {
+        for (depth, ancestor) in ancestors.iter().take(ANCESTORS_MAX).enumerate() {
+            let head = if depth == 0 { "started by" } else { "" };
+            let indent = "  ".repeat(depth);
+            self.add(head, &format!("{indent}└ {}", process(ancestor)));
+        }
+        match ancestors.len().checked_sub(ANCESTORS_MAX) {
+            Some(more) if more > 0 => self.add("", &format!("and {more} more above")),
+            _ => {}
         }
     }
 }
@@ -236,7 +255,9 @@ fn node(alert: &AlertJson) -> String {
 }
 
 fn rule(alert: &AlertJson) -> String {
-    let policy = &alert.policy;
+    let Some(policy) = &alert.policy else {
+        return String::new();
+    };
     format!(
         "rule \"{}\", which says {}, of policy version {}; {}",
         policy.rule, policy.action, policy.version, alert.action

@@ -47,12 +47,17 @@ pub(crate) fn plain() -> Alert {
         id: "0".repeat(32),
         time: WallTime(1_763_798_400_123_456_789),
         monotonic: yagura_event::MonotonicNs(1),
-        rule: "Drift binary executed",
-        key: "drift",
+        rule: "Drift binary executed".into(),
+        key: "drift".into(),
         category: Category::Drift,
         severity: Severity::Urgent,
         status: AlertStatus::Unhandled,
-        title: "A drift binary was detected executing in the container",
+        title: "A drift binary was detected executing in the container".into(),
+        remedy: "Look.".to_owned(),
+        techniques: vec!["T1105".to_owned()],
+        count: 1,
+        last_time: WallTime(1_763_798_400_123_456_789),
+        detection: None,
         explanation: "/tmp/a\\nb ran in container \"web\".".to_owned(),
         action: Action::Alerted,
         node: Arc::new(Node {
@@ -63,10 +68,10 @@ pub(crate) fn plain() -> Alert {
                 account: "sub-1".to_owned(),
             }),
         }),
-        container: Arc::new(container()),
-        process: process(b"/tmp/x", &[b"/tmp/x", b"-l"]),
+        container: Some(Arc::new(container())),
+        process: Some(process(b"/tmp/x", &[b"/tmp/x", b"-l"])),
         ancestors: vec![process(b"/bin/sh", &[b"sh"]), process(b"/sbin/init", &[])],
-        drift: DriftEvidence {
+        drift: Some(DriftEvidence {
             vector: DriftVector::Copied,
             vectors: vec![DriftVector::Copied, DriftVector::Written],
             kind: DriftKind::Binaries,
@@ -86,13 +91,13 @@ pub(crate) fn plain() -> Alert {
                 time: WallTime(0),
                 how: WrittenHow::Other,
             }),
-        },
-        policy: PolicyEvidence {
+        }),
+        policy: Some(PolicyEvidence {
             rule: "All".to_owned(),
             index: 2,
             version: 3,
             action: "alert",
-        },
+        }),
         gaps: Vec::new(),
     }
 }
@@ -112,7 +117,7 @@ pub(crate) fn hostile() -> Alert {
             account: ugly.clone(),
         }),
     });
-    alert.container = Arc::new(Container {
+    alert.container = Some(Arc::new(Container {
         id: ugly.repeat(100),
         name: ugly.clone(),
         image: ugly.repeat(10_000),
@@ -128,22 +133,23 @@ pub(crate) fn hostile() -> Alert {
                 .collect(),
         }),
         ..Container::default()
-    });
+    }));
     alert.ancestors = vec![worst.clone(); 200];
-    alert.drift.path = Text(long.clone());
-    alert.drift.sha256 = None;
-    alert.drift.sha256_missing = Some("the file was gone before it could be read");
-    alert.drift.image_path = Some(Text(long));
-    alert.drift.written_by = Some(WriterEvidence {
+    let drift = alert.drift.as_mut().unwrap();
+    drift.path = Text(long.clone());
+    drift.sha256 = None;
+    drift.sha256_missing = Some("the file was gone before it could be read");
+    drift.image_path = Some(Text(long));
+    drift.written_by = Some(WriterEvidence {
         process: worst.clone(),
         time: WallTime(i64::MIN),
         how: WrittenHow::Downloaded,
     });
-    alert.process = AlertProcess {
+    alert.process = Some(AlertProcess {
         user: Some(Text::from(UGLY)),
         ..worst
-    };
-    alert.policy.rule = ugly.clone();
+    });
+    alert.policy.as_mut().unwrap().rule = ugly.clone();
     alert.gaps = vec![ugly; 100];
     alert
 }
@@ -194,9 +200,9 @@ fn an_alert_has_its_fields() {
 fn what_is_unknown_is_null() {
     let mut alert = plain();
     alert.node = Arc::new(Node::default());
-    alert.container = Arc::new(Container::default());
-    alert.drift.written_by = None;
-    alert.drift.sha256 = None;
+    alert.container = Some(Arc::new(Container::default()));
+    alert.drift.as_mut().unwrap().written_by = None;
+    alert.drift.as_mut().unwrap().sha256 = None;
     let value = validate(&line(&alert));
     for pointer in [
         "/cluster",

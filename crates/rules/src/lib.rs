@@ -7,6 +7,7 @@
 
 pub mod ast;
 pub mod fields;
+pub mod rule;
 mod subject;
 
 pub use subject::{EventKind, Subject, Value};

@@ -113,6 +113,13 @@ pub(crate) struct Bundle<'a> {
     pub(crate) image: &'a ThrowAwayImage,
     pub(crate) argv: &'a [&'a str],
     pub(crate) privileges: Privileges,
+    /// Capabilities beside those.
+    pub(crate) capabilities: &'a [&'a str],
+    /// Network namespace to join, if not its own.
+    pub(crate) join_network: Option<&'a Path>,
+    pub(crate) sysfs: bool,
+    /// Variables beside the usual ones.
+    pub(crate) environment: &'a BTreeMap<String, String>,
     /// Whether the runtime shall keep it from the host's devices.
     pub(crate) limit_devices: bool,
     pub(crate) read_only_root: bool,
@@ -126,7 +133,7 @@ pub(crate) struct Bundle<'a> {
 impl Bundle<'_> {
     /// The content of config.json.
     pub(crate) fn config(&self) -> Value {
-        let capabilities = capabilities(self.privileges);
+        let capabilities = capabilities(self.privileges, self.capabilities);
         let (masked, read_only): (&[&str], &[&str]) = match self.privileges {
             Privileges::Privileged => (&[], &[]),
             Privileges::Default | Privileges::Admin => (
@@ -145,14 +152,23 @@ impl Bundle<'_> {
         } else {
             json!({})
         };
-        let namespaces = NAMESPACES.map(|kind| json!({ "type": kind }));
+        let namespaces = NAMESPACES.map(|kind| match self.join_network {
+            Some(path) if kind == "network" => json!({ "type": kind, "path": path }),
+            _ => json!({ "type": kind }),
+        });
+        let mut environment = environment(self.image);
+        environment.extend(
+            self.environment
+                .iter()
+                .map(|(name, value)| format!("{name}={value}")),
+        );
         json!({
             "ociVersion": "1.0.2",
             "process": {
                 "terminal": false,
                 "user": { "uid": 0, "gid": 0 },
                 "args": self.argv,
-                "env": environment(self.image),
+                "env": environment,
                 "cwd": "/",
                 "capabilities": {
                     "bounding": capabilities,
@@ -195,6 +211,12 @@ impl Bundle<'_> {
             bind(&self.image.payload(), Path::new("/payload"), true),
             bind(self.data, Path::new("/data"), false),
         ];
+        if self.sysfs {
+            mounts.push(
+                json!({ "destination": "/sys", "type": "sysfs", "source": "sysfs",
+                        "options": ["nosuid", "noexec", "nodev", "ro"] }),
+            );
+        }
         mounts.extend(
             self.mounts
                 .iter()
@@ -214,20 +236,18 @@ fn bind(source: &Path, destination: &Path, read_only: bool) -> Value {
 }
 
 /// Names of the capabilities to give. None that this process may not pass on itself: a runtime would refuse the lot.
-fn capabilities(privileges: Privileges) -> Vec<String> {
+fn capabilities(privileges: Privileges, beside: &[&str]) -> Vec<String> {
     let bound = bounding_set();
     CAPABILITIES
         .iter()
         .enumerate()
         .filter(|&(number, name)| {
-            bound & (1 << number) != 0
-                && match privileges {
-                    Privileges::Default => DEFAULT_CAPABILITIES.contains(name),
-                    Privileges::Admin => {
-                        DEFAULT_CAPABILITIES.contains(name) || *name == "SYS_ADMIN"
-                    }
-                    Privileges::Privileged => true,
-                }
+            let given = match privileges {
+                Privileges::Default => DEFAULT_CAPABILITIES.contains(name),
+                Privileges::Admin => DEFAULT_CAPABILITIES.contains(name) || *name == "SYS_ADMIN",
+                Privileges::Privileged => true,
+            };
+            bound & (1 << number) != 0 && (given || beside.contains(name))
         })
         .map(|(_, name)| format!("CAP_{name}"))
         .collect()

@@ -40,6 +40,14 @@ pub struct ContainerOptions {
     pub root: RootKind,
     /// What its processes may do.
     pub privileges: Privileges,
+    /// Capabilities beside those of `privileges`, such as `NET_ADMIN`.
+    pub capabilities: &'static [&'static str],
+    /// Network namespace of another container that it joins, as containers of a pod do; `None` for one of its own.
+    pub join_network: Option<PathBuf>,
+    /// Whether it sees /sys, read-only, as container engines have it.
+    pub sysfs: bool,
+    /// Environment variables beside the usual ones.
+    pub environment: BTreeMap<String, String>,
     /// Whether its root file system is read-only.
     pub read_only_root: bool,
     /// Its host name.
@@ -58,6 +66,10 @@ impl ContainerOptions {
             base: std::env::temp_dir(),
             root: RootKind::Overlay,
             privileges: Privileges::Default,
+            capabilities: &[],
+            join_network: None,
+            sysfs: false,
+            environment: BTreeMap::new(),
             read_only_root: false,
             hostname: "rehearsal".to_owned(),
             annotations: BTreeMap::new(),
@@ -203,7 +215,11 @@ impl ThrowAwayContainer {
             fs::create_dir(dir.join(part))?;
         }
         match options.root {
-            RootKind::Overlay => mount_overlay(dir, &self.image.root())?,
+            RootKind::Overlay => mount_overlay(dir, &self.image.layers())?,
+            // The layer below is made once because it is large: nobody waits for copies of it.
+            RootKind::Plain if self.image.layers().len() > 1 => {
+                return Err(io::Error::from(io::ErrorKind::Unsupported));
+            }
             RootKind::Plain => copy_tree(&self.image.root(), &self.root_dir())?,
         }
         let bundle = Bundle {
@@ -211,6 +227,10 @@ impl ThrowAwayContainer {
             image: &self.image,
             argv,
             privileges: options.privileges,
+            capabilities: options.capabilities,
+            join_network: options.join_network.as_deref(),
+            sysfs: options.sysfs,
+            environment: &options.environment,
             limit_devices: !options.runtime.needs_cgroup_view(),
             read_only_root: options.read_only_root,
             hostname: &options.hostname,
@@ -332,7 +352,7 @@ impl ThrowAwayContainer {
     /// Tells the layers of an overlay root; `None` for a plain one.
     pub fn layers(&self) -> Option<LayerDirs> {
         (self.root == RootKind::Overlay).then(|| LayerDirs {
-            lower: vec![self.image.root()],
+            lower: self.image.layers(),
             upper: self.remains.dir.join("layers/upper"),
         })
     }
@@ -386,7 +406,7 @@ pub(crate) fn excerpt(bytes: &[u8]) -> String {
     escape(cut.trim_ascii()).into_owned()
 }
 
-fn mount_overlay(dir: &Path, lower: &Path) -> io::Result<()> {
+fn mount_overlay(dir: &Path, lower: &[PathBuf]) -> io::Result<()> {
     let layers = dir.join("layers");
     let target = dir.join("rootfs");
     let options = overlay_options(lower, &layers)?;
@@ -412,7 +432,7 @@ fn mount_overlay(dir: &Path, lower: &Path) -> io::Result<()> {
     })
 }
 
-fn overlay_options(lower: &Path, layers: &Path) -> io::Result<CString> {
+fn overlay_options(lower: &[PathBuf], layers: &Path) -> io::Result<CString> {
     let quoted = |path: &Path| {
         path.to_string_lossy()
             .chars()
@@ -424,9 +444,10 @@ fn overlay_options(lower: &Path, layers: &Path) -> io::Result<CString> {
                 out
             })
     };
+    let lower: Vec<String> = lower.iter().map(|dir| quoted(dir)).collect();
     CString::new(format!(
         "lowerdir={},upperdir={},workdir={}",
-        quoted(lower),
+        lower.join(":"),
         quoted(&layers.join("upper")),
         quoted(&layers.join("work")),
     ))

@@ -98,10 +98,23 @@ pub enum ImageError {
     },
 }
 
+/// A file of an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ImageFile<'a> {
+    /// Its path in the image.
+    pub path: &'a str,
+    /// What is in it.
+    pub content: &'a [u8],
+    /// Its permission bits.
+    pub mode: u32,
+}
+
 /// A root file system for throw-away containers. Removed when dropped; containers made from it keep it alive.
 #[derive(Debug)]
 pub struct ThrowAwayImage {
     remains: Remains,
+    /// Root of a larger image that this one only adds files to.
+    below: Option<PathBuf>,
     loader: Option<PathBuf>,
     programs: BTreeSet<&'static str>,
 }
@@ -115,15 +128,7 @@ impl ThrowAwayImage {
     pub fn build(base: &Path) -> Result<ThrowAwayImage, ImageError> {
         let making = remains::begin()?;
         let remains = Remains::create(&making, base, None)?;
-        let mut image = ThrowAwayImage {
-            remains,
-            loader: None,
-            programs: BTreeSet::new(),
-        };
-        let root = image.root();
-        for dir in [root.as_path(), image.payload().as_path()] {
-            make_dir(dir)?;
-        }
+        let mut image = Self::empty(remains, None)?;
         image.lay_out()?;
         image.add_host_programs()?;
         image.add_own_files()?;
@@ -131,7 +136,50 @@ impl ThrowAwayImage {
         Ok(image)
     }
 
-    /// Tells where the image's files are on the host. They must not be changed: containers have this as a lower layer.
+    /// Builds an image of the root file system in `below`, which is only read, and `files` on top of it.
+    ///
+    /// Containers of it have an overlay root: [`crate::RootKind::Plain`] is refused.
+    ///
+    /// # Errors
+    /// `Directory` if there is no place for it below `base`, `File` if a file can't be put in place.
+    pub fn build_above(
+        below: &Path,
+        base: &Path,
+        files: &[ImageFile<'_>],
+    ) -> Result<ThrowAwayImage, ImageError> {
+        let making = remains::begin()?;
+        let remains = Remains::create(&making, base, None)?;
+        let image = Self::empty(remains, Some(below.to_owned()))?;
+        let root = image.root();
+        for dir in ["volume", "data", "payload", "usr/bin"] {
+            make_dir(&root.join(dir))?;
+        }
+        write_program(&root.join("usr/bin/rehearsal-hold"), programs::HOLD)?;
+        for file in files {
+            let path = root.join(file.path.trim_start_matches('/'));
+            make_dir(path.parent().unwrap_or(&root))?;
+            write_file(&path, file.content, file.mode)?;
+        }
+        open_dirs(&root)?;
+        image.add_payload()?;
+        Ok(image)
+    }
+
+    fn empty(remains: Remains, below: Option<PathBuf>) -> Result<ThrowAwayImage, ImageError> {
+        let image = ThrowAwayImage {
+            remains,
+            below,
+            loader: None,
+            programs: BTreeSet::new(),
+        };
+        for dir in [image.root().as_path(), image.payload().as_path()] {
+            make_dir(dir)?;
+        }
+        Ok(image)
+    }
+
+    /// Tells where the image's own files are on the host. They must not be changed: containers have this as a lower
+    /// layer.
     pub fn root(&self) -> PathBuf {
         self.remains.dir.join("root")
     }
@@ -141,9 +189,21 @@ impl ThrowAwayImage {
         self.remains.dir.join("payload")
     }
 
+    /// The layers of its root file system, topmost first.
+    pub(crate) fn layers(&self) -> Vec<PathBuf> {
+        std::iter::once(self.root())
+            .chain(self.below.clone())
+            .collect()
+    }
+
     /// Tells whether the image has a program of that name.
     pub fn has(&self, program: &str) -> bool {
-        self.programs.contains(program)
+        let below = |root: &PathBuf| {
+            PROGRAM_DIRS.iter().any(|dir| {
+                fs::symlink_metadata(root.join(dir.trim_start_matches('/')).join(program)).is_ok()
+            })
+        };
+        self.programs.contains(program) || self.below.as_ref().is_some_and(below)
     }
 
     /// Tells the path of the dynamic loader in the image; `None` if the host's shell is static.
@@ -390,6 +450,22 @@ fn set_mode(path: &Path, mode: u32) -> Result<(), ImageError> {
         path: path.to_owned(),
         source,
     })
+}
+
+/// Lets everybody pass all directories below `dir`: a layer's directory decides for those of the same name below it.
+fn open_dirs(dir: &Path) -> Result<(), ImageError> {
+    let failed = |source| ImageError::File {
+        path: dir.to_owned(),
+        source,
+    };
+    set_mode(dir, 0o755)?;
+    for entry in fs::read_dir(dir).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        if entry.file_type().map_err(failed)?.is_dir() {
+            open_dirs(&entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 fn link(target: &Path, path: &Path) -> Result<(), ImageError> {

@@ -48,7 +48,7 @@ mod runtime;
 pub use bundle::{HostMount, Privileges};
 pub use command::{CommandError, Exit, Output};
 pub use container::{ContainerOptions, RootKind, StartError, ThrowAwayContainer};
-pub use image::{ImageError, ThrowAwayImage};
+pub use image::{ImageError, ImageFile, ThrowAwayImage};
 pub use rehearse::{Rehearsed, rehearse, rehearse_benign};
 pub use remains::{DirectoryError, Leftovers, RemoveError, cleanup_all, cleanup_leftovers};
 pub use runtime::{RuntimeChoice, RuntimeMissing, RuntimeProgram};

@@ -1,8 +1,9 @@
 //! What is wrong with a policy file, with the place and a way out.
 
-use crate::limits::{DIAGNOSTICS_MAX, QUOTE_CHARS_MAX};
+use crate::limits::{DEPTH_MAX, DIAGNOSTICS_MAX, DOCUMENT_BYTES_MAX, NODES_MAX};
 use std::fmt;
 use yagura_event::escape;
+use yagura_yaml::{Bounds, Position, Problem, Tree};
 
 /// How bad a problem is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -21,19 +22,6 @@ impl Severity {
             Severity::Warning => "warning",
         }
     }
-}
-
-/// A place in a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Position {
-    /// Line, the first is 1.
-    pub(crate) line: usize,
-    /// Column in characters, the first is 1.
-    pub(crate) column: usize,
-}
-
-impl Position {
-    pub(crate) const START: Position = Position { line: 1, column: 1 };
 }
 
 /// Declares the codes with their printed form, so that code, name and severity stand in one table.
@@ -133,6 +121,25 @@ codes! {
     NoEffect = "YP104", Warning;
     /// There were more warnings than are shown.
     MoreWarnings = "YP199", Warning;
+}
+
+impl Code {
+    /// The code of what is wrong with a file as YAML.
+    fn of(problem: &Problem) -> Code {
+        match problem {
+            Problem::TooLarge { .. } => Code::TooLarge,
+            Problem::InvalidUtf8(_) => Code::InvalidUtf8,
+            Problem::ControlCharacter(_) => Code::ControlCharacter,
+            Problem::Syntax(_) => Code::Syntax,
+            Problem::TooDeep(_) => Code::TooDeep,
+            Problem::TooManyNodes(_) => Code::TooManyNodes,
+            Problem::Anchor | Problem::Alias => Code::AnchorOrAlias,
+            Problem::Tag(_) => Code::Tag,
+            Problem::ManyDocuments => Code::ManyDocuments,
+            Problem::KeyNotText => Code::KeyNotText,
+            Problem::DuplicateKey(_) => Code::DuplicateKey,
+        }
+    }
 }
 
 impl fmt::Display for Code {
@@ -238,6 +245,32 @@ impl Diagnostics {
         });
     }
 
+    /// Reads a file as YAML within the bounds of policies.
+    pub(crate) fn read<'b>(&mut self, bytes: &'b [u8]) -> Tree<'b> {
+        let bounds = Bounds {
+            bytes_max: DOCUMENT_BYTES_MAX,
+            depth_max: DEPTH_MAX,
+            nodes_max: NODES_MAX,
+            documents_max: 1,
+        };
+        let tree = yagura_yaml::read(bytes, &bounds, &mut |at, problem| {
+            let code = Code::of(&problem);
+            let hint = problem.hint().or(match code {
+                Code::TooLarge => {
+                    Some("name many values in one condition, or use starts-with and wildcards")
+                }
+                Code::ManyDocuments => Some("a file holds one policy: remove the line ---"),
+                _ => None,
+            });
+            self.push(code, at, problem.to_string(), hint.map(str::to_owned));
+        });
+        if tree.complete && tree.documents.is_empty() {
+            let message = "the file holds no policy";
+            self.report(Code::NoDocument, Position::START, message);
+        }
+        tree
+    }
+
     /// Errors so far, those beyond the bound included.
     pub(crate) fn errors(&self) -> usize {
         self.errors
@@ -264,63 +297,6 @@ impl Diagnostics {
     }
 }
 
-/// User text for a message: in quotes, escaped, cut at a bound.
-pub(crate) fn quote(text: &str) -> String {
-    match text.char_indices().nth(QUOTE_CHARS_MAX) {
-        Some((end, _)) => {
-            let head = text.get(..end).unwrap_or_default();
-            format!("\"{}…\"", escape(head.as_bytes()))
-        }
-        None => format!("\"{}\"", escape(text.as_bytes())),
-    }
-}
-
-/// The word of `known` that `word` was probably meant to be.
-pub(crate) fn nearest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
-    let folded = fold(word)?;
-    known
-        .into_iter()
-        .filter_map(|candidate| {
-            let target = fold(candidate)?;
-            let distance = edit_distance(&folded, &target);
-            let bound = target.len().max(folded.len()).div_ceil(3);
-            (distance <= bound).then_some((distance, candidate))
-        })
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, candidate)| candidate)
-}
-
-/// Letters and digits in lower case: `podName`, `pod_name` and `pod-name` are one word. `None` for anything too
-/// long to be a slip: the distance below takes quadratic time.
-fn fold(word: &str) -> Option<Vec<char>> {
-    const WORD_BYTES_MAX: usize = 40;
-    (word.len() <= WORD_BYTES_MAX).then(|| {
-        word.chars()
-            .filter(|c| c.is_alphanumeric())
-            .flat_map(char::to_lowercase)
-            .collect()
-    })
-}
-
-/// Insertions, deletions and replacements that lead from `a` to `b` (Levenshtein).
-fn edit_distance(a: &[char], b: &[char]) -> usize {
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, left) in a.iter().enumerate() {
-        let mut diagonal = i;
-        let mut before = i + 1;
-        for (slot, right) in row.iter_mut().skip(1).zip(b) {
-            let replaced = diagonal + usize::from(left != right);
-            diagonal = *slot;
-            before = replaced.min(*slot + 1).min(before + 1);
-            *slot = before;
-        }
-        if let Some(first) = row.first_mut() {
-            *first = i + 1;
-        }
-    }
-    row.last().copied().unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -332,35 +308,6 @@ mod tests {
         sorted.sort_unstable();
         sorted.dedup();
         assert_eq!(codes, sorted);
-    }
-
-    #[test]
-    fn nearest_word_forgives_slips_and_spelling_styles() {
-        let known = ["namespace", "pod-name", "pod-label"];
-        assert_eq!(nearest("namespce", known), Some("namespace"));
-        assert_eq!(nearest("podName", known), Some("pod-name"));
-        assert_eq!(nearest("image", known), None);
-        assert_eq!(nearest(&"n".repeat(100), known), None);
-    }
-
-    #[test]
-    fn edit_distance_counts_single_edits() {
-        let d = |a: &str, b: &str| {
-            edit_distance(
-                &a.chars().collect::<Vec<_>>(),
-                &b.chars().collect::<Vec<_>>(),
-            )
-        };
-        assert_eq!(d("kitten", "sitting"), 3);
-        assert_eq!(d("", "abc"), 3);
-        assert_eq!(d("abc", ""), 3);
-        assert_eq!(d("abc", "abc"), 0);
-    }
-
-    #[test]
-    fn quoted_text_is_bounded_and_escaped() {
-        assert_eq!(quote("a\u{1b}b"), "\"a\\x1bb\"");
-        assert_eq!(quote(&"x".repeat(200)).chars().count(), QUOTE_CHARS_MAX + 3);
     }
 
     #[test]

@@ -14,7 +14,6 @@ mod pattern;
 mod reader;
 mod scope;
 mod subject;
-mod yaml;
 
 pub use allow_list::{AllowEntry, ProcessPattern};
 pub use diagnostic::{Code, Diagnostic, Severity};

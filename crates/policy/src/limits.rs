@@ -29,5 +29,3 @@ pub const VALUE_CHARS_MAX: usize = 1_024;
 pub const PATTERN_BYTES_MAX: usize = 4_096;
 /// Errors of one file that are shown, and likewise warnings. Stops a broken file from producing more output than anybody could read.
 pub const DIAGNOSTICS_MAX: usize = 500;
-/// Characters of user text that one message quotes.
-pub const QUOTE_CHARS_MAX: usize = 80;

@@ -1,10 +1,10 @@
 //! Typed reading of a positioned tree: each reader reports what is wrong and lets the caller go on.
 
-use crate::diagnostic::{Code, Diagnostics, Position, nearest, quote};
+use crate::diagnostic::{Code, Diagnostics};
 use crate::limits::{NAME_CHARS_MAX, PROSE_CHARS_MAX, VALUE_CHARS_MAX};
-use crate::yaml::{Key, Node, Value};
 use std::collections::HashSet;
 use yagura_event::escape;
+use yagura_yaml::{Key, Node, Position, Value, nearest, quote};
 
 /// Reads nodes and collects what is wrong with them.
 #[derive(Debug)]

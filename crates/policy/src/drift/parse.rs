@@ -2,16 +2,16 @@
 
 use super::{DriftPolicy, DriftRule, Expiry, KindSet, ProvenanceSet, RuleAction};
 use crate::allow_list::{AllowEntry, ProcessPattern};
-use crate::diagnostic::{Code, Diagnostic, Diagnostics, Position, quote};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::limits::{
     ACCOUNTS_MAX, ALLOW_ENTRIES_MAX, CLOUDS_MAX, CONDITIONS_MAX, RULES_MAX, VALUES_MAX,
 };
 use crate::pattern::PathPattern;
 use crate::reader::{Fields, Reader, TextKind};
 use crate::scope::{CloudScope, Condition, Field, Operator, Scope};
-use crate::yaml::{self, Node};
 use std::collections::HashMap;
 use yagura_event::{DriftKind, Provenance, Provider};
+use yagura_yaml::{Node, Position, Value, quote};
 
 const POLICY_FIELDS: &[&str] = &["apiVersion", "kind", "metadata", "spec"];
 const METADATA_FIELDS: &[&str] = &["name", "version"];
@@ -47,12 +47,12 @@ pub struct Parsed {
 /// Reads a policy file. `file` names it in diagnostics; nothing is opened.
 pub fn parse(file: &str, text: &[u8]) -> Parsed {
     let mut diagnostics = Diagnostics::new(file);
-    let tree = yaml::read(text, &mut diagnostics);
+    let tree = diagnostics.read(text);
     let mut reader = Reader {
         diagnostics,
         complete: tree.complete,
     };
-    let policy = tree.root.as_ref().and_then(|root| reader.policy(root));
+    let policy = tree.documents.first().and_then(|root| reader.policy(root));
     let errors = reader.diagnostics.errors();
     Parsed {
         policy: policy.filter(|_| errors == 0 && tree.complete),
@@ -516,7 +516,7 @@ fn digest_digits(text: &str) -> Option<&str> {
 /// Whether a scope says "everywhere" rather than being broken.
 fn is_readable(scope: &Node) -> bool {
     match &scope.value {
-        yaml::Value::Mapping(entries) => entries.iter().all(|(key, _)| key.text == "description"),
+        Value::Mapping(entries) => entries.iter().all(|(key, _)| key.text == "description"),
         _ => false,
     }
 }

@@ -1,26 +1,29 @@
-//! YAML as a small tree in which everything knows its place.
-//!
-//! Only plain YAML is read: one document of scalars, lists and mappings with text keys. Anchors, aliases and tags
-//! are refused, since they let a small file stand for a huge one, or for something other than what a reviewer reads.
+//! From bytes to a tree.
 
-use crate::diagnostic::{Code, Diagnostics, Position, quote};
-use crate::limits::{DEPTH_MAX, DOCUMENT_BYTES_MAX, NODES_MAX};
+use crate::{Position, Problem};
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle};
 use std::borrow::Cow;
 use std::collections::HashSet;
 
 /// A value with its place.
 #[derive(Debug)]
-pub(crate) struct Node {
-    pub(crate) at: Position,
-    pub(crate) value: Value,
+pub struct Node {
+    /// Where it begins.
+    pub at: Position,
+    /// What it is.
+    pub value: Value,
 }
 
 /// What stands at a place.
 #[derive(Debug)]
-pub(crate) enum Value {
-    /// A scalar; `plain` if it was written without quotes.
-    Scalar { text: String, plain: bool },
+pub enum Value {
+    /// A scalar.
+    Scalar {
+        /// What it says.
+        text: String,
+        /// Whether it was written without quotes, on one line or several.
+        plain: bool,
+    },
     /// A list.
     Sequence(Vec<Node>),
     /// A mapping in the order of the file; of a key that stands twice, the first.
@@ -31,48 +34,71 @@ pub(crate) enum Value {
 
 /// A key of a mapping.
 #[derive(Debug)]
-pub(crate) struct Key {
-    pub(crate) at: Position,
-    pub(crate) text: String,
+pub struct Key {
+    /// Where it stands.
+    pub at: Position,
+    /// What it says.
+    pub text: String,
+}
+
+/// How much is read.
+#[derive(Debug, Clone, Copy)]
+pub struct Bounds {
+    /// Size of the file in bytes.
+    pub bytes_max: usize,
+    /// Nesting of lists and mappings.
+    pub depth_max: usize,
+    /// Scalars, lists and mappings.
+    pub nodes_max: usize,
+    /// Documents; more are a problem.
+    pub documents_max: usize,
 }
 
 /// A file as far as it could be read.
 #[derive(Debug)]
-pub(crate) struct Tree {
-    /// The document; `None` if there is none.
-    pub(crate) root: Option<Node>,
-    /// Whether the whole document was read. Nothing can be said of what is missing otherwise.
-    pub(crate) complete: bool,
+pub struct Tree<'b> {
+    /// The documents.
+    pub documents: Vec<Node>,
+    /// Whether all of it was read. Nothing can be said of what is missing otherwise.
+    pub complete: bool,
+    /// The file as text; what YAML does not allow is replaced in it.
+    pub text: Cow<'b, str>,
 }
 
+/// Where problems go.
+type Report<'r> = &'r mut dyn FnMut(Position, Problem);
+
 /// Reads a file and reports all that is not plain YAML.
-pub(crate) fn read(bytes: &[u8], diagnostics: &mut Diagnostics) -> Tree {
-    if bytes.len() > DOCUMENT_BYTES_MAX {
-        diagnostics.report_with_hint(
-            Code::TooLarge,
-            Position::START,
-            format!(
-                "the file has {} bytes, at most {DOCUMENT_BYTES_MAX} are read",
-                bytes.len()
-            ),
-            "name many values in one condition, or use starts-with and wildcards",
-        );
+pub fn read<'b>(bytes: &'b [u8], bounds: &Bounds, report: Report<'_>) -> Tree<'b> {
+    if bytes.len() > bounds.bytes_max {
+        let problem = Problem::TooLarge {
+            bytes: bytes.len(),
+            bytes_max: bounds.bytes_max,
+        };
+        report(Position::START, problem);
         return Tree {
-            root: None,
+            documents: Vec::new(),
             complete: false,
+            text: Cow::Borrowed(""),
         };
     }
-    let text = readable(bytes, diagnostics);
-    let mut builder = Builder::default();
-    let complete = builder.run(&text, diagnostics);
+    let text = readable(bytes, report);
+    let mut builder = Builder {
+        bounds: *bounds,
+        open: Vec::new(),
+        documents: Vec::new(),
+        nodes: 0,
+    };
+    let complete = builder.run(&text, report);
     Tree {
-        root: builder.root,
+        documents: builder.documents,
         complete,
+        text,
     }
 }
 
 /// The bytes as text. What YAML does not allow is reported and replaced, so that the rest can still be checked.
-fn readable<'b>(bytes: &'b [u8], diagnostics: &mut Diagnostics) -> Cow<'b, str> {
+fn readable<'b>(bytes: &'b [u8], report: Report<'_>) -> Cow<'b, str> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     if let Ok(text) = std::str::from_utf8(bytes)
         && !text.chars().any(is_forbidden)
@@ -85,12 +111,7 @@ fn readable<'b>(bytes: &'b [u8], diagnostics: &mut Diagnostics) -> Cow<'b, str> 
     for chunk in bytes.utf8_chunks() {
         for c in chunk.valid().chars() {
             if is_forbidden(c) {
-                diagnostics.report_with_hint(
-                    Code::ControlCharacter,
-                    at,
-                    format!("control character U+{:04X}", u32::from(c)),
-                    "write it as an escape in a text in double quotes",
-                );
+                report(at, Problem::ControlCharacter(c));
                 out.push(char::REPLACEMENT_CHARACTER);
             } else {
                 out.push(c);
@@ -108,12 +129,7 @@ fn readable<'b>(bytes: &'b [u8], diagnostics: &mut Diagnostics) -> Cow<'b, str> 
             after_return = c == '\r';
         }
         if let Some(first) = chunk.invalid().first() {
-            diagnostics.report_with_hint(
-                Code::InvalidUtf8,
-                at,
-                format!("not UTF-8: byte 0x{first:02x}"),
-                "save the file as UTF-8",
-            );
+            report(at, Problem::InvalidUtf8(*first));
             out.push(char::REPLACEMENT_CHARACTER);
             at.column += 1;
             after_return = false;
@@ -130,10 +146,11 @@ fn is_forbidden(c: char) -> bool {
 }
 
 /// Turns parser events into a tree without recursion.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Builder {
+    bounds: Bounds,
     open: Vec<Open>,
-    root: Option<Node>,
+    documents: Vec<Node>,
     nodes: usize,
 }
 
@@ -151,7 +168,7 @@ struct Open {
 
 impl Builder {
     /// Reads all events; false if reading stopped early.
-    fn run(&mut self, text: &str, diagnostics: &mut Diagnostics) -> bool {
+    fn run(&mut self, text: &str, report: Report<'_>) -> bool {
         let mut documents = 0;
         let mut parser = Parser::new_from_str(text);
         while let Some(event) = parser.next_event() {
@@ -159,7 +176,7 @@ impl Builder {
                 Ok(event) => event,
                 Err(error) => {
                     let at = position(error.marker());
-                    diagnostics.report(Code::Syntax, at, format!("not YAML: {}", error.info()));
+                    report(at, Problem::Syntax(error.info().to_owned()));
                     self.close_all();
                     return false;
                 }
@@ -168,37 +185,25 @@ impl Builder {
             match event {
                 Event::DocumentStart(_) => {
                     documents += 1;
-                    if documents > 1 {
-                        diagnostics.report_with_hint(
-                            Code::ManyDocuments,
-                            at,
-                            "a second document begins here",
-                            "a file holds one policy: remove the line ---",
-                        );
+                    if documents > self.bounds.documents_max {
+                        report(at, Problem::ManyDocuments);
                         return true;
                     }
                 }
                 Event::StreamEnd => break,
                 event => {
-                    if !self.take(event, at, diagnostics) {
+                    if !self.take(event, at, report) {
                         self.close_all();
                         return false;
                     }
                 }
             }
         }
-        if self.root.is_none() {
-            diagnostics.report(
-                Code::NoDocument,
-                Position::START,
-                "the file holds no policy",
-            );
-        }
         true
     }
 
     /// Takes one event in; false if a bound is reached.
-    fn take(&mut self, event: Event<'_>, at: Position, diagnostics: &mut Diagnostics) -> bool {
+    fn take(&mut self, event: Event<'_>, at: Position, report: Report<'_>) -> bool {
         let (value, anchor, tag) = match event {
             Event::Scalar(text, style, anchor, tag) => {
                 let plain = style == ScalarStyle::Plain;
@@ -214,35 +219,30 @@ impl Builder {
             Event::SequenceStart(anchor, tag) => (Value::Sequence(Vec::new()), anchor, tag),
             Event::MappingStart(anchor, tag) => (Value::Mapping(Vec::new()), anchor, tag),
             Event::Alias(_) => {
-                let hint = "write the value out";
-                diagnostics.report_with_hint(Code::AnchorOrAlias, at, "aliases are not read", hint);
+                report(at, Problem::Alias);
                 (Value::Refused, 0, None)
             }
             Event::SequenceEnd | Event::MappingEnd => {
-                self.close(diagnostics);
+                self.close(report);
                 return true;
             }
             _ => return true,
         };
         if anchor != 0 {
-            let hint = "write the value out wherever it is needed";
-            diagnostics.report_with_hint(Code::AnchorOrAlias, at, "anchors are not read", hint);
+            report(at, Problem::Anchor);
         }
         if let Some(tag) = tag {
-            let message = format!("the tag {} is not read", quote(&tag.to_string()));
-            diagnostics.report_with_hint(Code::Tag, at, message, "remove it");
+            report(at, Problem::Tag(tag.to_string()));
         }
         self.nodes += 1;
-        if self.nodes > NODES_MAX {
-            let message = format!("more than {NODES_MAX} values in one file");
-            diagnostics.report(Code::TooManyNodes, at, message);
+        if self.nodes > self.bounds.nodes_max {
+            report(at, Problem::TooManyNodes(self.bounds.nodes_max));
             return false;
         }
         let node = Node { at, value };
         match node.value {
-            Value::Sequence(_) | Value::Mapping(_) if self.open.len() >= DEPTH_MAX => {
-                let message = format!("nested more than {DEPTH_MAX} levels deep");
-                diagnostics.report(Code::TooDeep, at, message);
+            Value::Sequence(_) | Value::Mapping(_) if self.open.len() >= self.bounds.depth_max => {
+                report(at, Problem::TooDeep(self.bounds.depth_max));
                 return false;
             }
             Value::Sequence(_) | Value::Mapping(_) => self.open.push(Open {
@@ -251,15 +251,15 @@ impl Builder {
                 seen: HashSet::new(),
                 skip_value: false,
             }),
-            Value::Scalar { .. } | Value::Refused => self.place(node, diagnostics),
+            Value::Scalar { .. } | Value::Refused => self.place(node, report),
         }
         true
     }
 
     /// Ends the innermost list or mapping.
-    fn close(&mut self, diagnostics: &mut Diagnostics) {
+    fn close(&mut self, report: Report<'_>) {
         if let Some(open) = self.open.pop() {
-            self.place(open.node, diagnostics);
+            self.place(open.node, report);
         }
     }
 
@@ -267,7 +267,7 @@ impl Builder {
     fn close_all(&mut self) {
         while let Some(open) = self.open.pop() {
             match self.open.last_mut() {
-                None => self.root = Some(open.node),
+                None => self.documents.push(open.node),
                 Some(outer) => match (&mut outer.node.value, outer.key.take()) {
                     (Value::Sequence(items), _) => items.push(open.node),
                     (Value::Mapping(entries), Some(key)) => entries.push((key, open.node)),
@@ -278,9 +278,9 @@ impl Builder {
     }
 
     /// Puts a complete node where it belongs.
-    fn place(&mut self, node: Node, diagnostics: &mut Diagnostics) {
+    fn place(&mut self, node: Node, report: Report<'_>) {
         let Some(open) = self.open.last_mut() else {
-            self.root = Some(node);
+            self.documents.push(node);
             return;
         };
         match &mut open.node.value {
@@ -291,7 +291,7 @@ impl Builder {
                 } else if let Some(key) = open.key.take() {
                     entries.push((key, node));
                 } else {
-                    match key_of(node, &mut open.seen, diagnostics) {
+                    match key_of(node, &mut open.seen, report) {
                         Some(key) => open.key = Some(key),
                         None => open.skip_value = true,
                     }
@@ -303,16 +303,15 @@ impl Builder {
 }
 
 /// The node as a key, unless it is none or stands there already.
-fn key_of(node: Node, seen: &mut HashSet<String>, diagnostics: &mut Diagnostics) -> Option<Key> {
+fn key_of(node: Node, seen: &mut HashSet<String>, report: Report<'_>) -> Option<Key> {
     let Value::Scalar { text, .. } = node.value else {
         if !matches!(node.value, Value::Refused) {
-            diagnostics.report(Code::KeyNotText, node.at, "a key is a text");
+            report(node.at, Problem::KeyNotText);
         }
         return None;
     };
     if !seen.insert(text.clone()) {
-        let message = format!("{} stands twice in this mapping", quote(&text));
-        diagnostics.report_with_hint(Code::DuplicateKey, node.at, message, "remove one of them");
+        report(node.at, Problem::DuplicateKey(text));
         return None;
     }
     Some(Key { at: node.at, text })

@@ -11,6 +11,7 @@
 mod alert;
 mod case;
 mod container_table;
+pub mod dns;
 mod drift;
 mod explain;
 mod judge;

@@ -96,6 +96,7 @@ struct inode {
 	kuid_t i_uid;
 	struct super_block *i_sb;
 	unsigned long i_ino;
+	u32 i_rdev;
 	const unsigned int i_nlink;
 	s64 i_size;
 	u32 i_generation;
@@ -170,7 +171,7 @@ struct cred {
 };
 
 struct mm_struct {
-	unsigned long arg_start, arg_end;
+	unsigned long arg_start, arg_end, env_start, env_end;
 	struct file *exe_file;
 };
 
@@ -179,7 +180,15 @@ struct vm_area_struct {
 	struct file *vm_file;
 };
 
-struct tty_struct;
+struct tty_driver {
+	int major;
+	int minor_start;
+};
+
+struct tty_struct {
+	struct tty_driver *driver;
+	int index;
+};
 
 struct signal_struct {
 	atomic_t live;
@@ -220,6 +229,7 @@ struct task_struct {
 	struct signal_struct *signal;
 	struct css_set *cgroups;
 	kuid_t loginuid;
+	char comm[16];
 };
 
 struct linux_binprm {

@@ -10,6 +10,10 @@ pub(crate) mod sizes {
     pub(crate) const CREDENTIALS_PART: usize = 32;
     pub(crate) const NAMESPACES_PART: usize = 16;
     pub(crate) const FILE: usize = 8 + 4 + 4 + 3 * 8 + 6 * 4 + PROGRAM + 8;
+    pub(crate) const STREAM: usize = 8 + 16 + 2 + 2 + 4;
+    pub(crate) const SOCKET: usize = 8 + 4 * 2 + 2 * 16 + 2 * 2 + 4;
+    pub(crate) const TARGET: usize = 4 + 4 + 8 + 8;
+    pub(crate) const OPEN_KEY: usize = 3 * 8 + 4 + 4;
 }
 
 /// A place in a record.
@@ -22,7 +26,7 @@ impl<'a> Cursor<'a> {
         Cursor { rest: bytes }
     }
 
-    fn array<const N: usize>(&mut self) -> Result<[u8; N], DecodeError> {
+    pub(crate) fn array<const N: usize>(&mut self) -> Result<[u8; N], DecodeError> {
         let (head, rest) = self.rest.split_first_chunk().ok_or(DecodeError::TooShort)?;
         self.rest = rest;
         Ok(*head)

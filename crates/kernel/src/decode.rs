@@ -1,12 +1,18 @@
 //! Records to events. Safe code over bytes: the shape of a record is not trusted either.
 
+mod call;
+mod exec;
+
 use crate::cursor::Cursor;
 use crate::records::{
-    ARGUMENTS_MAX, ARGV_BYTES_MAX, CREDENTIALS, EXEC, EXIT, FILE_PRESENT, FILE_WRITER_KNOWN, MAP,
-    NAMESPACES, PATH_BYTES_MAX, SCRIPT, VERSION,
+    CALL, CREDENTIALS, EXEC, EXIT, FILE_PRESENT, FILE_WRITER_KNOWN, MAP, NAMESPACES,
+    PATH_BYTES_MAX, SCRIPT, VERSION,
 };
+use call::call;
+use exec::exec;
+use std::net::Ipv6Addr;
 use yagura_event::{
-    Base, BaseFlags, CgroupId, ContainerKey, Credentials, CredentialsEvent, ExecEvent, ExitEvent,
+    Base, BaseFlags, CgroupId, ContainerKey, Credentials, CredentialsEvent, Endpoint, ExitEvent,
     FileFacts, FileFlags, FileId, FileKey, KernelEvent, MapEvent, MonotonicNs, NamespacesEvent,
     ProcessKey, ProgramKey, RootId, ScriptEvent, Text, Writer,
 };
@@ -37,6 +43,9 @@ pub enum DecodeError {
     /// No such kind of record.
     #[error("record has unknown kind {0}")]
     Kind(u16),
+    /// No such system call.
+    #[error("record has unknown system call {0}")]
+    Call(u16),
 }
 
 struct Header {
@@ -76,6 +85,7 @@ pub fn decode(bytes: &[u8]) -> Result<KernelEvent, DecodeError> {
                 root: root(&mut cursor)?,
             })
         }
+        CALL => KernelEvent::Call(Box::new(call(base, &mut cursor)?)),
         EXIT => {
             let status = cursor.i32()?;
             cursor.u32()?;
@@ -225,70 +235,12 @@ fn file_event(cursor: &mut Cursor<'_>) -> Result<(RootId, FileFacts), DecodeErro
     Ok((root, file))
 }
 
-fn exec(base: Base, cursor: &mut Cursor<'_>) -> Result<ExecEvent, DecodeError> {
-    let started_from = program(cursor)?;
-    let parent_start_ns = cursor.u64()?;
-    let parent = ProcessKey {
-        pid: cursor.u32()?,
-        start_ns: parent_start_ns,
-    };
-    let inner_pid = cursor.u32()?;
-    let session = cursor.u32()?;
-    let tty = cursor.u32()?;
-    let credentials = credentials(cursor)?;
-    let [mount_namespace, pid_namespace, user_namespace] = namespaces(cursor)?;
-    let root = root(cursor)?;
-    let executable = file(cursor)?;
-    let stdin = file(cursor)?;
-    let filename_bytes = cursor.u32()?;
-    let interpreter_bytes = cursor.u32()?;
-    let cwd_bytes = cursor.u32()?;
-    let argv_bytes = cursor.u32()?;
-    let argv_truncated = cursor.u32()? != 0;
-    cursor.u32()?;
-    let file = executable.with_path(cursor)?;
-    let has_stdin = stdin.present;
-    let stdin = stdin.with_path(cursor)?;
-    let filename = Text::from(cursor.bytes(filename_bytes, PATH_BYTES_MAX)?);
-    let interpreter = Text::from(cursor.bytes(interpreter_bytes, PATH_BYTES_MAX)?);
-    let cwd = Text::from(cursor.bytes(cwd_bytes, PATH_BYTES_MAX)?);
-    let (argv, cut) = arguments(cursor.bytes(argv_bytes, ARGV_BYTES_MAX)?);
-    Ok(ExecEvent {
-        base,
-        parent,
-        started_from,
-        inner_pid,
-        credentials,
-        mount_namespace,
-        pid_namespace,
-        user_namespace,
-        session,
-        tty,
-        process_group: 0,
-        name: Text::default(),
-        streams: Default::default(),
-        environment: Vec::new(),
-        environment_truncated: false,
-        root,
-        file,
-        filename,
-        interpreter,
-        argv,
-        argv_truncated: argv_truncated || cut,
-        cwd,
-        stdin: has_stdin.then_some(stdin),
-    })
-}
-
-/// Splits at the terminators; the second value says whether arguments were left out.
-fn arguments(bytes: &[u8]) -> (Vec<Text>, bool) {
-    if bytes.is_empty() {
-        return (Vec::new(), false);
+/// One side of a connection, its address written as IPv6.
+fn endpoint(address: [u8; 16], port: u16) -> Endpoint {
+    Endpoint {
+        address: Ipv6Addr::from(address).to_canonical(),
+        port,
     }
-    let whole = bytes.strip_suffix(&[0]).unwrap_or(bytes);
-    let mut parts = whole.split(|&byte| byte == 0);
-    let argv = parts.by_ref().take(ARGUMENTS_MAX).map(Text::from).collect();
-    (argv, parts.next().is_some())
 }
 
 #[cfg(test)]
@@ -333,21 +285,9 @@ mod tests {
         version[2] = 9;
         assert_eq!(decode(&version), Err(DecodeError::Version(9)));
         let mut huge = good.clone();
-        let at = EXEC_BYTES - 24;
+        let at = EXEC_BYTES - 32;
         huge[at..at + 4].copy_from_slice(&u32::MAX.to_ne_bytes());
         assert_eq!(decode(&huge), Err(DecodeError::TooLong));
         assert_eq!(decode(&record(99, EXIT_BYTES)), Err(DecodeError::Kind(99)));
-    }
-
-    #[test]
-    fn arguments_keep_empty_ones_and_are_bounded() {
-        assert_eq!(arguments(b""), (vec![], false));
-        assert_eq!(
-            arguments(b"sh\0\0x\0"),
-            (vec!["sh".into(), "".into(), "x".into()], false)
-        );
-        assert_eq!(arguments(b"cut off"), (vec!["cut off".into()], false));
-        let (argv, cut) = arguments(&vec![0u8; 4096]);
-        assert_eq!((argv.len(), cut), (ARGUMENTS_MAX, true));
     }
 }

@@ -4,10 +4,12 @@ use crate::encode::{VERSION, encode};
 use libtest_mimic::Trial;
 use proptest::collection::vec;
 use proptest::prelude::*;
+use std::net::{IpAddr, Ipv6Addr};
 use yagura_event::{
-    Base, BaseFlags, CgroupId, ContainerKey, Credentials, CredentialsEvent, ExecEvent, ExitEvent,
-    FileFacts, FileFlags, FileId, FileKey, KernelEvent, MapEvent, MonotonicNs, NamespacesEvent,
-    ProcessKey, ProgramKey, RootId, ScriptEvent, Text, Writer,
+    Base, BaseFlags, Call, CallEvent, CgroupId, ContainerKey, Credentials, CredentialsEvent,
+    Endpoint, ExecEvent, ExitEvent, FileFacts, FileFlags, FileId, FileKey, KernelEvent, MapEvent,
+    MonotonicNs, NamespacesEvent, OpenClass, OpenKey, ProcessKey, ProgramKey, RootId, ScriptEvent,
+    SocketFacts, Stream, StreamKind, TargetFacts, Text, Writer,
 };
 use yagura_kernel::decode;
 
@@ -45,7 +47,7 @@ proptest! {
         prop_assert!(decode(&bytes).is_err());
     }
 
-    fn headers_alone_promise_nothing(kind in 0u16..8, rest in vec(prop_oneof![Just(0u8), any::<u8>()], 0..1024)) {
+    fn headers_alone_promise_nothing(kind in 0u16..9, rest in vec(prop_oneof![Just(0u8), any::<u8>()], 0..1024)) {
         let size = u32::try_from(8 + rest.len()).unwrap();
         let head = [&kind.to_ne_bytes()[..], &VERSION.to_ne_bytes(), &size.to_ne_bytes()];
         let record = [&head.concat()[..], &rest].concat();
@@ -85,6 +87,13 @@ fn is_bounded(event: &KernelEvent, bytes: usize) -> Result<(), TestCaseError> {
         let arguments: usize = exec.argv.iter().map(|word| word.as_bytes().len()).sum();
         prop_assert!(arguments + exec.file.path.as_bytes().len() <= bytes);
         prop_assert!(exec.argv.len() <= 512);
+        let variables: usize = exec.environment.iter().map(|v| v.as_bytes().len()).sum();
+        prop_assert!(variables <= bytes && exec.environment.len() <= 256);
+    }
+    if let KernelEvent::Call(call) = event {
+        let texts = [&call.path, &call.directory, &call.new_path, &call.data];
+        let texts: usize = texts.iter().map(|text| text.as_bytes().len()).sum();
+        prop_assert!(texts <= 2 * bytes);
     }
     Ok(())
 }
@@ -110,6 +119,7 @@ fn event() -> impl Strategy<Value = KernelEvent> {
                 root,
             })
         }),
+        call().prop_map(|call| KernelEvent::Call(Box::new(call))),
         (base(), any::<i32>())
             .prop_map(|(base, status)| KernelEvent::Exit(ExitEvent { base, status })),
     ]
@@ -188,18 +198,143 @@ fn file() -> impl Strategy<Value = FileFacts> {
     })
 }
 
+fn endpoint() -> impl Strategy<Value = Option<Endpoint>> {
+    let address = prop_oneof![
+        any::<u128>().prop_map(|bits| Ipv6Addr::from(bits).to_canonical()),
+        any::<[u8; 4]>().prop_map(IpAddr::from),
+    ];
+    let endpoint = (address, any::<u16>());
+    proptest::option::of(endpoint.prop_map(|(address, port)| Endpoint { address, port }))
+}
+
+fn stream() -> impl Strategy<Value = Stream> {
+    let kinds = prop::sample::select(vec![
+        StreamKind::None,
+        StreamKind::File,
+        StreamKind::Pipe,
+        StreamKind::Socket,
+        StreamKind::Terminal,
+        StreamKind::Other,
+    ]);
+    (kinds, any::<u64>(), endpoint()).prop_map(|(kind, ino, remote)| Stream { kind, ino, remote })
+}
+
+fn environment() -> impl Strategy<Value = Vec<Text>> {
+    let name = "[A-KM-Z_]{1,8}[0-9]".prop_map(|name| Text::from(name.as_str()));
+    let kept = vec(1u8.., 0..32).prop_map(|value| Text([b"LD_PRELOAD=", &value[..]].concat()));
+    vec(prop_oneof![name, kept], 0..20)
+}
+
+fn socket() -> impl Strategy<Value = SocketFacts> {
+    let numbers = any::<(u16, u16, u16, u64, bool)>();
+    (numbers, endpoint(), endpoint(), path()).prop_map(|(numbers, local, remote, unix_path)| {
+        let (family, kind, protocol, ino, is_server) = numbers;
+        SocketFacts {
+            family,
+            kind,
+            protocol,
+            local,
+            remote,
+            unix_path,
+            ino,
+            is_server,
+        }
+    })
+}
+
+fn target() -> impl Strategy<Value = TargetFacts> {
+    any::<(u32, u64, u64)>().prop_map(|(pid, start_ns, container)| TargetFacts {
+        pid,
+        start_ns,
+        container,
+    })
+}
+
+/// The part of a key that is not the container's or the file's.
+fn key() -> impl Strategy<Value = Option<OpenKey>> {
+    let classes = [OpenClass::Read, OpenClass::Write, OpenClass::Create];
+    let numbers = any::<(u64, u64, u64, u32)>();
+    let key = (numbers, prop::sample::select(classes.to_vec()));
+    proptest::option::of(
+        key.prop_map(|((parent, name, epoch, mount), class)| OpenKey {
+            container: ContainerKey(0),
+            file: FileId::default(),
+            generation: 0,
+            parent,
+            name,
+            mount,
+            class,
+            epoch,
+        }),
+    )
+}
+
+fn call() -> impl Strategy<Value = CallEvent> {
+    let parts = (
+        proptest::option::of(file()),
+        proptest::option::of(socket()),
+        proptest::option::of(target()),
+        key(),
+    );
+    let numbers = any::<(u32, i64, [u64; 6], i32)>();
+    let texts = vec(path(), 5);
+    let call = prop::sample::select(Call::ALL.to_vec());
+    (base(), call, numbers, parts, texts).prop_map(|(base, call, numbers, parts, texts)| {
+        let (thread, result, arguments, fd) = numbers;
+        let (file, socket, target, key) = parts;
+        let [path, directory, new_path, new_directory, data] = texts.try_into().unwrap();
+        let mut event = CallEvent {
+            base,
+            call,
+            thread,
+            result,
+            arguments,
+            fd,
+            path,
+            directory,
+            new_path,
+            new_directory,
+            file,
+            socket,
+            target,
+            data,
+            open_key: None,
+        };
+        if let Some(file) = &event.file {
+            // Where both are said, the file's path is the path.
+            if call == Call::Fsetxattr && !event.path.is_empty() {
+                event.new_path = file.path.clone();
+            } else {
+                event.path = file.path.clone();
+            }
+            event.open_key = key.map(|key| OpenKey {
+                container: base.container,
+                file: file.key.id,
+                generation: file.key.generation,
+                ..key
+            });
+        }
+        event
+    })
+}
+
 fn exec() -> impl Strategy<Value = ExecEvent> {
     let argument = vec(1u8.., 0..32).prop_map(Text);
+    let name = vec(1u8.., 0..16).prop_map(Text);
+    let streams = [stream(), stream(), stream()];
     (
         (base(), process(), program(), credentials(), root()),
-        (any::<[u32; 5]>(), any::<[bool; 2]>()),
+        (any::<[u32; 7]>(), any::<[bool; 2]>()),
         (file(), proptest::option::of(file())),
         (path(), path(), path()),
         vec(argument, 0..20),
+        (name, streams, environment()),
     )
-        .prop_map(|(who, numbers, files, paths, argv)| {
+        .prop_map(|(who, numbers, files, paths, argv, begun_with)| {
             let (base, parent, started_from, credentials, root) = who;
-            let ([inner_pid, mount, pid, user, session], [has_tty, argv_truncated]) = numbers;
+            let (numbers, [environment_truncated, argv_truncated]) = numbers;
+            let [inner_pid, mount, pid, user, session, process_group, tty] = numbers;
+            let (name, streams, environment) = begun_with;
             ExecEvent {
                 base,
                 parent,
@@ -210,7 +345,12 @@ fn exec() -> impl Strategy<Value = ExecEvent> {
                 pid_namespace: pid,
                 user_namespace: user,
                 session,
-                has_tty,
+                process_group,
+                tty,
+                name,
+                streams,
+                environment,
+                environment_truncated,
                 root,
                 file: files.0,
                 filename: paths.0,

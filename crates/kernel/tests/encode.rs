@@ -1,11 +1,14 @@
 //! Events to records, as the kernel side writes them: decoding must take back what this gives.
 
+use std::net::IpAddr;
 use yagura_event::{
-    Base, Credentials, ExecEvent, FileFacts, KernelEvent, NamespacesEvent, ProgramKey, RootId,
+    Base, Call, CallEvent, Credentials, Endpoint, ExecEvent, FileFacts, KernelEvent,
+    NamespacesEvent, OpenClass, OpenKey, ProgramKey, RootId, SocketFacts, Stream, StreamKind,
+    TargetFacts, Text,
 };
 
 /// `RECORD_VERSION` of bpf/records.h.
-pub(crate) const VERSION: u16 = 1;
+pub(crate) const VERSION: u16 = 2;
 /// `FILE_PRESENT` and `FILE_WRITER_KNOWN` of bpf/records.h.
 const PRESENT: u32 = 1 << 30;
 const WRITER_KNOWN: u32 = 1 << 31;
@@ -38,6 +41,10 @@ pub(crate) fn encode(event: &KernelEvent) -> Option<Vec<u8>> {
             record.header(6, &exit.base);
             record.u32(exit.status.cast_unsigned());
             record.u32(0);
+        }
+        KernelEvent::Call(call) => {
+            record.header(7, &call.base);
+            record.call(call);
         }
         KernelEvent::Loss(_) => return None,
     }
@@ -162,6 +169,14 @@ impl Record {
         self.u32(exec.inner_pid);
         self.u32(exec.session);
         self.u32(exec.tty);
+        self.u32(exec.process_group);
+        self.u32(0);
+        let mut name = exec.name.as_bytes().to_vec();
+        name.resize(16, 0);
+        self.fixed.extend(name);
+        for stream in &exec.streams {
+            self.stream(stream);
+        }
         self.credentials(&exec.credentials);
         self.namespaces([
             exec.mount_namespace,
@@ -174,14 +189,121 @@ impl Record {
         self.string(exec.filename.as_bytes());
         self.string(exec.interpreter.as_bytes());
         self.string(exec.cwd.as_bytes());
-        let mut arguments = Vec::new();
-        for argument in &exec.argv {
-            arguments.extend(argument.as_bytes());
-            arguments.push(0);
-        }
-        self.string(&arguments);
+        self.words(&exec.argv);
         self.u32(u32::from(exec.argv_truncated));
+        self.words(&exec.environment);
+        self.u32(u32::from(exec.environment_truncated));
         self.u32(0);
+    }
+
+    fn words(&mut self, words: &[Text]) {
+        let mut bytes = Vec::new();
+        for word in words {
+            bytes.extend(word.as_bytes());
+            bytes.push(0);
+        }
+        self.string(&bytes);
+    }
+
+    fn stream(&mut self, stream: &Stream) {
+        self.u64(stream.ino);
+        self.address(stream.remote);
+        self.u16(stream.remote.map_or(0, |remote| remote.port));
+        self.u16(u16::from(stream.remote.is_some()));
+        self.u32(match stream.kind {
+            StreamKind::None => 0,
+            StreamKind::File => 1,
+            StreamKind::Pipe => 2,
+            StreamKind::Socket => 3,
+            StreamKind::Terminal => 4,
+            StreamKind::Other => 5,
+        });
+    }
+
+    fn address(&mut self, endpoint: Option<Endpoint>) {
+        let octets = match endpoint.map(|endpoint| endpoint.address) {
+            Some(IpAddr::V4(address)) => address.to_ipv6_mapped().octets(),
+            Some(IpAddr::V6(address)) => address.octets(),
+            None => [0; 16],
+        };
+        self.fixed.extend(octets);
+    }
+
+    fn call(&mut self, call: &CallEvent) {
+        self.u32(call.thread);
+        self.u16(call.call as u16);
+        let parts = [
+            call.socket.is_some(),
+            call.target.is_some(),
+            call.open_key.is_some(),
+        ];
+        let flags = parts.iter().rev();
+        self.u16(flags.fold(0, |flags, &is_there| flags << 1 | u16::from(is_there)));
+        self.i64(call.result);
+        for argument in call.arguments {
+            self.u64(argument);
+        }
+        self.u32(call.fd.cast_unsigned());
+        self.u32(0);
+        self.file(call.file.as_ref());
+        self.socket(call.socket.as_ref());
+        self.target(call.target.unwrap_or_default());
+        self.key(call.open_key.as_ref());
+        // What the file's path says already is not written twice.
+        let file_path = call.file.as_ref().map(|file| &file.path);
+        let is_path = file_path == Some(&call.path);
+        let is_new_path = call.call == Call::Fsetxattr && file_path == Some(&call.new_path);
+        self.string(if is_path { b"" } else { call.path.as_bytes() });
+        self.string(call.directory.as_bytes());
+        self.string(if is_new_path {
+            b""
+        } else {
+            call.new_path.as_bytes()
+        });
+        self.string(call.new_directory.as_bytes());
+        let socket = call.socket.as_ref();
+        self.string(socket.map_or(&[], |socket| socket.unix_path.as_bytes()));
+        self.string(call.data.as_bytes());
+    }
+
+    fn socket(&mut self, socket: Option<&SocketFacts>) {
+        let absent = SocketFacts::default();
+        let socket = socket.unwrap_or(&absent);
+        self.u64(socket.ino);
+        self.u16(socket.family);
+        self.u16(socket.kind);
+        self.u16(socket.protocol);
+        let parts = [
+            socket.is_server,
+            socket.local.is_some(),
+            socket.remote.is_some(),
+        ];
+        let flags = parts.iter().rev();
+        self.u16(flags.fold(0, |flags, &is_there| flags << 1 | u16::from(is_there)));
+        self.address(socket.local);
+        self.address(socket.remote);
+        self.u16(socket.local.map_or(0, |local| local.port));
+        self.u16(socket.remote.map_or(0, |remote| remote.port));
+        self.u32(0);
+    }
+
+    fn target(&mut self, target: TargetFacts) {
+        self.u32(target.pid);
+        self.u32(0);
+        self.u64(target.start_ns);
+        self.u64(target.container);
+    }
+
+    fn key(&mut self, key: Option<&OpenKey>) {
+        self.u64(key.map_or(0, |key| key.parent));
+        self.u64(key.map_or(0, |key| key.name));
+        self.u64(key.map_or(0, |key| key.epoch));
+        self.u32(key.map_or(0, |key| key.mount));
+        self.u32(match key.map(|key| key.class) {
+            None | Some(OpenClass::Read) => 0,
+            Some(OpenClass::Write) => 1,
+            Some(OpenClass::Create) => 2,
+        });
     }
 
     fn finish(self) -> Vec<u8> {

@@ -1,9 +1,9 @@
 //! What /proc and stat(2) say of a process and a file: the other witness.
 
 use std::fs;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
-use yagura_event::FileFacts;
+use yagura_event::{FileFacts, StreamKind};
 
 /// Nanoseconds of a clock tick (USER_HZ), in which /proc tells start times.
 const TICK_NS: u64 = 10_000_000;
@@ -37,8 +37,47 @@ impl Proc {
         self.stat[3].try_into().unwrap()
     }
 
-    pub(crate) fn has_tty(&self) -> bool {
-        self.stat[4] != 0
+    pub(crate) fn process_group(&self) -> u32 {
+        self.stat[2].try_into().unwrap()
+    }
+
+    pub(crate) fn tty(&self) -> u32 {
+        self.stat[4].try_into().unwrap()
+    }
+
+    /// The name that the kernel has given the process.
+    pub(crate) fn name(&self) -> String {
+        let text = fs::read_to_string(self.dir.join("comm")).unwrap();
+        text.trim_end().to_owned()
+    }
+
+    /// What a descriptor leads to: kind and number.
+    pub(crate) fn stream(&self, fd: u32) -> (StreamKind, u64) {
+        let stat = fs::metadata(self.dir.join("fd").join(fd.to_string())).unwrap();
+        let kind = stat.file_type();
+        if kind.is_fifo() {
+            (StreamKind::Pipe, stat.ino())
+        } else if kind.is_socket() {
+            (StreamKind::Socket, stat.ino())
+        } else if kind.is_file() {
+            (StreamKind::File, stat.ino())
+        } else if kind.is_char_device() && (136..144).contains(&(stat.rdev() >> 8)) {
+            (StreamKind::Terminal, stat.rdev())
+        } else {
+            (StreamKind::Other, stat.ino())
+        }
+    }
+
+    /// The names of its variables when it began.
+    pub(crate) fn variables(&self) -> Vec<String> {
+        let block = fs::read(self.dir.join("environ")).unwrap();
+        let variables = block
+            .split(|&byte| byte == 0)
+            .filter(|text| !text.is_empty());
+        let name = |text: &[u8]| text.split(|&byte| byte == b'=').next().unwrap().to_vec();
+        variables
+            .map(|text| String::from_utf8(name(text)).unwrap())
+            .collect()
     }
 
     /// Whether this is the process's start, as far as clock ticks tell.

@@ -4,8 +4,11 @@
 #define YAGURA_EMIT_H
 
 #include "process.h"
+#include "stream.h"
 
-/* Longest tail of a record: two paths of files, filename, interpreter, working directory, arguments. */
+/* Longest tail of a record: two paths of files, filename, interpreter, working directory, arguments,
+ * environment.
+ */
 #define TAIL_BYTES_MAX 16384
 #define TAIL_MASK (TAIL_BYTES_MAX - 1)
 

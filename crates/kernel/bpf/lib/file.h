@@ -10,6 +10,9 @@
 /* include/uapi/linux/stat.h */
 #define S_IFMT 00170000
 #define S_IFREG 0100000
+/* include/linux/kdev_t.h */
+#define DEVICE_MINOR_BITS 20
+#define DEVICE_MINOR_MASK ((1U << DEVICE_MINOR_BITS) - 1)
 /* include/linux/fs.h */
 #define FMODE_READ 0x1
 #define FMODE_WRITE 0x2

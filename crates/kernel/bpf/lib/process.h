@@ -7,7 +7,8 @@
 
 /* Cgroups between a process and its container's own cgroup that are climbed. */
 #define CGROUP_LEVELS_MAX 8
-/* include/linux/sched.h PIDTYPE_SID */
+/* include/linux/pid_types.h */
+#define PIDTYPE_PGID 2
 #define PIDTYPE_SID 3
 
 /* The visible root directory of a process's mount namespace. */

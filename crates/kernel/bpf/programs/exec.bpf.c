@@ -94,6 +94,48 @@ static __always_inline void append_arguments(struct scratch *scratch, struct tas
 	scratch->tail_bytes += bytes;
 }
 
+static __always_inline void append_environment(struct scratch *scratch, struct task_struct *task,
+					       struct exec_record *record)
+{
+	struct mm_struct *mm = BPF_CORE_READ(task, mm);
+	unsigned long start = BPF_CORE_READ(mm, env_start);
+	u64 bytes = BPF_CORE_READ(mm, env_end) - start;
+
+	if (bytes > ENVIRONMENT_BYTES_MAX) {
+		bytes = ENVIRONMENT_BYTES_MAX;
+		record->environment_truncated = 1;
+	}
+	if (bpf_probe_read_user(&scratch->tail[scratch->tail_bytes & TAIL_MASK],
+				bytes & (2 * ENVIRONMENT_BYTES_MAX - 1), (void *)start)) {
+		record->environment_truncated = 1;
+		return;
+	}
+	record->environment_bytes = bytes;
+	scratch->tail_bytes += bytes;
+}
+
+static __always_inline void fill_streams(struct task_struct *task, struct exec_record *record)
+{
+	struct file **fds = BPF_CORE_READ(task, files, fdt, fd);
+	struct file *files[STREAMS] = {};
+
+	/* The smallest table of descriptors has more (include/linux/fdtable.h NR_OPEN_DEFAULT). */
+	bpf_probe_read_kernel(files, sizeof(files), fds);
+	for (int i = 0; i < STREAMS; i++)
+		if (files[i])
+			fill_stream(files[i], &record->streams[i]);
+}
+
+static __always_inline u32 terminal_device(struct task_struct *task)
+{
+	struct tty_struct *tty = BPF_CORE_READ(task, signal, tty);
+
+	if (!tty)
+		return 0;
+	return user_device(BPF_CORE_READ(tty, driver, major),
+			   BPF_CORE_READ(tty, driver, minor_start) + BPF_CORE_READ(tty, index));
+}
+
 /* `sh < file`: the script is standard input. */
 static __always_inline void append_standard_input(struct scratch *scratch, struct task_struct *task,
 						  struct task_state *state, struct dentry *root,
@@ -118,6 +160,7 @@ static __always_inline void fill_process(struct task_struct *task, struct exec_r
 	struct task_struct *parent = BPF_CORE_READ(task, real_parent);
 	struct pid *pid = BPF_CORE_READ(task, thread_pid);
 	struct pid *session = BPF_CORE_READ(task, signal, pids[PIDTYPE_SID]);
+	struct pid *group = BPF_CORE_READ(task, signal, pids[PIDTYPE_PGID]);
 	u32 level = BPF_CORE_READ(pid, level);
 	struct upid inner = {};
 
@@ -128,7 +171,10 @@ static __always_inline void fill_process(struct task_struct *task, struct exec_r
 				      (level & 31) * bpf_core_type_size(struct upid));
 	record->inner_pid = inner.nr;
 	record->session = BPF_CORE_READ(session, numbers[0].nr);
-	record->has_tty = BPF_CORE_READ(task, signal, tty) != NULL;
+	record->process_group = BPF_CORE_READ(group, numbers[0].nr);
+	record->tty = terminal_device(task);
+	BPF_CORE_READ_INTO(&record->name, task, comm);
+	fill_streams(task, record);
 	fill_credentials(task, &record->credentials);
 	fill_namespaces(task, &record->namespaces);
 }
@@ -164,8 +210,10 @@ static __always_inline void send_program(struct task_struct *task, struct task_s
 
 	record->cwd_bytes = append_path(scratch, BPF_CORE_READ(task, fs, pwd.dentry), BPF_CORE_READ(task, fs, pwd.mnt),
 					&ignored, root->dentry);
-	if (filename)
+	if (filename) {
 		append_arguments(scratch, task, record);
+		append_environment(scratch, task, record);
+	}
 	/* What came into the container from outside, too: its runtime is asked while it still runs. */
 	if (!started_from.pid || (record->header.flags & (BASE_EXISTING | BASE_HOST_ROOT)) ||
 	    record->standard_input.flags || !is_image_file(&seen, state))

@@ -67,9 +67,20 @@ fn assert_as_proc_says(exec: &ExecEvent) {
         Some(&exec.inner_pid.to_string().as_str())
     );
     assert_eq!(
-        (exec.session, exec.has_tty),
-        (proc.session(), proc.has_tty())
+        (exec.session, exec.process_group, exec.tty),
+        (proc.session(), proc.process_group(), proc.tty())
     );
+    assert_eq!(exec.name.escaped(), proc.name());
+    for (fd, stream) in (0..).zip(&exec.streams) {
+        assert_eq!((stream.kind, stream.ino), proc.stream(fd));
+        assert_eq!(stream.remote, None);
+    }
+    let names = exec.environment.iter().map(|variable| {
+        let text = variable.escaped().into_owned();
+        text.split('=').next().unwrap().to_owned()
+    });
+    assert_eq!(names.collect::<Vec<_>>(), proc.variables());
+    assert!(!exec.environment_truncated);
     let namespaces = [
         exec.mount_namespace,
         exec.pid_namespace,

@@ -6,5 +6,9 @@
 //! Start at [`CaptureWriter`] and [`CaptureReader`].
 
 mod capture;
+mod document;
+mod k8s_audit;
 
 pub use capture::{CaptureError, CaptureHeader, CaptureReader, CaptureWriter, Recorded, VERSION};
+pub use document::{SkipReason, SkippedRecord};
+pub use k8s_audit::{AuditReader, SeenAuditEvents};

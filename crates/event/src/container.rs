@@ -86,6 +86,18 @@ pub struct Container {
     pub mounts: Vec<Mount>,
     /// The pod, for containers of Kubernetes.
     pub pod: Option<Pod>,
+    /// Arguments of its first process as the specification has them; empty if unknown.
+    pub command: Vec<String>,
+    /// Capabilities that its processes may come to have (the bounding set), bit N is capability N; `None` if unknown.
+    pub capabilities: Option<u64>,
+    /// Namespaces that it shares with the host, by the names of `/proc/PID/ns`; `None` if unknown.
+    pub host_namespaces: Option<Vec<String>>,
+    /// Labels of the container.
+    pub labels: BTreeMap<String, String>,
+    /// First address of the container or pod, empty if unknown.
+    pub ip: String,
+    /// Id of the pod's sandbox, empty if unknown.
+    pub sandbox_id: String,
     /// When it was created, if the runtime says so.
     pub created: Option<WallTime>,
     /// Pid of the container's first process in the initial pid namespace, zero if unknown.

@@ -44,5 +44,5 @@ pub use kernel_event::{
     NamespacesEvent, RootId, ScriptEvent, Writer,
 };
 pub use node::{Cloud, Node, Provider};
-pub use process::Credentials;
+pub use process::{CAPABILITIES, Credentials};
 pub use text::{Text, escape};

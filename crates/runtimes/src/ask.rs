@@ -53,6 +53,16 @@ pub(crate) fn merge(known: &mut Container, answer: Container) {
     }
     // The runtime knows what was asked for; the files only show what came of it.
     known.privileged = answer.privileged.or(known.privileged);
+    known.capabilities = answer.capabilities.or(known.capabilities);
+    known.host_namespaces = answer.host_namespaces.or(known.host_namespaces.take());
+    if !answer.command.is_empty() {
+        known.command = answer.command;
+    }
+    if !answer.labels.is_empty() {
+        known.labels = answer.labels;
+    }
+    fill(&mut known.ip, answer.ip);
+    fill(&mut known.sandbox_id, answer.sandbox_id);
     if known.mounts.is_empty() {
         known.mounts = answer.mounts;
     }

@@ -1,11 +1,11 @@
 //! An OCI bundle's `config.json`: annotations by which managers name a container, privileges, mounts.
 
-use crate::limits::{MOUNTS_MAX, RUNTIME_FILES_MAX, bounded_string};
+use crate::limits::{COMMAND_ARGUMENTS_MAX, MOUNTS_MAX, RUNTIME_FILES_MAX, bounded_string};
 use crate::time::wall_time;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use yagura_event::{Container, Mount, Pod, Runtime, Text};
+use yagura_event::{CAPABILITIES, Container, Mount, Pod, Runtime, Text};
 
 /// The parts of the OCI runtime specification that identity needs. Whatever else is there is skipped.
 ///
@@ -50,8 +50,17 @@ struct SpecCapabilities {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 struct SpecLinux {
+    namespaces: Option<Vec<SpecNamespace>>,
     masked_paths: Option<Vec<String>>,
     resources: Option<SpecResources>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+struct SpecNamespace {
+    #[serde(rename = "type")]
+    kind: String,
+    path: Option<String>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -223,6 +232,45 @@ impl Spec {
             .then_some(Runtime::Containerd)
     }
 
+    /// Arguments of the first process, bounded.
+    fn command(&self) -> Vec<String> {
+        let process = self.process.as_ref();
+        let arguments = process.and_then(|process| process.args.as_ref());
+        let arguments = arguments.into_iter().flatten().take(COMMAND_ARGUMENTS_MAX);
+        arguments.map(|argument| bounded_string(argument)).collect()
+    }
+
+    /// The bounding set; `None` if the configuration names none.
+    fn capabilities(&self) -> Option<u64> {
+        let process = self.process.as_ref()?;
+        let names = process.capabilities.as_ref()?.bounding.as_ref()?;
+        let bits = names.iter().filter_map(|name| {
+            CAPABILITIES.iter().position(|known| known == name)
+        });
+        Some(bits.fold(0, |set, bit| set | 1 << bit))
+    }
+
+    /// Namespaces that are not the container's or the pod's own, by the names of `/proc/PID/ns`. User and cgroup namespaces
+    /// are left out: nearly every container shares them.
+    fn host_namespaces(&self) -> Option<Vec<String>> {
+        const KINDS: [(&str, &str); 5] = [
+            ("pid", "pid"),
+            ("network", "net"),
+            ("ipc", "ipc"),
+            ("uts", "uts"),
+            ("mount", "mnt"),
+        ];
+        let own = self.linux.as_ref()?.namespaces.as_ref()?;
+        let is_own = |kind: &str| {
+            own.iter().any(|namespace| {
+                let path = namespace.path.as_deref().unwrap_or_default();
+                namespace.kind == kind && !path.starts_with("/proc/1/")
+            })
+        };
+        let shared = KINDS.iter().filter(|(kind, _)| !is_own(kind));
+        Some(shared.map(|(_, name)| (*name).to_owned()).collect())
+    }
+
     /// Id of the pod's sandbox.
     pub(crate) fn sandbox_id(&self) -> Option<String> {
         self.annotation("io.kubernetes.cri.sandbox-id")
@@ -291,6 +339,10 @@ impl Spec {
             created: self
                 .annotation("io.kubernetes.cri-o.Created")
                 .and_then(wall_time),
+            command: self.command(),
+            capabilities: self.capabilities(),
+            host_namespaces: self.host_namespaces(),
+            sandbox_id: self.sandbox_id().unwrap_or_default(),
             ..Container::default()
         }
     }

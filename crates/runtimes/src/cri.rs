@@ -203,7 +203,7 @@ fn container(status: &ContainerStatus, info: &VerboseInfo) -> Container {
         pod: pod_of_labels(&status.labels),
         created: (status.created_at > 0).then_some(WallTime(status.created_at)),
         first_pid: info.pid.unwrap_or(0),
-        gaps: Vec::new(),
+        ..Container::default()
     }
 }
 

@@ -173,3 +173,6 @@ mod tests {
         assert_eq!(bound.gaps.len(), 3, "{:?}", bound.gaps);
     }
 }
+
+/// Arguments of a container's first process that are kept. Stops a specification of a million arguments.
+pub(crate) const COMMAND_ARGUMENTS_MAX: usize = 256;

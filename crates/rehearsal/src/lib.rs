@@ -36,6 +36,7 @@ mod bundle;
 mod cgroups;
 mod command;
 mod container;
+pub mod debian;
 pub mod drift;
 mod image;
 mod libraries;

@@ -10,6 +10,7 @@
 
 mod cases;
 mod cleanup;
+mod debian;
 
 use libtest_mimic::{Arguments, Trial};
 use std::error::Error;
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
             trials.extend(cleanup::trials(runtime, kind));
         }
     }
+    trials.extend(debian::trials());
     if runtimes.is_empty() {
         trials.push(Trial::test("containers", || Ok(())));
     }

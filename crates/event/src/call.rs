@@ -264,25 +264,19 @@ pub struct CallEvent {
     pub open_key: Option<OpenKey>,
 }
 
-/// What opens of one file by one path have in common. Two opens with the same key lead to the same path and are of the
-/// same class; whatever changes paths (a rename of a directory, a mount) changes the epoch.
+/// What opens of one file by one path have in common: two opens in a container with the same key lead to the same file
+/// by the same path and are of the same class, and no [epoch](OpenKey::epoch) began between them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct OpenKey {
     /// The container's handle.
     pub container: ContainerKey,
     /// The file.
     pub file: FileId,
-    /// Inode generation of the file, where the file system has one.
-    pub generation: u32,
-    /// Inode number of the directory that the name stands in.
-    pub parent: u64,
-    /// The kernel's hash of the name, keyed by the directory.
-    pub name: u64,
-    /// Number of the mount that the file was reached through.
-    pub mount: u32,
+    /// The kernel side's hash of every name from the file up to the root of the mount namespace, through mounts.
+    pub path: u64,
     /// What the open was for.
     pub class: OpenClass,
-    /// Count of what may have changed paths: user space's in the upper half, the container's in the lower.
+    /// When user space last had all answers forgotten, in nanoseconds of `CLOCK_BOOTTIME`.
     pub epoch: u64,
 }
 

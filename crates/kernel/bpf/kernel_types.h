@@ -31,6 +31,7 @@ enum { false = 0, true = 1 };
 enum bpf_map_type {
 	BPF_MAP_TYPE_HASH = 1,
 	BPF_MAP_TYPE_ARRAY = 2,
+	BPF_MAP_TYPE_PROG_ARRAY = 3,
 	BPF_MAP_TYPE_PERCPU_ARRAY = 6,
 	BPF_MAP_TYPE_LRU_HASH = 9,
 	BPF_MAP_TYPE_RINGBUF = 27,
@@ -82,6 +83,7 @@ struct pid {
 };
 
 struct qstr {
+	u64 hash_len;
 	u32 len;
 	const unsigned char *name;
 };
@@ -211,7 +213,13 @@ struct css_set {
 	struct cgroup *dfl_cgrp;
 };
 
+struct thread_info {
+	unsigned long flags;
+	u32 status;
+};
+
 struct task_struct {
+	struct thread_info thread_info;
 	unsigned int flags;
 	unsigned int personality;
 	struct mm_struct *mm;
@@ -238,16 +246,6 @@ struct linux_binprm {
 	const char *interp;
 };
 
-struct trace_entry {
-	int pid;
-};
-
-struct trace_event_raw_sys_exit {
-	struct trace_entry ent;
-	long id;
-	long ret;
-};
-
 struct bpf_iter_meta {
 	u64 seq_num;
 };
@@ -257,33 +255,29 @@ struct bpf_iter__task {
 	struct task_struct *task;
 };
 
-/* The registers that hold system call arguments (arch/{x86,arm64}/include/asm/ptrace.h). */
+/* The registers of a system call (arch/{x86,arm64}/include/asm/ptrace.h). Arguments stay there until its end. */
 #if defined(__TARGET_ARCH_x86)
 struct pt_regs {
+	unsigned long bp;
+	unsigned long bx;
 	unsigned long r10;
+	unsigned long r9;
 	unsigned long r8;
+	unsigned long cx;
 	unsigned long dx;
 	unsigned long si;
 	unsigned long di;
+	unsigned long orig_ax;
 };
-#define SYSCALL_ADDRESS(regs) BPF_CORE_READ(regs, di)
-#define SYSCALL_LENGTH(regs) BPF_CORE_READ(regs, si)
-#define SYSCALL_PROT(regs) BPF_CORE_READ(regs, dx)
-#define SYSCALL_MAP_FLAGS(regs) BPF_CORE_READ(regs, r10)
-#define SYSCALL_MAP_FD(regs) BPF_CORE_READ(regs, r8)
 #elif defined(__TARGET_ARCH_arm64)
 struct user_pt_regs {
 	u64 regs[31];
 };
 struct pt_regs {
-	u64 orig_x0;
 	struct user_pt_regs user_regs;
+	u64 orig_x0;
+	int syscallno;
 };
-#define SYSCALL_ADDRESS(regs) BPF_CORE_READ(regs, orig_x0)
-#define SYSCALL_LENGTH(regs) BPF_CORE_READ(regs, user_regs.regs[1])
-#define SYSCALL_PROT(regs) BPF_CORE_READ(regs, user_regs.regs[2])
-#define SYSCALL_MAP_FLAGS(regs) BPF_CORE_READ(regs, user_regs.regs[3])
-#define SYSCALL_MAP_FD(regs) BPF_CORE_READ(regs, user_regs.regs[4])
 #else
 #error "this architecture's system call registers are not known here"
 #endif

@@ -19,7 +19,7 @@ enum record_kind {
 };
 
 /* System calls: event::Call. Never used again for another call. */
-enum call {
+enum call_number {
 	CALL_OPEN = 1,
 	CALL_OPENAT = 2,
 	CALL_OPENAT2 = 3,
@@ -333,11 +333,10 @@ enum open_class {
 
 /* The part of an open's key that is nowhere else in the record. */
 struct open_key_record {
-	__u64 parent;
-	__u64 name;
+	__u64 path;
 	__u64 epoch;
-	__u32 mount;
 	__u32 class; /* of enum open_class */
+	__u32 reserved;
 };
 
 /*
@@ -347,7 +346,7 @@ struct open_key_record {
 struct call_record {
 	struct record_header header;
 	__u32 thread;
-	__u16 call; /* of enum call */
+	__u16 call; /* of enum call_number */
 	__u16 flags; /* of enum call_flag */
 	__s64 result;
 	__u64 arguments[CALL_ARGUMENTS];
@@ -379,8 +378,8 @@ _Static_assert(sizeof(struct namespaces_event_record) == 96, "namespaces_event_r
 _Static_assert(sizeof(struct exit_record) == 72, "exit_record");
 _Static_assert(sizeof(struct socket_record) == 56, "socket_record");
 _Static_assert(sizeof(struct target_record) == 24, "target_record");
-_Static_assert(sizeof(struct open_key_record) == 32, "open_key_record");
-_Static_assert(sizeof(struct call_record) == 360, "call_record");
+_Static_assert(sizeof(struct open_key_record) == 24, "open_key_record");
+_Static_assert(sizeof(struct call_record) == 352, "call_record");
 
 /* Key of the verdict cache: this content is the image's, in this container. */
 struct image_file_key {
@@ -394,6 +393,40 @@ struct image_file_key {
 
 _Static_assert(sizeof(struct image_file_key) == 40, "image_file_key");
 
+/* Key of what user space has said of an open: no rule can match it. */
+struct quiet_open_key {
+	__u64 container;
+	__u64 path;
+	__u64 ino;
+	__u64 epoch;
+	__u32 dev;
+	__u32 class; /* of enum open_class */
+};
+
+_Static_assert(sizeof(struct quiet_open_key) == 40, "quiet_open_key");
+
+/* What user space wants of a call. */
+enum call_filter {
+	FILTER_SENT = 1 << 0,
+	FILTER_FAILED = 1 << 1,
+	/* Looked at for other reasons than to be sent: the kernel side's own memory, other records. */
+	FILTER_OTHER = 1 << 2,
+};
+
+/* Classes of opens that user space wants: bits of 1 << enum open_class, and opens that failed. */
+#define OPEN_CLASS_FAILED (1 << 3)
+
+/* What user space says about calls. */
+struct call_settings {
+	__u64 epoch; /* of the quiet opens */
+	__u32 open_classes;
+	__u32 reserved;
+	__u64 record_ns; /* nanoseconds in which a container earns one record of volume */
+	__u64 burst_ns; /* nanoseconds that it may save */
+};
+
+_Static_assert(sizeof(struct call_settings) == 32, "call_settings");
+
 /* Size of the settings that user space writes (lib/maps.h). */
 #define SETTINGS_BYTES 16
 
@@ -404,7 +437,9 @@ enum loss {
 	LOSS_NO_STORAGE = 2,
 	LOSS_SCRIPT_BUDGET = 3,
 	LOSS_MAPPING_BUSY = 4,
-	LOSS_COUNT = 5,
+	LOSS_CALL_RING = 5,
+	LOSS_CONTAINER_BUDGET = 6,
+	LOSS_COUNT = 7,
 };
 
 #endif

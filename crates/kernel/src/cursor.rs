@@ -13,7 +13,7 @@ pub(crate) mod sizes {
     pub(crate) const STREAM: usize = 8 + 16 + 2 + 2 + 4;
     pub(crate) const SOCKET: usize = 8 + 4 * 2 + 2 * 16 + 2 * 2 + 4;
     pub(crate) const TARGET: usize = 4 + 4 + 8 + 8;
-    pub(crate) const OPEN_KEY: usize = 3 * 8 + 4 + 4;
+    pub(crate) const OPEN_KEY: usize = 2 * 8 + 4 + 4;
 }
 
 /// A place in a record.

@@ -10,7 +10,8 @@ use std::ops::ControlFlow;
 use std::os::fd::{AsFd as _, BorrowedFd};
 use std::time::Duration;
 use yagura_event::{
-    ContainerKey, Drop, DropPlace, DropReason, FileFacts, FileKey, MonotonicNs, ProgramKey, Writer,
+    Call, ContainerKey, Drop, DropPlace, DropReason, FileFacts, FileKey, MonotonicNs, ProgramKey,
+    Writer,
 };
 
 const OBJECT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/observe.bpf.o"));
@@ -19,6 +20,33 @@ const OBJECT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/observe.bpf.o"))
 const SLEEP_MAX: Duration = Duration::from_millis(250);
 /// Records read before the reader's other work gets its turn.
 const RECORDS_PER_TURN: usize = 1024;
+
+/// Calls that the kernel side looks at whatever is wanted of them: they change who wrote a file, what is mapped, and who
+/// and where a process is. Some have numbers of the kernel side's own (`enum quiet_call`).
+const NEEDED_CALLS: [u32; 20] = [
+    Call::Open as u32,
+    Call::Openat as u32,
+    Call::Openat2 as u32,
+    Call::Creat as u32,
+    Call::OpenByHandleAt as u32,
+    Call::MemfdCreate as u32,
+    Call::Setuid as u32,
+    Call::Setgid as u32,
+    Call::Setreuid as u32,
+    Call::Setregid as u32,
+    Call::Setresuid as u32,
+    Call::Setresgid as u32,
+    Call::Capset as u32,
+    Call::Unshare as u32,
+    Call::Setns as u32,
+    Call::Chroot as u32,
+    Call::PivotRoot as u32,
+    120,
+    121,
+    122,
+];
+/// `FILTER_OTHER` in records.h.
+const FILTER_OTHER: u32 = 1 << 2;
 
 /// Why observation could not start.
 #[derive(Debug, thiserror::Error)]
@@ -101,12 +129,14 @@ impl std::fmt::Debug for Observer {
 }
 
 /// What the indexes of the losses map mean (`enum loss` in records.h).
-const LOSSES: [(DropPlace, DropReason); 5] = [
+const LOSSES: [(DropPlace, DropReason); 7] = [
     (DropPlace::ExecRing, DropReason::Full),
     (DropPlace::VolumeRing, DropReason::Full),
     (DropPlace::Program, DropReason::NoStorage),
     (DropPlace::Program, DropReason::Budget),
     (DropPlace::Program, DropReason::TimedOut),
+    (DropPlace::CallRing, DropReason::Full),
+    (DropPlace::ContainerBudget, DropReason::Budget),
 ];
 
 impl Observer {
@@ -134,6 +164,7 @@ impl Observer {
             missing: Vec::new(),
         };
         observer.fill_interpreters()?;
+        observer.fill_filters()?;
         observer.set(true)?;
         observer.visit_running()?;
         observer.set(false)?;
@@ -158,6 +189,23 @@ impl Observer {
         Ok(())
     }
 
+    fn fill_filters(&self) -> Result<(), StartError> {
+        let filters = map(&self.object, "call_filters")?;
+        for number in NEEDED_CALLS {
+            filters
+                .update(
+                    &number.to_ne_bytes(),
+                    &FILTER_OTHER.to_ne_bytes(),
+                    MapFlags::ANY,
+                )
+                .map_err(|source| StartError::Fill {
+                    map: "call_filters",
+                    source,
+                })?;
+        }
+        Ok(())
+    }
+
     fn set(&self, learn_host_only: bool) -> Result<(), StartError> {
         let mut value = [0u8; SETTINGS_BYTES];
         let fields = wall_minus_boot_ns()
@@ -176,7 +224,10 @@ impl Observer {
     }
 
     fn attach(&mut self) -> Result<(), StartError> {
-        for program in PROGRAMS {
+        for program in PROGRAMS
+            .iter()
+            .filter(|program| program.called_by.is_none())
+        {
             let found = self
                 .object
                 .progs_mut()

@@ -9,6 +9,8 @@ pub struct Program {
     pub attach_point: &'static str,
     /// Whether observation makes no sense without it. The others may be missing on some architectures and kernels.
     pub required: bool,
+    /// Whether it is not attached itself, but called by the program of that name.
+    pub called_by: Option<&'static str>,
     /// What is not seen without it.
     pub without: &'static str,
 }
@@ -22,6 +24,7 @@ const fn required(
         name,
         attach_point,
         required: true,
+        called_by: None,
         without,
     }
 }
@@ -35,13 +38,24 @@ const fn optional(
         name,
         attach_point,
         required: false,
+        called_by: None,
         without,
     }
 }
 
-const WRITERS: &str = "who wrote a file, and scripts, when files are opened by this call";
-const CREDENTIALS: &str = "changes of user and group between two programs";
-const NAMESPACES: &str = "changes of namespaces and root between two programs";
+/// The program at the end of all system calls.
+const DISPATCHER: &str = "on_call_exit";
+
+/// A program for the end of some system calls.
+const fn called(name: &'static str, without: &'static str) -> Program {
+    Program {
+        name,
+        attach_point: "tp_btf/sys_exit",
+        required: true,
+        called_by: Some(DISPATCHER),
+        without,
+    }
+}
 
 /// Every program, in the order in which they are attached: first what inherits, then what begins.
 pub const PROGRAMS: &[Program] = &[
@@ -61,69 +75,23 @@ pub const PROGRAMS: &[Program] = &[
         "on kernels before 6.16: programs whose file was deleted while they ran",
     ),
     required("on_exit", "tp_btf/sched_process_exit", "ends of processes"),
-    required("on_openat_exit", "tp/syscalls/sys_exit_openat", WRITERS),
-    optional("on_open_exit", "tp/syscalls/sys_exit_open", WRITERS),
-    optional("on_openat2_exit", "tp/syscalls/sys_exit_openat2", WRITERS),
-    optional("on_creat_exit", "tp/syscalls/sys_exit_creat", WRITERS),
-    optional(
-        "on_open_by_handle_exit",
-        "tp/syscalls/sys_exit_open_by_handle_at",
-        WRITERS,
+    required(DISPATCHER, "tp_btf/sys_exit", "every system call"),
+    called(
+        "on_open_exit",
+        "who wrote a file, scripts, and opened files",
     ),
-    optional(
-        "on_memfd_create_exit",
-        "tp/syscalls/sys_exit_memfd_create",
-        "who made an anonymous file",
-    ),
-    required(
+    called(
         "on_mmap_exit",
-        "tp/syscalls/sys_exit_mmap",
         "libraries, and programs started by the loader",
     ),
-    optional(
-        "on_mprotect_exit",
-        "tp/syscalls/sys_exit_mprotect",
-        "mappings made executable later",
+    called("on_protect_exit", "mappings made executable later"),
+    called(
+        "on_credentials_exit",
+        "changes of user and group between two programs",
     ),
-    optional(
-        "on_pkey_mprotect_exit",
-        "tp/syscalls/sys_exit_pkey_mprotect",
-        "mappings made executable later",
-    ),
-    optional("on_setuid_exit", "tp/syscalls/sys_exit_setuid", CREDENTIALS),
-    optional("on_setgid_exit", "tp/syscalls/sys_exit_setgid", CREDENTIALS),
-    optional(
-        "on_setreuid_exit",
-        "tp/syscalls/sys_exit_setreuid",
-        CREDENTIALS,
-    ),
-    optional(
-        "on_setregid_exit",
-        "tp/syscalls/sys_exit_setregid",
-        CREDENTIALS,
-    ),
-    optional(
-        "on_setresuid_exit",
-        "tp/syscalls/sys_exit_setresuid",
-        CREDENTIALS,
-    ),
-    optional(
-        "on_setresgid_exit",
-        "tp/syscalls/sys_exit_setresgid",
-        CREDENTIALS,
-    ),
-    optional("on_capset_exit", "tp/syscalls/sys_exit_capset", CREDENTIALS),
-    optional(
-        "on_unshare_exit",
-        "tp/syscalls/sys_exit_unshare",
-        NAMESPACES,
-    ),
-    optional("on_setns_exit", "tp/syscalls/sys_exit_setns", NAMESPACES),
-    optional("on_chroot_exit", "tp/syscalls/sys_exit_chroot", NAMESPACES),
-    optional(
-        "on_pivot_root_exit",
-        "tp/syscalls/sys_exit_pivot_root",
-        NAMESPACES,
+    called(
+        "on_namespaces_exit",
+        "changes of namespaces and root between two programs",
     ),
 ];
 

@@ -16,7 +16,7 @@ pub(crate) const FILE_EVENT_BYTES: usize = 168;
 pub(crate) const CREDENTIALS_EVENT_BYTES: usize = 96;
 pub(crate) const NAMESPACES_EVENT_BYTES: usize = 96;
 pub(crate) const EXIT_BYTES: usize = 72;
-pub(crate) const CALL_BYTES: usize = 360;
+pub(crate) const CALL_BYTES: usize = 352;
 
 /// Only in records: there is a file at all.
 pub(crate) const FILE_PRESENT: u32 = 1 << 30;

@@ -253,20 +253,14 @@ fn target() -> impl Strategy<Value = TargetFacts> {
 /// The part of a key that is not the container's or the file's.
 fn key() -> impl Strategy<Value = Option<OpenKey>> {
     let classes = [OpenClass::Read, OpenClass::Write, OpenClass::Create];
-    let numbers = any::<(u64, u64, u64, u32)>();
-    let key = (numbers, prop::sample::select(classes.to_vec()));
-    proptest::option::of(
-        key.prop_map(|((parent, name, epoch, mount), class)| OpenKey {
-            container: ContainerKey(0),
-            file: FileId::default(),
-            generation: 0,
-            parent,
-            name,
-            mount,
-            class,
-            epoch,
-        }),
-    )
+    let key = (any::<[u64; 2]>(), prop::sample::select(classes.to_vec()));
+    proptest::option::of(key.prop_map(|([path, epoch], class)| OpenKey {
+        container: ContainerKey(0),
+        file: FileId::default(),
+        path,
+        class,
+        epoch,
+    }))
 }
 
 fn call() -> impl Strategy<Value = CallEvent> {
@@ -310,7 +304,6 @@ fn call() -> impl Strategy<Value = CallEvent> {
             event.open_key = key.map(|key| OpenKey {
                 container: base.container,
                 file: file.key.id,
-                generation: file.key.generation,
                 ..key
             });
         }

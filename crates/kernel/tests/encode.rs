@@ -295,15 +295,14 @@ impl Record {
     }
 
     fn key(&mut self, key: Option<&OpenKey>) {
-        self.u64(key.map_or(0, |key| key.parent));
-        self.u64(key.map_or(0, |key| key.name));
+        self.u64(key.map_or(0, |key| key.path));
         self.u64(key.map_or(0, |key| key.epoch));
-        self.u32(key.map_or(0, |key| key.mount));
         self.u32(match key.map(|key| key.class) {
             None | Some(OpenClass::Read) => 0,
             Some(OpenClass::Write) => 1,
             Some(OpenClass::Create) => 2,
         });
+        self.u32(0);
     }
 
     fn finish(self) -> Vec<u8> {

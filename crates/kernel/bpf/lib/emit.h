@@ -20,6 +20,7 @@ struct scratch {
 	/* The slack lets the verifier see that the longest string fits behind any masked offset. */
 	char tail[TAIL_BYTES_MAX + ARGV_BYTES_MAX];
 	u32 tail_bytes;
+	u64 root_dentry; /* of the process's mount namespace, for the records of calls */
 };
 
 struct {

@@ -148,6 +148,64 @@ static __always_inline bool is_last_thread(unsigned long long *arguments, struct
 	return BPF_CORE_READ(task, signal, live.counter) <= 0;
 }
 
+/* arch/x86/include/asm/thread_info.h TS_COMPAT: a system call as programs of 32 bits make it, at its end too. */
+#define COMPAT_STATUS 0x2
+/* arch/arm64/include/asm/thread_info.h TIF_32BIT */
+#define COMPAT_FLAG (1UL << 22)
+/* arch/x86/include/uapi/asm/unistd.h __X32_SYSCALL_BIT: the same calls for pointers of 32 bits. */
+#define X32_CALL 0x40000000U
+
+#if defined(__TARGET_ARCH_x86)
+static __always_inline u32 syscall_number(struct pt_regs *regs)
+{
+	return (u32)regs->orig_ax & ~X32_CALL;
+}
+
+static __always_inline bool is_compat_call(struct task_struct *task)
+{
+	return task->thread_info.status & COMPAT_STATUS;
+}
+
+static __always_inline void syscall_arguments(struct task_struct *task, struct pt_regs *regs, u64 *arguments)
+{
+	if (is_compat_call(task)) {
+		arguments[0] = (u32)regs->bx;
+		arguments[1] = (u32)regs->cx;
+		arguments[2] = (u32)regs->dx;
+		arguments[3] = (u32)regs->si;
+		arguments[4] = (u32)regs->di;
+		arguments[5] = (u32)regs->bp;
+		return;
+	}
+	arguments[0] = regs->di;
+	arguments[1] = regs->si;
+	arguments[2] = regs->dx;
+	arguments[3] = regs->r10;
+	arguments[4] = regs->r8;
+	arguments[5] = regs->r9;
+}
+#elif defined(__TARGET_ARCH_arm64)
+static __always_inline u32 syscall_number(struct pt_regs *regs)
+{
+	return regs->syscallno;
+}
+
+static __always_inline bool is_compat_call(struct task_struct *task)
+{
+	return task->thread_info.flags & COMPAT_FLAG;
+}
+
+static __always_inline void syscall_arguments(struct task_struct *task, struct pt_regs *regs, u64 *arguments)
+{
+	arguments[0] = regs->orig_x0;
+	arguments[1] = regs->user_regs.regs[1];
+	arguments[2] = regs->user_regs.regs[2];
+	arguments[3] = regs->user_regs.regs[3];
+	arguments[4] = regs->user_regs.regs[4];
+	arguments[5] = regs->user_regs.regs[5];
+}
+#endif
+
 /* The upper layer's entry of an overlay inode, NULL if the file is a lower layer's. */
 static __always_inline void *overlay_upper(struct inode *inode)
 {

@@ -9,8 +9,12 @@
 
 /* Bytes. Exec-class records: about 1 kB each, so that 4,000 execs may wait for the reader. */
 #define EXEC_RING_BYTES (4 << 20)
-/* Bytes. Exits and everything else that comes in volume. */
+/* Bytes. Ends of processes. */
 #define VOLUME_RING_BYTES (1 << 20)
+/* Bytes. System calls that come in volume: about 500 bytes each, so that 8,000 may wait. */
+#define CALL_RING_BYTES (4 << 20)
+/* Opens of which user space has said that no rule can match them. */
+#define QUIET_OPENS_MAX 32768
 /* Inodes whose last writer is remembered. */
 #define WRITERS_MAX 32768
 /* Contents known to be the image's. */
@@ -33,7 +37,11 @@ struct task_state {
 	u32 root_dev;
 	u32 flags; /* of enum base_flag: ENTERED, INTERPRETER */
 	u32 script_candidates;
-	u32 reserved;
+	u32 told; /* of enum told: what is told once of a program */
+};
+
+enum told {
+	TOLD_SPLICE = 1 << 0,
 };
 
 struct {
@@ -120,6 +128,55 @@ struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, VOLUME_RING_BYTES);
 } volume_ring SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, CALL_RING_BYTES);
+} call_ring SEC(".maps");
+
+/* By number of the call: of enum call_filter. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, CALLS_MAX);
+	__type(key, u32);
+	__type(value, u32);
+} call_filters SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct call_settings);
+} call_settings SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, QUIET_OPENS_MAX);
+	__type(key, struct quiet_open_key);
+	__type(value, u8);
+} quiet_opens SEC(".maps");
+
+/* What a container's calls have used of its budget. */
+struct container_budget {
+	u64 paid_until_ns; /* how far its records of volume are paid for, at one record in `record_ns` */
+	u64 over; /* records that were not sent */
+};
+
+/* By container. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, CONTAINERS_MAX);
+	__type(key, u64);
+	__type(value, struct container_budget);
+} container_budgets SEC(".maps");
+
+/* When the reader of the call ring was last woken from this CPU. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, u64);
+} call_wakes SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);

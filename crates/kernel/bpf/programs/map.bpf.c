@@ -9,8 +9,6 @@
 #define READ_IMPLIES_EXEC 0x0400000
 /* include/uapi/asm-generic/errno-base.h */
 #define EBUSY 16
-/* Addresses above this are error codes (include/linux/err.h). */
-#define MAX_ERRNO 4095
 /* Looks at the memory map for one call: neighbouring mappings, and vain ones while other threads keep the map busy.
  * Stops a process from hiding a file behind other mappings, or from holding up its own call for long.
  */
@@ -69,54 +67,33 @@ static __always_inline bool becomes_executable(struct task_struct *task, u64 pro
 	return (prot & PROT_READ) && (BPF_CORE_READ(task, personality) & READ_IMPLIES_EXEC);
 }
 
-SEC("tp/syscalls/sys_exit_mmap")
-int on_mmap_exit(struct trace_event_raw_sys_exit *context)
+static __always_inline void on_mmap(struct call *call)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
-	struct range range = { .address = context->ret, .end = context->ret + 1 };
-	struct pt_regs *regs;
+	struct range range = { .address = call->result, .end = call->result + 1 };
 
-	if (!bpf_task_storage_get(&tasks, task, NULL, 0) || range.address >= (u64)-MAX_ERRNO)
-		return 0;
-	regs = (void *)bpf_task_pt_regs(task);
-	if (!becomes_executable(task, SYSCALL_PROT(regs)) || (SYSCALL_MAP_FLAGS(regs) & MAP_ANONYMOUS))
-		return 0;
+	if (is_error(call->result) || !becomes_executable(call->task, call->arguments[2]) ||
+	    (call->arguments[3] & MAP_ANONYMOUS))
+		return;
 	bpf_loop(LOOKS_MAX, tell_next, &range, 0);
 	if (range.address >= range.end)
-		return 0;
+		return;
 	/* What the descriptor is now another thread may have changed: good to tell of, no proof that there is nothing. */
-	if (!tell_mapping((u64)file_of(task, (int)SYSCALL_MAP_FD(regs)), FILE_BY_DESCRIPTOR))
+	if (!tell_mapping((u64)file_of(call->task, (int)call->arguments[4]), FILE_BY_DESCRIPTOR))
 		count_loss(LOSS_MAPPING_BUSY);
-	return 0;
 }
 
-static __always_inline int on_protect(struct trace_event_raw_sys_exit *context)
+static __always_inline void on_protect(struct call *call)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
 	struct range range = {};
-	struct pt_regs *regs;
 
-	if (!bpf_task_storage_get(&tasks, task, NULL, 0) || context->ret)
-		return 0;
-	regs = (void *)bpf_task_pt_regs(task);
-	if (!becomes_executable(task, SYSCALL_PROT(regs)))
-		return 0;
-	range.address = SYSCALL_ADDRESS(regs);
-	range.end = range.address + SYSCALL_LENGTH(regs);
+	if (call->result || !becomes_executable(call->task, call->arguments[2]))
+		return;
+	range.address = call->arguments[0];
+	range.end = range.address + call->arguments[1];
 	bpf_loop(LOOKS_MAX, tell_next, &range, 0);
 	if (range.address < range.end)
 		count_loss(LOSS_MAPPING_BUSY);
-	return 0;
 }
 
-SEC("tp/syscalls/sys_exit_mprotect")
-int on_mprotect_exit(struct trace_event_raw_sys_exit *context)
-{
-	return on_protect(context);
-}
-
-SEC("tp/syscalls/sys_exit_pkey_mprotect")
-int on_pkey_mprotect_exit(struct trace_event_raw_sys_exit *context)
-{
-	return on_protect(context);
-}
+ON_CALL_EXIT(on_mmap_exit, on_mmap)
+ON_CALL_EXIT(on_protect_exit, on_protect)

@@ -19,85 +19,37 @@ static __always_inline void remember_writer(struct inode *inode, struct task_sta
 	bpf_map_update_elem(&writers, &key, &writer, BPF_ANY);
 }
 
-static __always_inline struct file *file_of(struct task_struct *task, long fd)
+static __always_inline void on_open(struct call *call)
 {
-	struct fdtable *table = BPF_CORE_READ(task, files, fdt);
-	struct file **fds = BPF_CORE_READ(table, fd);
-	struct file *file = NULL;
-
-	if (fd < 0 || fd >= BPF_CORE_READ(table, max_fds))
-		return NULL;
-	bpf_probe_read_kernel(&file, sizeof(file), fds + fd);
-	return file;
-}
-
-static __always_inline int on_open(long fd)
-{
-	struct task_struct *task = bpf_get_current_task_btf();
-	struct task_state *state = bpf_task_storage_get(&tasks, task, NULL, 0);
+	struct task_state *state = call->state;
 	struct seen_file seen = {};
 	struct file *file;
 	u32 mode;
 
-	if (!state || fd < 0)
-		return 0;
-	file = file_of(task, fd);
+	if (call->result < 0)
+		return;
+	file = file_of(call->task, call->result);
 	if (!file)
-		return 0;
+		return;
 	mode = BPF_CORE_READ(file, f_mode);
 	if (!(mode & FMODE_WRITE) && !(state->flags & BASE_INTERPRETER))
-		return 0;
+		return;
 	see_file(file, &seen);
 	if (!seen.inode || !is_regular(seen.inode))
-		return 0;
+		return;
 	if (mode & FMODE_WRITE) {
 		remember_writer(seen.inode, state);
-		return 0;
+		return;
 	}
 	if ((mode & FMODE_PATH) || is_image_file(&seen, state))
-		return 0;
+		return;
 	if (state->script_candidates >= SCRIPT_CANDIDATES_MAX) {
 		count_loss(LOSS_SCRIPT_BUDGET);
-		return 0;
+		return;
 	}
 	state->script_candidates++;
-	send_file_event(task, state, RECORD_SCRIPT, &seen, 0);
-	return 0;
+	send_file_event(call->task, state, RECORD_SCRIPT, &seen, 0);
 }
 
-SEC("tp/syscalls/sys_exit_open")
-int on_open_exit(struct trace_event_raw_sys_exit *context)
-{
-	return on_open(context->ret);
-}
-
-SEC("tp/syscalls/sys_exit_openat")
-int on_openat_exit(struct trace_event_raw_sys_exit *context)
-{
-	return on_open(context->ret);
-}
-
-SEC("tp/syscalls/sys_exit_openat2")
-int on_openat2_exit(struct trace_event_raw_sys_exit *context)
-{
-	return on_open(context->ret);
-}
-
-SEC("tp/syscalls/sys_exit_creat")
-int on_creat_exit(struct trace_event_raw_sys_exit *context)
-{
-	return on_open(context->ret);
-}
-
-SEC("tp/syscalls/sys_exit_open_by_handle_at")
-int on_open_by_handle_exit(struct trace_event_raw_sys_exit *context)
-{
-	return on_open(context->ret);
-}
-
-/* Whoever makes an anonymous file holds it open for writing. */
-SEC("tp/syscalls/sys_exit_memfd_create")
-int on_memfd_create_exit(struct trace_event_raw_sys_exit *context)
-{
-	return on_open(context->ret);
-}
+/* Every call that opens, and memfd_create: whoever makes an anonymous file holds it open for writing. */
+ON_CALL_EXIT(on_open_exit, on_open)

@@ -14,10 +14,8 @@ use yagura_event::{
 
 /// The part of an open's key that is nowhere else in the record.
 struct KeyPart {
-    parent: u64,
-    name: u64,
+    path: u64,
     epoch: u64,
-    mount: u32,
     class: OpenClass,
 }
 
@@ -122,17 +120,17 @@ fn target(cursor: &mut Cursor<'_>) -> Result<TargetFacts, DecodeError> {
 }
 
 fn key(cursor: &mut Cursor<'_>) -> Result<KeyPart, DecodeError> {
-    Ok(KeyPart {
-        parent: cursor.u64()?,
-        name: cursor.u64()?,
+    let key = KeyPart {
+        path: cursor.u64()?,
         epoch: cursor.u64()?,
-        mount: cursor.u32()?,
         class: match cursor.u32()? {
             0 => OpenClass::Read,
             1 => OpenClass::Write,
             _ => OpenClass::Create,
         },
-    })
+    };
+    cursor.u32()?;
+    Ok(key)
 }
 
 impl KeyPart {
@@ -140,10 +138,7 @@ impl KeyPart {
         OpenKey {
             container,
             file: file.key.id,
-            generation: file.key.generation,
-            parent: self.parent,
-            name: self.name,
-            mount: self.mount,
+            path: self.path,
             class: self.class,
             epoch: self.epoch,
         }

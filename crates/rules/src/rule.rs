@@ -2,35 +2,7 @@
 
 use crate::ast::{Expr, Operand, Position};
 
-/// Which events a rule looks at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub enum RuleSource {
-    /// The kernel's events and what is derived from them.
-    #[default]
-    Syscall,
-    /// Audit events of the Kubernetes API server.
-    K8sAudit,
-    /// Windows logs.
-    Windows,
-}
-
-impl RuleSource {
-    /// Every source.
-    pub const ALL: &'static [RuleSource] = &[
-        RuleSource::Syscall,
-        RuleSource::K8sAudit,
-        RuleSource::Windows,
-    ];
-
-    /// The name in rules (`source:`).
-    pub fn as_str(self) -> &'static str {
-        match self {
-            RuleSource::Syscall => "syscall",
-            RuleSource::K8sAudit => "k8s_audit",
-            RuleSource::Windows => "windows",
-        }
-    }
-}
+pub use crate::fields::Source as RuleSource;
 
 /// How important Falco's rules call themselves, the most important first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -4,7 +4,7 @@ use crate::Position;
 use std::iter::Peekable;
 use std::str::Chars;
 
-/// A text that knows where each of its characters stands.
+/// A text that knows where each of its characters stands in its file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Located {
     text: String,
@@ -22,16 +22,6 @@ impl Located {
     pub fn position(&self, byte: usize) -> Position {
         let place = self.places.get(byte).or_else(|| self.places.last());
         place.copied().unwrap_or(Position::START)
-    }
-
-    /// Adds another text, perhaps of another place, behind a space.
-    pub fn append(&mut self, other: &Located) {
-        if !self.text.is_empty() {
-            self.text.push(' ');
-        }
-        self.text.push_str(&other.text);
-        self.places.truncate(self.text.len() - other.text.len());
-        self.places.extend_from_slice(&other.places);
     }
 }
 
@@ -256,18 +246,6 @@ mod tests {
         check("a: |\n  one\n  two\nb: |2+\n    x\n");
         check("a: 'one ''two'' three\n   four'\n");
         check("a: \"one \\\"two\\\" three \\\n   four\"\n");
-        check("- x\n".replace("- x", "a: \"1\"").as_str());
-    }
-
-    #[test]
-    fn appended_texts_keep_their_places() {
-        let locate = |file, at, text| Locator::new(file).locate(at, text);
-        let mut first = locate("a: one", Position { line: 1, column: 4 }, "one");
-        let second = locate("b\nc: two", Position { line: 2, column: 4 }, "two");
-        first.append(&second);
-        assert_eq!(first.text(), "one two");
-        assert_eq!(first.position(2), Position { line: 1, column: 6 });
-        assert_eq!(first.position(4), Position { line: 2, column: 4 });
-        assert_eq!(first.position(99), Position { line: 2, column: 7 });
+        check("a: \"1\"\n");
     }
 }

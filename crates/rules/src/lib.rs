@@ -6,8 +6,50 @@
 //! Start at [`Subject`] (what is asked of an event), `ast.rs` (what a condition is) and `fields/` (what can be asked).
 
 pub mod ast;
+pub mod catalogue;
 pub mod fields;
+pub mod limits;
 pub mod rule;
-mod subject;
 
+mod assemble;
+mod check;
+mod collect;
+mod compile;
+mod diagnostic;
+mod evaluate;
+mod exception;
+mod hash;
+mod index;
+mod kinds;
+mod lex;
+mod lint;
+mod load;
+mod map_subject;
+mod matcher;
+mod parse;
+mod prefilter;
+mod program;
+mod raw;
+mod read;
+mod reader;
+mod resolve;
+mod source;
+mod state;
+mod subject;
+mod transform;
+mod truth;
+mod version;
+
+pub use compile::CompileError;
+pub use diagnostic::{Code, Diagnostic, Severity};
+pub use evaluate::{Match, Outcome, RuleError, RuleId, RuleSet, Unknowns};
+pub use kinds::{KindSet, kinds_of};
+pub use load::{LoadOptions, Loaded, load};
+pub use map_subject::{MapSubject, MapSubjectError};
+pub use matcher::MatcherError;
+pub use prefilter::{PathOpen, Prefilter};
+pub use source::Source;
+pub use state::{Counted, Evidence, RuleState, RuleStats, SeenEvent};
 pub use subject::{EventKind, Subject, Value};
+pub use truth::Truth;
+pub use version::ENGINE_VERSION;

@@ -1,9 +1,12 @@
 //! What a rule may ask of an event.
 
-use crate::fields::{Argument, Field};
+use crate::fields::{Argument, Field, Source};
 use std::borrow::Cow;
 use std::net::IpAddr;
 use yagura_event::{Call, MonotonicNs};
+
+/// Numbers of system calls are below this.
+const CALL_NUMBERS_MAX: usize = 128;
 
 /// Declares the kinds of event with their names in rules.
 macro_rules! kinds {
@@ -25,6 +28,16 @@ macro_rules! kinds {
                 match self {
                     EventKind::Call(call) => call.as_str(),
                     $(EventKind::$name => $text,)+
+                }
+            }
+
+            /// A small number of its own, below [`EventKind::INDEX_MAX`]: of calls the call's number, of all others behind those.
+            pub fn index(self) -> usize {
+                /// The kinds that aren't system calls, numbered.
+                enum Other { $($name,)+ }
+                match self {
+                    EventKind::Call(call) => call as usize,
+                    $(EventKind::$name => CALL_NUMBERS_MAX + Other::$name as usize,)+
                 }
             }
         }
@@ -71,10 +84,63 @@ kinds! {
     WindowsOther = "windows_event";
 }
 
+impl EventKind {
+    /// [`EventKind::index`] is below this.
+    pub const INDEX_MAX: usize = CALL_NUMBERS_MAX + 64;
+
+    /// Every kind.
+    pub fn all() -> impl Iterator<Item = EventKind> {
+        let calls = Call::ALL.iter().map(|call| EventKind::Call(*call));
+        calls.chain(EventKind::OTHERS.iter().copied())
+    }
+
+    /// Which rules look at it.
+    pub fn source(self) -> Source {
+        match self {
+            EventKind::Audit => Source::K8sAudit,
+            EventKind::WindowsProcess
+            | EventKind::WindowsRegistry
+            | EventKind::WindowsScript
+            | EventKind::WindowsAccount
+            | EventKind::WindowsNetwork
+            | EventKind::WindowsFile
+            | EventKind::WindowsOther => Source::Windows,
+            EventKind::Call(_)
+            | EventKind::Exec
+            | EventKind::Exit
+            | EventKind::RemoteStream
+            | EventKind::Drift
+            | EventKind::SelfCopy
+            | EventKind::RightsGained
+            | EventKind::Flood
+            | EventKind::Dns
+            | EventKind::FirstData
+            | EventKind::ContainerStarted => Source::Syscall,
+        }
+    }
+
+    /// The kind that `evt.type` names.
+    pub fn from_name(name: &str) -> Option<EventKind> {
+        EventKind::all().find(|kind| kind.as_str() == name || kind.other_name() == Some(name))
+    }
+
+    /// The value that `evt.type` can have beside [`EventKind::as_str`].
+    pub fn other_name(self) -> Option<&'static str> {
+        match self {
+            EventKind::Exec => Some("execveat"),
+            // Falco's rules call the start of a container so.
+            EventKind::ContainerStarted => Some("container"),
+            _ => None,
+        }
+    }
+}
+
+const _: () = assert!(EventKind::OTHERS.len() <= 64);
+
 /// The value of a field.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value<'a> {
-    /// This event has no such thing: no comparison with it holds but `!=` and `not`, as in Falco.
+    /// This event has no such thing. No comparison with it holds, `!=` neither, as in Falco; `not field = value` does.
     Absent,
     /// There is a value, but it is not known (yet): neither true nor false.
     Unknown,

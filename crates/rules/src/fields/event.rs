@@ -17,7 +17,7 @@ macro_rules! event_fields {
         EvtReltimeNs = "evt.reltime.ns", Number, None, Any, "What `evt.reltime` has beyond whole seconds, in nanoseconds.";
         EvtPluginName = "evt.pluginname", Text, None, Any, "Name of the plugin that a document came through.", missing "there are no plugins; use `evt.source`";
         EvtPluginInfo = "evt.plugininfo", Text, None, Any, "Summary of the event by its plugin.", missing "there are no plugins; use `evt.args`";
-        EvtSource = "evt.source", Text, None, Any, "Where the event comes from: `syscall`, `k8s_audit`, `windows` or `container`.";
+        EvtSource = "evt.source", Text, None, Any, "Where the event comes from: `syscall`, `k8s_audit` or `windows`.";
         EvtIsAsync = "evt.is_async", Boolean, None, Any, "Whether the event was made by the sensor rather than by a process, as derived events are.";
         EvtAsyncType = "evt.asynctype", Text, None, Any, "Kind of an event that the sensor made, such as `container` or `drift`.";
         EvtHostname = "evt.hostname", Text, None, Any, "Name of the node.";

@@ -9,10 +9,12 @@ mod derived;
 mod event;
 mod fd;
 mod k8s_audit;
+pub mod k8s_audit_values;
 mod lookup;
 mod process;
 mod user;
 mod windows;
+pub mod windows_values;
 
 pub use lookup::{LookupError, all, find, lookup, suggest};
 
@@ -96,27 +98,21 @@ pub enum ArgumentKind {
     RequiredAny,
 }
 
-/// What kind of events a rule is about (`source:`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// Which events a rule looks at (`source:`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub enum Source {
-    /// System calls, processes and what is derived from them.
+    /// The kernel's events and what is derived from them, containers included.
+    #[default]
     Syscall,
-    /// Kubernetes audit events.
+    /// Audit events of the Kubernetes API server.
     K8sAudit,
-    /// Windows event logs.
+    /// Windows logs.
     Windows,
-    /// The life of containers.
-    Container,
 }
 
 impl Source {
     /// Every source.
-    pub const ALL: &'static [Source] = &[
-        Source::Syscall,
-        Source::K8sAudit,
-        Source::Windows,
-        Source::Container,
-    ];
+    pub const ALL: &'static [Source] = &[Source::Syscall, Source::K8sAudit, Source::Windows];
 
     /// The name in rules.
     pub fn as_str(self) -> &'static str {
@@ -124,7 +120,6 @@ impl Source {
             Source::Syscall => "syscall",
             Source::K8sAudit => "k8s_audit",
             Source::Windows => "windows",
-            Source::Container => "container",
         }
     }
 
@@ -168,18 +163,10 @@ pub struct FieldRow {
 /// The sources meant by a word in the tables.
 macro_rules! sources {
     (Any) => {
-        &[
-            Source::Syscall,
-            Source::K8sAudit,
-            Source::Windows,
-            Source::Container,
-        ]
+        Source::ALL
     };
     (Kernel) => {
         &[Source::Syscall]
-    };
-    (Workload) => {
-        &[Source::Syscall, Source::Container]
     };
     (Audit) => {
         &[Source::K8sAudit]

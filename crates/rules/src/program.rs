@@ -1,0 +1,317 @@
+//! Compiled conditions, and their evaluation against one event.
+//!
+//! All conditions of a rule set share one [`Program`]: what two rules have in common is one node and is decided once per event.
+
+use crate::ast::{Operator, Transformer};
+use crate::fields::{Argument, Field};
+use crate::matcher::{Matcher, compare_texts, number_of, text_of};
+use crate::subject::{Subject, Value};
+use crate::transform::transform;
+use crate::truth::Truth;
+
+/// A node of a [`Program`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct NodeId(pub(crate) u32);
+
+/// A test of a [`Program`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct TestId(pub(crate) u32);
+
+/// An operand of a [`Program`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct OperandId(pub(crate) u32);
+
+/// A condition.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Node {
+    Constant(bool),
+    Test(TestId),
+    Not(NodeId),
+    /// All hold; the one that most probably fails for the least work comes first.
+    And(Box<[NodeId]>),
+    /// At least one holds; the one that most probably holds for the least work comes first.
+    Or(Box<[NodeId]>),
+}
+
+/// Where a value comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum OperandProgram {
+    Field(Field, Argument),
+    Transformed(Transformer, OperandId),
+}
+
+/// How the entries of a list count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Entries {
+    /// It holds if it holds of any entry.
+    Any,
+    /// It holds if it holds of all: Falco's `in` of list fields.
+    All,
+}
+
+/// A test, ready.
+#[derive(Debug)]
+pub(crate) struct TestProgram {
+    pub(crate) operand: OperandId,
+    pub(crate) operator: Operator,
+    /// The constants on the right, if any.
+    pub(crate) matcher: Option<Matcher>,
+    /// The fields on the right.
+    pub(crate) fields: Box<[OperandId]>,
+    pub(crate) entries: Entries,
+}
+
+/// The conditions of a rule set.
+#[derive(Debug, Default)]
+pub(crate) struct Program {
+    pub(crate) nodes: Vec<Node>,
+    pub(crate) tests: Vec<TestProgram>,
+    pub(crate) operands: Vec<OperandProgram>,
+}
+
+impl Program {
+    pub(crate) fn node(&self, id: NodeId) -> &Node {
+        self.nodes
+            .get(id.0 as usize)
+            .unwrap_or(&Node::Constant(false))
+    }
+
+    pub(crate) fn test(&self, id: TestId) -> Option<&TestProgram> {
+        self.tests.get(id.0 as usize)
+    }
+
+    pub(crate) fn operand(&self, id: OperandId) -> Option<&OperandProgram> {
+        self.operands.get(id.0 as usize)
+    }
+}
+
+/// What is remembered while one event is evaluated; kept between events so that nothing is allocated.
+#[derive(Debug, Default)]
+pub(crate) struct Memo {
+    /// Number of the event; marks what was remembered of this one.
+    epoch: u32,
+    /// Per node: the epoch and, in the lowest two bits, the truth.
+    truths: Vec<u32>,
+    /// Per operand: the epoch and the place in `values`.
+    places: Vec<(u32, u32)>,
+    /// Empty between events: only the memory is kept.
+    values: Vec<Value<'static>>,
+}
+
+/// Epochs that fit beside the truth.
+const EPOCH_MAX: u32 = u32::MAX >> 2;
+
+impl Memo {
+    /// Forgets the event before and makes room for a program.
+    fn begin(&mut self, program: &Program) {
+        if self.epoch == EPOCH_MAX {
+            *self = Memo::default();
+        }
+        self.epoch += 1;
+        if self.truths.len() < program.nodes.len() {
+            self.truths.resize(program.nodes.len(), 0);
+        }
+        if self.places.len() < program.operands.len() {
+            self.places.resize(program.operands.len(), (0, 0));
+        }
+    }
+}
+
+/// The evaluation of one event.
+pub(crate) struct Run<'r, 's, S: Subject + ?Sized> {
+    program: &'r Program,
+    subject: &'s S,
+    memo: &'r mut Memo,
+    values: Vec<Value<'s>>,
+}
+
+impl<'r, 's, S: Subject + ?Sized> Run<'r, 's, S> {
+    pub(crate) fn new(program: &'r Program, subject: &'s S, memo: &'r mut Memo) -> Self {
+        memo.begin(program);
+        let values = std::mem::take(&mut memo.values);
+        Run {
+            program,
+            subject,
+            memo,
+            values,
+        }
+    }
+
+    /// Whether a condition holds.
+    pub(crate) fn truth(&mut self, id: NodeId) -> Truth {
+        let place = id.0 as usize;
+        let epoch = self.memo.epoch;
+        if let Some(known) = self.memo.truths.get(place)
+            && known >> 2 == epoch
+        {
+            return match known & 3 {
+                0 => Truth::False,
+                1 => Truth::Unknown,
+                _ => Truth::True,
+            };
+        }
+        let truth = self.decide(id);
+        if let Some(cell) = self.memo.truths.get_mut(place) {
+            *cell = epoch << 2 | truth as u32;
+        }
+        truth
+    }
+
+    fn decide(&mut self, id: NodeId) -> Truth {
+        match self.program.node(id) {
+            Node::Constant(holds) => (*holds).into(),
+            Node::Test(test) => match self.program.test(*test) {
+                Some(test) => self.test(test),
+                None => Truth::False,
+            },
+            Node::Not(inner) => !self.truth(*inner),
+            Node::And(children) => {
+                let mut all = Truth::True;
+                for child in children {
+                    all = all.min(self.truth(*child));
+                    if all == Truth::False {
+                        break;
+                    }
+                }
+                all
+            }
+            Node::Or(children) => {
+                let mut any = Truth::False;
+                for child in children {
+                    any = any.max(self.truth(*child));
+                    if any == Truth::True {
+                        break;
+                    }
+                }
+                any
+            }
+        }
+    }
+
+    fn test(&mut self, test: &TestProgram) -> Truth {
+        let left = self.place(test.operand);
+        if let (Some(matcher), []) = (&test.matcher, test.fields.as_ref()) {
+            let left = self.values.get(left).unwrap_or(&Value::Absent);
+            return against(left, test, |value| matcher.matches(value).into());
+        }
+        for field in &test.fields {
+            self.place(*field);
+        }
+        let left = self.values.get(left).unwrap_or(&Value::Absent);
+        against(left, test, |value| {
+            let constants = test
+                .matcher
+                .as_ref()
+                .is_some_and(|matcher| matcher.matches(value));
+            test.fields.iter().fold(constants.into(), |any, field| {
+                any.max(compare(test.operator, value, self.known(*field)))
+            })
+        })
+    }
+
+    /// The value of an operand; taken from the event at the first time.
+    pub(crate) fn value(&mut self, id: OperandId) -> &Value<'s> {
+        let place = self.place(id);
+        self.values.get(place).unwrap_or(&Value::Absent)
+    }
+
+    /// The value of an operand that was taken before.
+    fn known(&self, id: OperandId) -> &Value<'s> {
+        self.memo
+            .places
+            .get(id.0 as usize)
+            .and_then(|(_, place)| self.values.get(*place as usize))
+            .unwrap_or(&Value::Absent)
+    }
+
+    /// Where in `values` the value of an operand is.
+    fn place(&mut self, id: OperandId) -> usize {
+        if let Some((epoch, place)) = self.memo.places.get(id.0 as usize)
+            && *epoch == self.memo.epoch
+        {
+            return *place as usize;
+        }
+        let value = match self.program.operand(id) {
+            Some(OperandProgram::Field(field, argument)) => self.subject.value(*field, argument),
+            Some(OperandProgram::Transformed(transformer, inner)) => {
+                transform(*transformer, self.value(*inner))
+            }
+            None => Value::Absent,
+        };
+        let place = self.values.len();
+        self.values.push(value);
+        if let (Some(cell), Ok(at)) = (
+            self.memo.places.get_mut(id.0 as usize),
+            u32::try_from(place),
+        ) {
+            *cell = (self.memo.epoch, at);
+        }
+        place
+    }
+}
+
+impl<S: Subject + ?Sized> Drop for Run<'_, '_, S> {
+    fn drop(&mut self) {
+        let mut values = std::mem::take(&mut self.values);
+        values.clear();
+        // Collecting an emptied vector of the same layout keeps its memory, and so the next event needs none.
+        self.memo.values = values
+            .into_iter()
+            .map(|_| Value::Absent)
+            .collect::<Vec<Value<'static>>>();
+    }
+}
+
+/// Applies a test to a value: what is absent never matches, what is unknown is unknown, and of a list the entries count.
+fn against(value: &Value<'_>, test: &TestProgram, matches: impl Fn(&Value<'_>) -> Truth) -> Truth {
+    let matched = match value {
+        Value::Absent => return Truth::False,
+        Value::Unknown => return Truth::Unknown,
+        Value::List(entries) if entries.is_empty() => return Truth::False,
+        Value::List(entries) => {
+            let truths = entries.iter().map(|entry| match entry {
+                Value::Absent | Value::List(_) => Truth::False,
+                Value::Unknown => Truth::Unknown,
+                single => matches(single),
+            });
+            match test.entries {
+                Entries::Any => truths.max().unwrap_or(Truth::False),
+                Entries::All => truths.min().unwrap_or(Truth::False),
+            }
+        }
+        single => matches(single),
+    };
+    // `!=` of a list is true if no entry is equal, so that it stays the opposite of `=`.
+    if test.operator == Operator::NotEqual {
+        !matched
+    } else {
+        matched
+    }
+}
+
+/// Whether a single value compares so with another field's value; `NotEqual` is compared as `Equal`.
+fn compare(operator: Operator, left: &Value<'_>, right: &Value<'_>) -> Truth {
+    match right {
+        Value::Absent => Truth::False,
+        Value::Unknown => Truth::Unknown,
+        Value::List(entries) => entries
+            .iter()
+            .map(|entry| compare(operator, left, entry))
+            .max()
+            .unwrap_or(Truth::False),
+        single => match (number_of(left), number_of(single)) {
+            (Some(left), Some(right)) => match operator {
+                Operator::Equal | Operator::NotEqual | Operator::In | Operator::Intersects => {
+                    left == right
+                }
+                Operator::Less => left < right,
+                Operator::LessOrEqual => left <= right,
+                Operator::Greater => left > right,
+                Operator::GreaterOrEqual => left >= right,
+                _ => false,
+            }
+            .into(),
+            _ => compare_texts(operator, &text_of(left), &text_of(single)).into(),
+        },
+    }
+}

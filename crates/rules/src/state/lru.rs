@@ -1,0 +1,157 @@
+//! A table of bounded size that forgets what was not used for longest.
+
+use std::collections::HashMap;
+
+/// No entry.
+const NONE: usize = usize::MAX;
+
+/// A table with at most a given number of entries.
+///
+/// Which entry is forgotten depends on the order of use alone, never on the hash: a replay forgets the same.
+#[derive(Debug)]
+pub(crate) struct LruMap<V> {
+    places: HashMap<Box<[u8]>, usize>,
+    entries: Vec<Entry<V>>,
+    /// The entry used last, and the one used longest ago.
+    newest: usize,
+    oldest: usize,
+    entries_max: usize,
+    evicted: u64,
+}
+
+#[derive(Debug)]
+struct Entry<V> {
+    key: Box<[u8]>,
+    value: V,
+    newer: usize,
+    older: usize,
+}
+
+impl<V: Default> LruMap<V> {
+    pub(crate) fn new(entries_max: usize) -> Self {
+        LruMap {
+            places: HashMap::new(),
+            entries: Vec::new(),
+            newest: NONE,
+            oldest: NONE,
+            entries_max: entries_max.max(1),
+            evicted: 0,
+        }
+    }
+
+    /// How many entries were forgotten for want of room.
+    pub(crate) fn evicted(&self) -> u64 {
+        self.evicted
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub(crate) fn contains(&self, key: &[u8]) -> bool {
+        self.places.contains_key(key)
+    }
+
+    /// The entry of a key, made if it isn't there, and marked as used.
+    pub(crate) fn entry(&mut self, key: &[u8]) -> &mut V {
+        let place = match self.places.get(key) {
+            Some(place) => {
+                let place = *place;
+                self.unlink(place);
+                place
+            }
+            None => self.insert(key),
+        };
+        self.link_as_newest(place);
+        // The place is always one of ours; a fresh value would only be reached if the links were broken.
+        match self.entries.get_mut(place) {
+            Some(entry) => &mut entry.value,
+            None => unreachable!("an entry's place lies within the table"),
+        }
+    }
+
+    /// Puts a new entry into a free place, or into that of the one used longest ago.
+    fn insert(&mut self, key: &[u8]) -> usize {
+        if self.entries.len() < self.entries_max {
+            let place = self.entries.len();
+            self.places.insert(key.into(), place);
+            self.entries.push(Entry {
+                key: key.into(),
+                value: V::default(),
+                newer: NONE,
+                older: NONE,
+            });
+            return place;
+        }
+        let place = self.oldest;
+        self.unlink(place);
+        self.evicted += 1;
+        if let Some(entry) = self.entries.get_mut(place) {
+            self.places.remove(&entry.key);
+            self.places.insert(key.into(), place);
+            entry.key = key.into();
+            entry.value = V::default();
+        }
+        place
+    }
+
+    fn unlink(&mut self, place: usize) {
+        let Some(Entry { newer, older, .. }) = self.entries.get(place) else {
+            return;
+        };
+        let (newer, older) = (*newer, *older);
+        match self.entries.get_mut(newer) {
+            Some(entry) => entry.older = older,
+            None => self.newest = older,
+        }
+        match self.entries.get_mut(older) {
+            Some(entry) => entry.newer = newer,
+            None => self.oldest = newer,
+        }
+    }
+
+    fn link_as_newest(&mut self, place: usize) {
+        let before = std::mem::replace(&mut self.newest, place);
+        if let Some(entry) = self.entries.get_mut(place) {
+            entry.newer = NONE;
+            entry.older = before;
+        }
+        match self.entries.get_mut(before) {
+            Some(entry) => entry.newer = place,
+            None => self.oldest = place,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_used_longest_ago_is_forgotten() {
+        let mut table: LruMap<u32> = LruMap::new(3);
+        for (key, value) in [(b"a", 10), (b"b", 11), (b"c", 12)] {
+            *table.entry(key) = value;
+        }
+        table.entry(b"a");
+        *table.entry(b"d") = 13;
+        assert!(!table.contains(b"b"));
+        assert_eq!((table.len(), table.evicted()), (3, 1));
+        assert_eq!(*table.entry(b"a"), 10);
+        assert_eq!(*table.entry(b"c"), 12);
+        assert_eq!(*table.entry(b"d"), 13);
+        *table.entry(b"e") = 14;
+        assert!(!table.contains(b"a"));
+    }
+
+    #[test]
+    fn a_table_of_one_works() {
+        let mut table: LruMap<u32> = LruMap::new(1);
+        for key in [b"a", b"b", b"c"] {
+            assert_eq!(*table.entry(key), 0);
+            *table.entry(key) = 1;
+            assert_eq!(*table.entry(key), 1);
+        }
+        assert_eq!((table.len(), table.evicted()), (1, 2));
+    }
+}

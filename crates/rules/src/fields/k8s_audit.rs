@@ -20,7 +20,7 @@ macro_rules! k8s_audit_fields {
         KaTargetResource = "ka.target.resource", Text, None, Audit, "Kind of the object: `pods`.";
         KaTargetSubresource = "ka.target.subresource", Text, None, Audit, "Part of the object: `exec`.";
         KaTargetPodName = "ka.target.pod.name", Text, None, Audit, "Name of the pod, for requests on pods.";
-        KaReqBindingSubjects = "ka.req.binding.subjects", List, None, Audit, "Names of the subjects of a role binding.";
+        KaReqBindingSubjects = "ka.req.binding.subjects", List, None, Audit, "Subjects of a role binding, each as JSON.";
         KaReqBindingRole = "ka.req.binding.role", Text, None, Audit, "Role of a role binding.";
         KaReqBindingSubjectHasName = "ka.req.binding.subject.has_name", Text, RequiredKey, Audit, "Whether a subject of a role binding has this name.", missing "Falco gives it no value either; use `ka.req.binding.subjects intersects (…)`";
         KaReqConfigmapName = "ka.req.configmap.name", Text, None, Audit, "Name of the ConfigMap in the request.";
@@ -64,6 +64,19 @@ macro_rules! k8s_audit_fields {
         KaResponseReason = "ka.response.reason", Text, None, Audit, "Reason of the response's status.";
         KaUseragent = "ka.useragent", Text, None, Audit, "What the client says that it is.";
         KaSourceIps = "ka.sourceips", List, None, Audit, "Addresses that the request came through.";
+        KaUserNamespace = "ka.user.namespace", Text, None, Audit, "Namespace of the service account that asked; nothing for others.";
+        KaTargetServiceAccount = "ka.target.service_account", Text, None, Audit, "Service account that the request is for, as the name it asks with: `system:serviceaccount:NAMESPACE:NAME`.";
+        KaExecCommand = "ka.exec.command", Text, None, Audit, "All words of the command that an `exec` asks for.";
+        KaBindingSubjects = "ka.binding.subjects", List, None, Audit, "Whom a role binding gives its role, service accounts as `system:serviceaccount:NAMESPACE:NAME`.";
+        KaWorkloadHostpaths = "ka.workload.hostpaths", List, None, Audit, "Host paths in the request, whatever kind of object or patch holds them, without `..` and doubled slashes.";
+        KaWorkloadHostpathsWritable = "ka.workload.hostpaths.writable", List, None, Audit, "Those of `ka.workload.hostpaths` that a container may write to.";
+        KaWorkloadImages = "ka.workload.images", List, None, Audit, "Images of all containers in the request, whatever kind of object holds them.";
+        KaWorkloadRepositories = "ka.workload.images.repository", List, None, Audit, "The same without tag and digest.";
+        KaWorkloadCommands = "ka.workload.commands", List, None, Audit, "Commands with arguments, hooks and probes of all containers in the request.";
+        KaWorkloadPrivileged = "ka.workload.privileged", Boolean, None, Audit, "Whether any container in the request is privileged.";
+        KaWorkloadCapabilities = "ka.workload.capabilities", List, None, Audit, "Capabilities that containers in the request add, in capitals and without `CAP_`.";
+        KaWorkloadHostNamespaces = "ka.workload.host_namespaces", List, None, Audit, "Namespaces of the host that pods in the request use: `pid`, `ipc`, `network`.";
+        KaWorkloadServiceAccount = "ka.workload.service_account", Text, None, Audit, "Service account that pods in the request run under, as the name it asks with.";
         KaClusterName = "ka.cluster.name", Text, None, Audit, "Name of the cluster.", missing "audit events don't carry it";
 
         JevtValue = "jevt.value", Text, RequiredKey, Document, "A value of the document by JSON pointer: `jevt.value[/user/username]`.";

@@ -20,6 +20,7 @@ macro_rules! windows_fields {
         WinRegistryValue = "win.registry.value", Text, None, Windows, "Name of the registry value.";
         WinRegistryDetails = "win.registry.details", Text, None, Windows, "What was written to the registry.";
         WinScriptText = "win.script.text", Text, None, Windows, "Text of the PowerShell script block or pipeline.";
+        WinCommand = "win.command", Text, None, Windows, "Everything that the record says was to be run (command line, script, service, task), as the interpreter reads it: small letters, without carets, backticks and quotation marks, encoded commands decoded behind it.";
         WinAccountTarget = "win.account.target", Text, None, Windows, "Account that was changed, or added to a group.";
         WinAccountSubject = "win.account.subject", Text, None, Windows, "Account that made the change.";
         WinAccountGroup = "win.account.group", Text, None, Windows, "Group that was changed.";

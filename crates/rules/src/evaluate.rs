@@ -2,9 +2,10 @@
 
 use crate::ast::{Expr, Operand};
 use crate::compile::{CompileError, Compiler};
+use crate::format::{Template, name_of};
 use crate::index::{Conditions, Entry, KindIndex};
 use crate::kinds::KindSet;
-use crate::program::{Memo, OperandId, Program, Run};
+use crate::program::{Memo, NodeId, OperandId, Program, Run};
 use crate::rule::{Count, Rule};
 use crate::state::{
     Evidence, FirstSeenTable, RuleMemory, RuleState, RuleStats, SeenEvent, SequenceTable,
@@ -31,6 +32,10 @@ pub struct RuleSet {
 #[derive(Debug)]
 struct CompiledRule {
     rule: Arc<Rule>,
+    output: Template,
+    fold_by: Vec<(String, OperandId)>,
+    /// The node of each test of the condition and the steps, in the order of the tree.
+    tests: Vec<NodeId>,
     sequence: Option<SequenceProgram>,
     threshold: Option<ThresholdProgram>,
     first_seen: Option<FirstSeenProgram>,
@@ -122,8 +127,8 @@ impl RuleSet {
         kinds.resize_with(EventKind::INDEX_MAX, KindIndex::default);
         for (place, rule) in rules.into_iter().enumerate() {
             let mut wrong = Vec::new();
-            let conditions = conditions(&mut compiler, &rule, &mut wrong);
-            let rule = CompiledRule::new(&mut compiler, rule, &mut wrong);
+            let (conditions, tests) = conditions(&mut compiler, &rule, &mut wrong);
+            let rule = CompiledRule::new(&mut compiler, rule, tests, &mut wrong);
             if wrong.is_empty() && rule.rule.enabled {
                 for kind in EventKind::all().filter(|kind| kind.source() == rule.rule.source) {
                     if let Some(index) = kinds.get_mut(kind.index()) {
@@ -269,6 +274,28 @@ impl RuleSet {
         tell(undecided, Evidence::default(), &mut memory.stats);
     }
 
+    pub(crate) fn program(&self) -> &Program {
+        &self.program
+    }
+
+    fn rule(&self, id: RuleId) -> Option<&CompiledRule> {
+        self.rules.get(id.0 as usize)
+    }
+
+    pub(crate) fn template(&self, id: RuleId) -> Option<&Template> {
+        self.rule(id).map(|rule| &rule.output)
+    }
+
+    pub(crate) fn fold_by(&self, id: RuleId) -> &[(String, OperandId)] {
+        self.rule(id).map_or(&[], |rule| &rule.fold_by)
+    }
+
+    /// A rule with the node of each test of its condition and steps.
+    pub(crate) fn traced(&self, id: RuleId) -> Option<(&Rule, &[NodeId])> {
+        self.rule(id)
+            .map(|rule| (rule.rule.as_ref(), rule.tests.as_slice()))
+    }
+
     /// Empty memories for the rules.
     pub(crate) fn memories(&self) -> Vec<RuleMemory> {
         self.rules.iter().map(CompiledRule::memory).collect()
@@ -313,26 +340,33 @@ fn meets<S: Subject + ?Sized>(
     Meeting::Yes(steps)
 }
 
-/// Compiles a rule's conditions.
-fn conditions(compiler: &mut Compiler, rule: &Rule, errors: &mut Vec<CompileError>) -> Conditions {
+/// Compiles a rule's conditions; gives the node of each test of the condition and the steps, too.
+fn conditions(
+    compiler: &mut Compiler,
+    rule: &Rule,
+    errors: &mut Vec<CompileError>,
+) -> (Conditions, Vec<NodeId>) {
+    compiler.trace.clear();
     let always = Expr::Constant(true);
     let condition = compiler.condition(rule.condition.as_ref().unwrap_or(&always), errors);
-    let exceptions = rule
-        .exceptions
-        .iter()
-        .map(|exception| compiler.condition(&exception.holds, errors))
-        .collect();
     let steps = rule
         .sequence
         .iter()
         .flat_map(|sequence| &sequence.steps)
         .map(|step| compiler.condition(&step.condition, errors))
         .collect();
-    Conditions {
+    let tests = std::mem::take(&mut compiler.trace);
+    let exceptions = rule
+        .exceptions
+        .iter()
+        .map(|exception| compiler.condition(&exception.holds, errors))
+        .collect();
+    let conditions = Conditions {
         condition,
         exceptions,
         steps,
-    }
+    };
+    (conditions, tests)
 }
 
 fn operands(
@@ -361,7 +395,19 @@ enum Advance {
 }
 
 impl CompiledRule {
-    fn new(compiler: &mut Compiler, rule: Rule, errors: &mut Vec<CompileError>) -> CompiledRule {
+    fn new(
+        compiler: &mut Compiler,
+        rule: Rule,
+        tests: Vec<NodeId>,
+        errors: &mut Vec<CompileError>,
+    ) -> CompiledRule {
+        let fold_by = rule.fold_by.iter().filter_map(|operand| {
+            let id = compiler.operand(operand);
+            id.map(|id| (name_of(operand), id))
+                .map_err(|error| errors.push(error))
+                .ok()
+        });
+        let fold_by = fold_by.collect();
         let sequence = rule.sequence.as_ref().map(|sequence| SequenceProgram {
             by: operands(compiler, &sequence.by, errors),
             kept: sequence
@@ -386,7 +432,10 @@ impl CompiledRule {
             value: operands(compiler, &first_seen.value, errors),
         });
         CompiledRule {
+            output: Template::new(&rule.output, compiler),
             rule: Arc::new(rule),
+            fold_by,
+            tests,
             sequence,
             threshold,
             first_seen,
@@ -572,11 +621,7 @@ fn kept_of_step(
         .filter_map(|mut operand| {
             operand.transformers.clear();
             let id = compiler.operand(&operand).ok()?;
-            let name = match operand.argument {
-                Some(argument) => format!("{}[{argument}]", operand.field),
-                None => operand.field,
-            };
-            Some((name, id))
+            Some((name_of(&operand), id))
         })
         .collect()
 }

@@ -83,6 +83,21 @@ impl Program {
     pub(crate) fn operand(&self, id: OperandId) -> Option<&OperandProgram> {
         self.operands.get(id.0 as usize)
     }
+
+    /// The value of an operand, without remembering it.
+    pub(crate) fn value_of<'s, S: Subject + ?Sized>(
+        &self,
+        id: OperandId,
+        subject: &'s S,
+    ) -> Value<'s> {
+        match self.operand(id) {
+            Some(OperandProgram::Field(field, argument)) => subject.value(*field, argument),
+            Some(OperandProgram::Transformed(transformer, inner)) => {
+                transform(*transformer, &self.value_of(*inner, subject))
+            }
+            None => Value::Absent,
+        }
+    }
 }
 
 /// What is remembered while one event is evaluated; kept between events so that nothing is allocated.
@@ -135,6 +150,11 @@ impl<'r, 's, S: Subject + ?Sized> Run<'r, 's, S> {
             memo,
             values,
         }
+    }
+
+    /// What is evaluated.
+    pub(crate) fn program(&self) -> &'r Program {
+        self.program
     }
 
     /// Whether a condition holds.

@@ -117,31 +117,33 @@ pub struct Counted {
 /// A value as text that is safe to show, cut at a bound.
 pub(crate) fn shown(value: &Value<'_>) -> String {
     let mut text = String::new();
-    push_shown(value, &mut text);
+    push_shown(value, VALUE_BYTES_MAX, &mut text);
     text
 }
 
-fn push_shown(value: &Value<'_>, text: &mut String) {
+/// Writes a value as text that is safe to show, cut at a number of bytes; of a list, all entries together.
+pub(crate) fn push_shown(value: &Value<'_>, bytes_max: usize, text: &mut String) {
     match value {
         Value::Absent => text.push_str("<NA>"),
         Value::Unknown => text.push_str("<unknown>"),
         Value::List(entries) => {
+            let begin = text.len();
             text.push('(');
             for (at, entry) in entries.iter().enumerate() {
-                if text.len() > VALUE_BYTES_MAX {
-                    text.push('…');
-                    break;
-                }
                 if at > 0 {
                     text.push(',');
                 }
-                push_shown(entry, text);
+                let Some(room) = bytes_max.checked_sub(text.len() - begin) else {
+                    text.push('…');
+                    break;
+                };
+                push_shown(entry, room, text);
             }
             text.push(')');
         }
         single => with_text(single, |bytes| {
-            text.push_str(&escape(bytes.get(..VALUE_BYTES_MAX).unwrap_or(bytes)));
-            if bytes.len() > VALUE_BYTES_MAX {
+            text.push_str(&escape(bytes.get(..bytes_max).unwrap_or(bytes)));
+            if bytes.len() > bytes_max {
                 text.push('…');
             }
         }),

@@ -28,6 +28,7 @@ impl Sink for Count {
     }
     fn query(&mut self, _: ContainerQuery) {}
     fn image_file(&mut self, _: ContainerKey, _: &FileFacts, _: MonotonicNs) {}
+    fn quiet_open(&mut self, _: &yagura_event::OpenKey) {}
     fn dropped(&mut self, _: Drop) {}
 }
 
@@ -83,7 +84,12 @@ fn pipeline(sink: &mut Count) -> Pipeline {
     let policy = yagura_policy::drift::parse("bench", text)
         .policy
         .unwrap_or_else(DriftPolicy::built_in);
-    let mut pipeline = Pipeline::new(PipelineConfig::new(Arc::default(), Arc::new(policy), 1));
+    let mut pipeline = Pipeline::new(PipelineConfig::new(
+        Arc::default(),
+        Arc::new(policy),
+        1,
+        Arc::new(yagura_rules::RuleSet::empty()),
+    ));
     let fact = ContainerFact {
         key: ContainerKey(1),
         cgroup: CgroupId(0),

@@ -88,7 +88,7 @@ fn find_mapped(
     inspection: Option<&Inspection>,
 ) -> Option<Finding> {
     // The mapping can be reported before the exec that it belongs to.
-    if program.is_some_and(|program| program.exe_file == file.key.id) {
+    if program.is_some_and(|program| program.exe_file.id == file.key.id) {
         return None;
     }
     let loader = program.filter(|program| is_loader(program.exe_name()));

@@ -2,13 +2,14 @@
 
 use crate::alert::{self, Ruling};
 use crate::case::{Case, replaces_image_file, shown_path, with_writer, writer_facts};
+use crate::detect::SeenDrift;
 use crate::drift::{self, Candidate, Trigger};
 use crate::origin::{self, Origin};
 use crate::pending::Pending;
 use crate::pipeline::Pipeline;
 use crate::process_table::ExeOrigin;
 use crate::sink::Sink;
-use yagura_event::{Alert, DropReason, FileFlags, Provenance};
+use yagura_event::{Alert, Base, DriftKind, DriftVector, DropReason, FileFlags, Provenance};
 use yagura_policy::drift::{Decision, DriftPolicy, ProvenanceSet, Verdict, decide};
 
 /// What a candidate turned out to be.
@@ -34,6 +35,10 @@ struct Drifted {
     /// Whether it is the work of a package manager that is running now.
     is_package_manager_stage: bool,
     alert: Option<Box<Alert>>,
+    /// The same for detection rules.
+    seen: SeenDrift,
+    /// Whether the program that wrote it resembles it: it may be a changed copy of its writer.
+    is_self_copy: bool,
 }
 
 impl Pipeline {
@@ -112,7 +117,15 @@ impl Pipeline {
             && !names_package_manager(policy, &decision)
             && case.is_package_manager_stage(&self.programs);
         let reports = decision.verdict.reports() && !is_package_manager_stage;
+        let vectors = case.vectors();
         Drifted {
+            seen: SeenDrift {
+                vector: vectors.first().copied().unwrap_or(DriftVector::Written),
+                kind: case.finding.kind,
+                provenance: case.origin.provenance,
+                path: case.path.clone(),
+            },
+            is_self_copy: is_self_copy(case),
             provenance: case.origin.provenance,
             rule: decision.rule.index,
             verdict: decision.verdict,
@@ -186,6 +199,7 @@ impl Pipeline {
             && !matches!(drifted.provenance, Provenance::Deleted | Provenance::Memfd)
             && !candidate.file.flags.has(FileFlags::DELETED);
         let is_running = self.programs.is_running(candidate.program);
+        self.detect_drift(candidate, &drifted);
         let program = self.programs.program(candidate.program);
         let ended_without_name = program.is_some_and(|program| program.exe_deleted);
         self.report(drifted, sink);
@@ -194,6 +208,23 @@ impl Pipeline {
         } else if had_name && is_running && !self.watchlist.add(pending, self.now()) {
             self.lost(DropReason::Full, 1, sink);
         }
+    }
+
+    /// Tells the detection rules, whatever the drift policy says of it.
+    fn detect_drift(&mut self, candidate: &Candidate, drifted: &Drifted) {
+        if drifted.is_package_manager_stage || drifted.provenance == Provenance::PackageManager {
+            return;
+        }
+        let base = Base {
+            time: candidate.time,
+            container: candidate.container,
+            cgroup: candidate.cgroup,
+            process: candidate.process,
+            program: candidate.program,
+            flags: candidate.flags,
+        };
+        let (seen, is_self_copy) = (drifted.seen.clone(), drifted.is_self_copy);
+        self.detect(|detector, around| detector.drift(&base, seen, is_self_copy, around));
     }
 
     fn report(&mut self, drifted: Drifted, sink: &mut impl Sink) {
@@ -227,4 +258,22 @@ fn names_package_manager(policy: &DriftPolicy, decision: &Decision<'_>) -> bool 
         rule.provenances != ProvenanceSet::ALL
             && rule.provenances.contains(Provenance::PackageManager)
     })
+}
+
+/// Whether a program that is not the image's was written by another such program of about its own size: what a program
+/// that spreads in changed copies of itself looks like. An exact copy made by `cp` has `cp` as its writer.
+fn is_self_copy(case: &Case<'_>) -> bool {
+    let Some(writer) = case.writer.as_ref().and_then(|writer| writer.program) else {
+        return false;
+    };
+    let file = &case.candidate().file.key;
+    let own = writer.exe_file.size;
+    let is_alike =
+        file.size >= own.saturating_sub(own / 4) && file.size <= own.saturating_add(own / 2);
+    case.finding.kind == DriftKind::Binaries
+        && case.candidate().trigger == Trigger::Exec
+        && !writer.exe_origin.is_image()
+        && writer.exe_file.id != file.id
+        && own > 0
+        && is_alike
 }

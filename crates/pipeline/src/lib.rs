@@ -11,6 +11,7 @@
 mod alert;
 mod case;
 mod container_table;
+mod detect;
 pub mod dns;
 mod drift;
 mod explain;
@@ -28,6 +29,7 @@ mod stats;
 mod watchlist;
 mod writers;
 
+pub use detect::{CallWish, Documents, Wishes};
 pub use pipeline::{Input, Pipeline, PipelineConfig};
 pub use sink::Sink;
 pub use stats::{RuleStats, Stats};

@@ -10,6 +10,9 @@ pub(crate) const ANCESTORS_MAX: usize = 32;
 /// Bytes of arguments kept of one program. Stops 2 MiB argument lists from being kept 32,768 times.
 pub(crate) const ARGV_BYTES_MAX: usize = 1024;
 
+/// Bytes of environment names kept of one program.
+pub(crate) const ENVIRONMENT_BYTES_MAX: usize = 1024;
+
 /// Bytes of the executable's path, and of the path given to execve, kept of one program.
 pub(crate) const PROGRAM_PATH_BYTES_MAX: usize = 1024;
 
@@ -46,6 +49,13 @@ pub(crate) const RUNTIME_FILES_MAX: usize = 64;
 /// node's memory; the oldest is judged early when one more comes.
 pub(crate) const PENDING_MAX: usize = 4096;
 
+/// Events of one container that wait for its metadata. Stops a container that starts with a storm from taking memory;
+/// the oldest is judged without metadata when one more comes.
+pub(crate) const WAITING_EVENTS_OF_CONTAINER_MAX: usize = 2048;
+
+/// Events of all containers that wait for metadata.
+pub(crate) const WAITING_EVENTS_MAX: usize = 32_768;
+
 /// Files found to be the image's by reading them, remembered so that each is read once.
 pub(crate) const IMAGE_FILES_MAX: usize = 8192;
 
@@ -78,7 +88,10 @@ pub(crate) const SCRIPT_ARGUMENTS_MAX: usize = 16;
 pub(crate) const PATH_BYTES_MAX: usize = 4096;
 
 const _: () = {
-    assert!(ARGV_BYTES_MAX + 2 * PROGRAM_PATH_BYTES_MAX + CWD_BYTES_MAX < u16::MAX as usize);
+    assert!(
+        2 * ARGV_BYTES_MAX + ENVIRONMENT_BYTES_MAX + 2 * PROGRAM_PATH_BYTES_MAX + CWD_BYTES_MAX
+            < u16::MAX as usize
+    );
     assert!(WATCH_BATCH <= WATCHED_MAX);
     assert!(SWEEP_INTERVAL_NS < CONTAINER_GRACE_NS);
 };

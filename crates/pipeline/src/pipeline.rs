@@ -1,6 +1,7 @@
 //! The way of an event through the pipeline.
 
 use crate::container_table::{ContainerTable, shows_root};
+use crate::detect::{Detector, Surroundings, Wishes};
 use crate::drift::{self, Candidate, Trigger};
 use crate::limits::SWEEP_INTERVAL_NS;
 use crate::origin::{self, ImageFiles, Place, Triage};
@@ -13,11 +14,12 @@ use crate::stats::Stats;
 use crate::watchlist::Watchlist;
 use std::sync::Arc;
 use yagura_event::{
-    Base, BaseFlags, ContainerFact, ContainerKey, ContainerQuery, Drop, DropPlace, DropReason,
-    ExecEvent, FileFacts, FileFlags, Inspection, InspectionRequest, KernelEvent, MonotonicNs, Node,
-    RootId, Text, Twin,
+    Base, BaseFlags, CallEvent, ContainerFact, ContainerKey, ContainerQuery, Drop, DropPlace,
+    DropReason, ExecEvent, FileFacts, FileFlags, Inspection, InspectionRequest, KernelEvent,
+    MonotonicNs, Node, RootId, Text, Twin,
 };
 use yagura_policy::drift::DriftPolicy;
+use yagura_rules::RuleSet;
 
 /// What a pipeline is set up with.
 #[derive(Debug, Clone)]
@@ -28,6 +30,8 @@ pub struct PipelineConfig {
     pub policy: Arc<DriftPolicy>,
     /// Its version.
     pub policy_version: u64,
+    /// The detection rules in force at first.
+    pub rules: Arc<RuleSet>,
     /// Whether the sensor can deny an execution.
     pub can_block: bool,
     /// How long a finding waits for the container's metadata, in nanoseconds.
@@ -38,11 +42,17 @@ pub struct PipelineConfig {
 
 impl PipelineConfig {
     /// The usual waits, on a sensor that cannot block.
-    pub fn new(node: Arc<Node>, policy: Arc<DriftPolicy>, policy_version: u64) -> PipelineConfig {
+    pub fn new(
+        node: Arc<Node>,
+        policy: Arc<DriftPolicy>,
+        policy_version: u64,
+        rules: Arc<RuleSet>,
+    ) -> PipelineConfig {
         PipelineConfig {
             node,
             policy,
             policy_version,
+            rules,
             can_block: false,
             metadata_wait_ns: 1_000_000_000,
             inspection_wait_ns: 2_000_000_000,
@@ -65,6 +75,8 @@ pub enum Input {
     Inspection(Inspection),
     /// Another policy, with its version, is in force from now on.
     Policy(Arc<DriftPolicy>, u64),
+    /// Other detection rules are in force from now on.
+    Rules(Arc<RuleSet>),
     /// The node's clock, to be given before the first event and whenever the clock is set.
     Clock {
         /// Wall time minus monotonic time in nanoseconds.
@@ -84,6 +96,7 @@ pub struct Pipeline {
     pub(crate) watchlist: Watchlist,
     pub(crate) stats: Stats,
     pub(crate) wall_minus_monotonic_ns: i64,
+    pub(crate) detector: Detector,
     pending: PendingQueue,
     seen_files: SeenFiles,
     /// The latest time that was told; `None` before the first.
@@ -96,6 +109,7 @@ impl Pipeline {
     /// A pipeline that knows nothing yet.
     pub fn new(config: PipelineConfig) -> Self {
         Pipeline {
+            detector: Detector::new(Arc::clone(&config.rules)),
             config,
             programs: ProcessTable::new(),
             containers: ContainerTable::new(),
@@ -122,6 +136,10 @@ impl Pipeline {
                 self.config.policy_version = version;
                 self.stats.by_rule.clear();
             }
+            Input::Rules(rules) => {
+                self.detector.set_rules(Arc::clone(&rules));
+                self.config.rules = rules;
+            }
             Input::Clock {
                 wall_minus_monotonic_ns,
             } => {
@@ -130,6 +148,45 @@ impl Pipeline {
             }
             Input::Tick(now) => self.tick(now, sink),
         }
+        self.tell(sink);
+    }
+
+    /// Judges what still waits and tells of repeats: to be called when there will be no more inputs.
+    pub fn finish(&mut self, sink: &mut impl Sink) {
+        self.detect(|detector, around| detector.finish(around));
+        self.tell(sink);
+    }
+
+    /// What the rules in force can make use of: the kernel side need not send anything else.
+    pub fn wishes(&self) -> Wishes {
+        self.detector.wishes()
+    }
+
+    /// Hands out the alerts that detection wrote in this step.
+    fn tell(&mut self, sink: &mut impl Sink) {
+        for alert in self.detector.alerts.drain(..) {
+            self.stats.alerts += 1;
+            self.stats.detections += 1;
+            sink.alert(alert);
+        }
+        let hurried = std::mem::take(&mut self.detector.hurried);
+        self.stats.hurried_events += hurried;
+    }
+
+    /// Runs the detector with everything around it.
+    pub(crate) fn detect<T>(
+        &mut self,
+        run: impl FnOnce(&mut Detector, Surroundings<'_>) -> T,
+    ) -> T {
+        let around = Surroundings {
+            programs: &self.programs,
+            containers: &self.containers,
+            node: &self.config.node,
+            wall_minus_monotonic_ns: self.wall_minus_monotonic_ns,
+            metadata_wait_ns: self.config.metadata_wait_ns,
+            now: self.now.unwrap_or_default(),
+        };
+        run(&mut self.detector, around)
     }
 
     /// Counters and the sizes of the tables.
@@ -149,6 +206,7 @@ impl Pipeline {
         [
             self.pending.next_deadline(),
             self.watchlist.next_look(),
+            self.detector.next_deadline(),
             sweep,
         ]
         .into_iter()
@@ -167,10 +225,11 @@ impl Pipeline {
             }
             KernelEvent::Credentials(event) => self.programs.credentials(&event),
             KernelEvent::Namespaces(event) => self.programs.namespaces(&event),
-            KernelEvent::Call(event) => self.advance(event.base.time),
+            KernelEvent::Call(event) => self.call(*event, sink),
             KernelEvent::Exit(event) => {
                 self.advance(event.base.time);
                 self.programs.exit(&event);
+                self.detect(|detector, around| detector.exit(&event, around));
                 if event.base.flags.has(BaseFlags::EXE_DELETED)
                     && let Some(pending) = self.watchlist.take(event.base.program)
                 {
@@ -222,6 +281,26 @@ impl Pipeline {
     fn remember(&mut self, event: &ExecEvent, exe_origin: ExeOrigin, sink: &mut impl Sink) {
         let evicted = self.programs.exec(event, exe_origin);
         self.lost(DropReason::Evicted, evicted, sink);
+        if !event.base.flags.has(BaseFlags::RUNTIME_STAGE) {
+            self.detect(|detector, around| {
+                let program = around.programs.program(event.base.program);
+                detector.exec(&event.base, program, around);
+            });
+        }
+    }
+
+    /// A system call ended.
+    fn call(&mut self, event: CallEvent, sink: &mut impl Sink) {
+        if event.base.flags.has(BaseFlags::RUNTIME_STAGE) || !self.admit(&event.base, sink) {
+            return;
+        }
+        self.stats.calls += 1;
+        let key = event.open_key;
+        let is_quiet = self.detect(|detector, around| detector.call(event, around));
+        if let Some(key) = key.filter(|_| is_quiet) {
+            self.stats.quiet_opens += 1;
+            sink.quiet_open(&key);
+        }
     }
 
     /// An interpreter was started with a file as its standard input.
@@ -278,7 +357,7 @@ impl Pipeline {
                 .program(base.program)
                 .is_some_and(|program| match trigger {
                     Trigger::Exec => false,
-                    Trigger::Map => program.exe_file == file.key.id,
+                    Trigger::Map => program.exe_file.id == file.key.id,
                     Trigger::Script => script::never_runs_scripts(program),
                 });
         if !is_irrelevant && self.seen_files.insert(base.program, file.key, trigger) {
@@ -387,8 +466,12 @@ impl Pipeline {
 
     fn container_fact(&mut self, fact: ContainerFact, sink: &mut impl Sink) {
         let key = fact.key;
+        let is_complete = fact.complete;
         self.containers.apply(fact, self.now.unwrap_or_default());
         self.make_room(key, sink);
+        if is_complete {
+            self.detect(|detector, around| detector.container_known(key, around));
+        }
         for token in self.pending.tokens_of(key) {
             if let Some(pending) = self.pending.remove(token) {
                 self.settle(token, pending, sink);
@@ -422,7 +505,9 @@ impl Pipeline {
             self.next_sweep = later(now, SWEEP_INTERVAL_NS);
             let gone = self.containers.sweep(&self.programs.live_containers(), now);
             self.programs.forget(&gone);
+            self.detector.forget(&gone);
         }
+        self.detect(|detector, around| detector.tick(around));
     }
 
     fn look_at_running(&mut self, now: MonotonicNs, sink: &mut impl Sink) {

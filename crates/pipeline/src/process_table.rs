@@ -7,12 +7,13 @@
 mod tests;
 
 use crate::limits::{
-    ANCESTORS_MAX, ARGV_BYTES_MAX, CWD_BYTES_MAX, PROGRAM_PATH_BYTES_MAX, PROGRAMS_MAX,
+    ANCESTORS_MAX, ARGV_BYTES_MAX, CWD_BYTES_MAX, ENVIRONMENT_BYTES_MAX, PROGRAM_PATH_BYTES_MAX,
+    PROGRAMS_MAX,
 };
 use std::collections::{BTreeMap, HashMap, HashSet};
 use yagura_event::{
-    BaseFlags, ContainerKey, Credentials, CredentialsEvent, ExecEvent, ExitEvent, FileId,
-    NamespacesEvent, ProcessKey, ProgramKey, Text,
+    BaseFlags, ContainerKey, Credentials, CredentialsEvent, ExecEvent, ExitEvent, FileFlags,
+    FileKey, NamespacesEvent, ProcessKey, ProgramKey, Stream, Text,
 };
 
 /// Where a program's own executable comes from, as far as that has been decided.
@@ -26,6 +27,13 @@ pub(crate) enum ExeOrigin {
     Other,
     /// Its file is still being read.
     Undecided,
+}
+
+impl ExeOrigin {
+    /// Whether it is known to be the image's, or to stand in for it.
+    pub(crate) fn is_image(self) -> bool {
+        matches!(self, ExeOrigin::Image | ExeOrigin::Replaced)
+    }
 }
 
 /// One program that runs or ran in a process.
@@ -42,7 +50,25 @@ pub(crate) struct Program {
     /// Facts at its exec.
     pub(crate) flags: BaseFlags,
     /// Its executable.
-    pub(crate) exe_file: FileId,
+    pub(crate) exe_file: FileKey,
+    /// What the kernel saw of the executable.
+    pub(crate) exe_flags: FileFlags,
+    /// Mode bits of the executable.
+    pub(crate) exe_mode: u32,
+    /// Owner of the executable.
+    pub(crate) exe_owner: u32,
+    /// Modification time of the executable in nanoseconds since 1970.
+    pub(crate) exe_mtime_ns: i64,
+    /// Pid in the innermost pid namespace.
+    pub(crate) inner_pid: u32,
+    /// Session id in the initial pid namespace.
+    pub(crate) session: u32,
+    /// Process group id in the initial pid namespace.
+    pub(crate) process_group: u32,
+    /// Device number of the controlling terminal, zero without one.
+    pub(crate) tty: u32,
+    /// Standard input, output and error at its exec.
+    pub(crate) streams: Box<[Stream; 3]>,
     /// Who it runs as now.
     pub(crate) credentials: Credentials,
     /// Its mount namespace now.
@@ -85,6 +111,30 @@ impl Program {
         self.texts.script_exec
     }
 
+    /// Name of the process (`comm`).
+    pub(crate) fn name(&self) -> &[u8] {
+        self.texts.part(4)
+    }
+
+    /// Name and arguments, separated by spaces.
+    pub(crate) fn command_line(&self) -> &[u8] {
+        self.texts.part(5)
+    }
+
+    /// Arguments behind the first, separated by spaces.
+    pub(crate) fn arguments_line(&self) -> &[u8] {
+        let name = self.name().len();
+        self.command_line().get(name + 1..).unwrap_or_default()
+    }
+
+    /// Environment: names, and `NAME=value` for the few variables whose value was kept.
+    pub(crate) fn environment(&self) -> impl Iterator<Item = &[u8]> + Clone {
+        self.texts
+            .part(6)
+            .split(|&byte| byte == 0)
+            .filter(|entry| !entry.is_empty())
+    }
+
     /// The arguments that were kept.
     pub(crate) fn argv(&self) -> impl Iterator<Item = &[u8]> + Clone {
         let argv = self.texts.part(3);
@@ -106,11 +156,12 @@ pub(crate) fn base_name(path: &[u8]) -> &[u8] {
     path.rsplit(|&byte| byte == b'/').next().unwrap_or_default()
 }
 
-/// A program's texts in one allocation: executable, working directory, filename, arguments each ended by a NUL.
+/// A program's texts in one allocation: executable, working directory, filename, arguments each ended by a NUL, name,
+/// command line, environment each ended by a NUL.
 #[derive(Debug)]
 struct ProgramTexts {
     bytes: Box<[u8]>,
-    ends: [u16; 3],
+    ends: [u16; 6],
     script_exec: bool,
 }
 
@@ -119,29 +170,29 @@ impl ProgramTexts {
         let exe = cut(&event.file.path, PROGRAM_PATH_BYTES_MAX);
         let cwd = cut(&event.cwd, CWD_BYTES_MAX);
         let filename = cut(&event.filename, PROGRAM_PATH_BYTES_MAX);
-        let argv_bytes: usize = event.argv.iter().map(|arg| arg.0.len() + 1).sum();
-        let mut bytes = Vec::with_capacity(
-            exe.len() + cwd.len() + filename.len() + argv_bytes.min(ARGV_BYTES_MAX),
-        );
-        let mut ends = [0; 3];
-        for (end, text) in ends.iter_mut().zip([exe, cwd, filename]) {
+        let name = name_of(event);
+        let mut bytes = Vec::with_capacity(512);
+        let mut ends = [0; 6];
+        let mut end_at = |index: usize, bytes: &Vec<u8>| {
+            if let Some(end) = ends.get_mut(index) {
+                *end = u16::try_from(bytes.len()).unwrap_or(u16::MAX);
+            }
+        };
+        for (index, text) in [exe, cwd, filename].into_iter().enumerate() {
             bytes.extend_from_slice(text);
-            *end = u16::try_from(bytes.len()).unwrap_or(u16::MAX);
+            end_at(index, &bytes);
         }
-        let mut room = ARGV_BYTES_MAX;
+        let argv_start = bytes.len();
         let mut truncated = event.argv_truncated;
-        for arg in &event.argv {
-            let Some(space) = room.checked_sub(1) else {
-                truncated = true;
-                break;
-            };
-            let kept = cut(arg, space);
-            truncated |= kept.len() < arg.0.len();
-            // An argument is a C string; a NUL in a record would shift the ones behind it.
-            bytes.extend(kept.iter().map(|&byte| if byte == 0 { b' ' } else { byte }));
-            bytes.push(0);
-            room = space - kept.len();
-        }
+        truncated |= push_terminated(&mut bytes, &event.argv, ARGV_BYTES_MAX);
+        end_at(3, &bytes);
+        let argv = argv_start..bytes.len();
+        bytes.extend_from_slice(name);
+        end_at(4, &bytes);
+        bytes.extend_from_slice(name);
+        push_arguments_line(&mut bytes, argv);
+        end_at(5, &bytes);
+        push_terminated(&mut bytes, &event.environment, ENVIRONMENT_BYTES_MAX);
         let texts = ProgramTexts {
             bytes: bytes.into_boxed_slice(),
             ends,
@@ -159,6 +210,56 @@ impl ProgramTexts {
         let start = index.checked_sub(1).map_or(0, at);
         self.bytes.get(start..at(index)).unwrap_or_default()
     }
+}
+
+/// Appends texts, each ended by a NUL, within a bound, and says whether something was left out.
+fn push_terminated(bytes: &mut Vec<u8>, texts: &[Text], bytes_max: usize) -> bool {
+    let mut room = bytes_max;
+    for text in texts {
+        let Some(space) = room.checked_sub(1) else {
+            return true;
+        };
+        let kept = cut(text, space);
+        // An argument is a C string; a NUL in a record would shift the ones behind it.
+        bytes.extend(kept.iter().map(|&byte| if byte == 0 { b' ' } else { byte }));
+        bytes.push(0);
+        room = space - kept.len();
+        if kept.len() < text.0.len() {
+            return true;
+        }
+    }
+    false
+}
+
+/// Appends the arguments behind the first, each after a space.
+fn push_arguments_line(bytes: &mut Vec<u8>, argv: std::ops::Range<usize>) {
+    let Some(argv) = bytes.get(argv) else {
+        return;
+    };
+    let Some(first_end) = argv.iter().position(|&byte| byte == 0) else {
+        return;
+    };
+    let rest = argv.get(first_end + 1..).unwrap_or_default();
+    if rest.is_empty() {
+        return;
+    }
+    let mut line = Vec::with_capacity(rest.len() + 1);
+    line.push(b' ');
+    line.extend(rest.iter().map(|&byte| if byte == 0 { b' ' } else { byte }));
+    line.pop();
+    bytes.extend_from_slice(&line);
+}
+
+/// The kernel's name of the process; where a record has none, what the kernel makes of the path: its last component,
+/// at most 15 bytes.
+fn name_of(event: &ExecEvent) -> &[u8] {
+    const NAME_BYTES_MAX: usize = 15;
+    let name = match event.name.is_empty() {
+        false => event.name.as_bytes(),
+        true if event.filename.is_empty() => base_name(event.file.path.as_bytes()),
+        true => base_name(event.filename.as_bytes()),
+    };
+    name.get(..NAME_BYTES_MAX).unwrap_or(name)
 }
 
 fn cut(text: &Text, bytes_max: usize) -> &[u8] {
@@ -257,7 +358,16 @@ impl ProcessTable {
                 started_from: event.started_from,
                 container: event.base.container,
                 flags: event.base.flags,
-                exe_file: event.file.key.id,
+                exe_file: event.file.key,
+                exe_flags: event.file.flags,
+                exe_mode: event.file.mode,
+                exe_owner: event.file.uid,
+                exe_mtime_ns: event.file.mtime_ns,
+                inner_pid: event.inner_pid,
+                session: event.session,
+                process_group: event.process_group,
+                tty: event.tty,
+                streams: Box::new(event.streams.clone()),
                 credentials: event.credentials,
                 mount_namespace: event.mount_namespace,
                 exe_origin,
@@ -320,6 +430,12 @@ impl ProcessTable {
         }
     }
 
+    /// The program that runs in that pid now.
+    pub(crate) fn running(&self, pid: u32) -> Option<&Program> {
+        let current = self.current.get(&pid)?;
+        self.programs.get(&current.program)
+    }
+
     /// Whether a program still runs in its process.
     pub(crate) fn is_running(&self, key: ProgramKey) -> bool {
         self.current
@@ -350,6 +466,32 @@ impl ProcessTable {
             next = found.started_from;
         }
         Ancestry { programs, complete }
+    }
+
+    /// The program that the process of `program` was started from: the nearest one in another process. Runtime stages and
+    /// programs of other containers are none.
+    pub(crate) fn parent(&self, program: &Program) -> Option<&Program> {
+        let mut next = program.started_from;
+        for _ in 0..ANCESTORS_MAX {
+            let found = self.programs.get(&next)?;
+            if found.is_runtime_stage() || found.container != program.container {
+                return None;
+            }
+            if found.process != program.process {
+                return Some(found);
+            }
+            next = found.started_from;
+        }
+        None
+    }
+
+    /// The ancestor that many processes above; 0 is the program itself.
+    pub(crate) fn ancestor<'a>(&'a self, program: &'a Program, level: u32) -> Option<&'a Program> {
+        let mut found = program;
+        for _ in 0..level {
+            found = self.parent(found)?;
+        }
+        Some(found)
     }
 
     /// Containers in which a process runs.

@@ -1,7 +1,7 @@
 //! The single way out of the pipeline: everything is pushed, nothing collected.
 
 use yagura_event::{
-    Alert, ContainerKey, ContainerQuery, Drop, FileFacts, InspectionRequest, MonotonicNs,
+    Alert, ContainerKey, ContainerQuery, Drop, FileFacts, InspectionRequest, MonotonicNs, OpenKey,
 };
 
 /// Takes what the pipeline hands out. No call may wait: `step` runs on the thread that reads the kernel's rings.
@@ -18,6 +18,9 @@ pub trait Sink {
     /// This content, at the time of an event, is the image's: the kernel side need not report the file again until
     /// it changes.
     fn image_file(&mut self, container: ContainerKey, file: &FileFacts, time: MonotonicNs);
+
+    /// No rule can match such an open: the kernel side need not report it again.
+    fn quiet_open(&mut self, key: &OpenKey);
 
     /// Something was lost, here or in the kernel.
     fn dropped(&mut self, drop: Drop);

@@ -33,8 +33,16 @@ pub struct Stats {
     pub data_candidates: u64,
     /// Findings that were not reported since a package manager of the image was at work.
     pub package_manager_stages: u64,
+    /// System calls that rules were asked about.
+    pub calls: u64,
+    /// Opens that no rule can match: the kernel side was told not to send their like again.
+    pub quiet_opens: u64,
+    /// Events that were judged before their container was known, since too many waited.
+    pub hurried_events: u64,
     /// Alerts.
     pub alerts: u64,
+    /// Of those: alerts of detection rules.
+    pub detections: u64,
     /// Decisions by position of the rule, since the policy in force arrived.
     pub by_rule: BTreeMap<usize, RuleStats>,
     /// What was lost, here and in the kernel.

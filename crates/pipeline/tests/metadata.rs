@@ -122,6 +122,7 @@ fn programs_from_before_the_sensor_are_judged_and_said_to_be() {
         Default::default(),
         policy(ALERT_ALL),
         1,
+        std::sync::Arc::new(yagura_rules::RuleSet::empty()),
     ));
     world.give(Input::Clock {
         wall_minus_monotonic_ns: OFFSET,

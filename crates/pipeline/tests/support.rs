@@ -41,6 +41,7 @@ impl Sink for Recorder {
     fn image_file(&mut self, _: ContainerKey, file: &FileFacts, _: MonotonicNs) {
         self.image_files.push(file.path.clone());
     }
+    fn quiet_open(&mut self, _: &yagura_event::OpenKey) {}
     fn dropped(&mut self, drop: Drop) {
         self.drops.push(drop);
     }
@@ -88,7 +89,12 @@ impl World {
             ..Node::default()
         });
         let mut world = World {
-            pipeline: Pipeline::new(PipelineConfig::new(node, policy(yaml), 3)),
+            pipeline: Pipeline::new(PipelineConfig::new(
+                node,
+                policy(yaml),
+                3,
+                Arc::new(yagura_rules::RuleSet::empty()),
+            )),
             out: Recorder::default(),
             now: 1000 * SECOND,
             next_ino: 1000,

@@ -8,7 +8,7 @@ use yagura_event::{ContainerFact, Inspection, KernelEvent, MonotonicNs, Node};
 const MAGIC: [u8; 8] = *b"YAGURACP";
 
 /// The version this program writes. Other versions are refused with their number.
-pub const VERSION: u16 = 1;
+pub const VERSION: u16 = 2;
 
 /// Bytes of one frame. Stops a damaged or hostile length from asking for memory.
 const FRAME_BYTES_MAX: usize = 1 << 20;

@@ -1,0 +1,398 @@
+//! The way of one event: seen, perhaps kept until its container is known, given to the rules, made into alerts.
+
+use super::alert::{self, Written};
+use super::flows::{Flows, Found};
+use super::fold::Folds;
+use super::names::AddressNames;
+use super::observe;
+use super::observed::{Observed, RemoteStream, SeenDrift, What};
+use super::prefilter::{self, Wishes};
+use super::subject::EventSubject;
+use crate::container_table::{ContainerEntry, ContainerTable};
+use crate::limits::{WAITING_EVENTS_MAX, WAITING_EVENTS_OF_CONTAINER_MAX};
+use crate::process_table::{ProcessTable, Program};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+use yagura_event::{
+    Alert, Base, BaseFlags, CallEvent, ContainerKey, ExitEvent, MonotonicNs, Node, ProcessKey,
+};
+use yagura_rules::{Match, Outcome, RuleId, RuleSet, RuleState, Subject, Unknowns};
+
+/// What the detector needs of the rest of the pipeline to answer for fields.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Surroundings<'a> {
+    /// All programs.
+    pub(crate) programs: &'a ProcessTable,
+    /// All containers.
+    pub(crate) containers: &'a ContainerTable,
+    /// The node.
+    pub(crate) node: &'a Arc<Node>,
+    /// The node's clock against the monotonic one.
+    pub(crate) wall_minus_monotonic_ns: i64,
+    /// How long an event waits for its container's metadata.
+    pub(crate) metadata_wait_ns: u64,
+    /// The latest time that was told.
+    pub(crate) now: MonotonicNs,
+}
+
+/// Events of a container whose metadata has not arrived.
+#[derive(Debug)]
+struct Waiting {
+    events: VecDeque<Observed>,
+    until: MonotonicNs,
+}
+
+/// The rules with all that they remember.
+#[derive(Debug)]
+pub(crate) struct Detector {
+    rules: Arc<RuleSet>,
+    state: RuleState,
+    flows: Flows,
+    names: AddressNames,
+    folds: Folds,
+    waiting: HashMap<ContainerKey, Waiting>,
+    deadlines: BTreeMap<(MonotonicNs, ContainerKey), ()>,
+    waiting_events: usize,
+    started: HashSet<ContainerKey>,
+    number: u64,
+    /// Alerts that were written since they were last taken.
+    pub(crate) alerts: Vec<Alert>,
+    /// Events that were judged without waiting any longer, since too many waited.
+    pub(crate) hurried: u64,
+}
+
+impl Detector {
+    /// A detector with these rules.
+    pub(crate) fn new(rules: Arc<RuleSet>) -> Detector {
+        let state = RuleState::new(&rules);
+        Detector {
+            rules,
+            state,
+            flows: Flows::default(),
+            names: AddressNames::default(),
+            folds: Folds::default(),
+            waiting: HashMap::new(),
+            deadlines: BTreeMap::new(),
+            waiting_events: 0,
+            started: HashSet::new(),
+            number: 0,
+            alerts: Vec::new(),
+            hurried: 0,
+        }
+    }
+
+    /// Puts other rules in force. What sequences and thresholds had counted begins anew.
+    pub(crate) fn set_rules(&mut self, rules: Arc<RuleSet>) {
+        self.state = RuleState::new(&rules);
+        self.rules = rules;
+    }
+
+    /// What the kernel side is to send.
+    pub(crate) fn wishes(&self) -> Wishes {
+        prefilter::wishes(&self.rules)
+    }
+
+    /// A program began. One that ran before the sensor is no event, but its streams may lead somewhere.
+    pub(crate) fn exec(
+        &mut self,
+        base: &Base,
+        program: Option<&Program>,
+        around: Surroundings<'_>,
+    ) {
+        let mut found = Vec::new();
+        if let Some(program) = program {
+            self.flows
+                .exec(program, around.programs, around.now, &mut found);
+        }
+        if !base.flags.has(BaseFlags::EXISTING) {
+            self.observe(observe::observed(base, What::Exec), around);
+        }
+        self.streams(found, around);
+    }
+
+    /// A system call ended. Says whether the kernel side need not send its like again.
+    pub(crate) fn call(&mut self, event: CallEvent, around: Surroundings<'_>) -> bool {
+        let base = event.base;
+        let call = observe::seen(event);
+        let mut found = Vec::new();
+        self.flows.call(
+            base.process,
+            base.container,
+            &call,
+            around.programs,
+            around.now,
+            &mut found,
+        );
+        let derived = observe::derived(&base, &call, &mut self.names);
+        let is_openable = call.event.open_key.is_some();
+        let observed = observe::observed(&base, What::Call(Box::new(call)));
+        let quiet = is_openable && self.is_quiet(&observed, around);
+        if !quiet {
+            self.observe(observed, around);
+        }
+        if let Some(derived) = derived {
+            self.observe(derived, around);
+        }
+        self.streams(found, around);
+        quiet
+    }
+
+    /// A process ended.
+    pub(crate) fn exit(&mut self, event: &ExitEvent, around: Surroundings<'_>) {
+        self.flows.exit(event.base.process);
+        self.observe(
+            observe::observed(&event.base, What::Exit(event.status)),
+            around,
+        );
+    }
+
+    /// Anything else that was seen or derived.
+    pub(crate) fn observe(&mut self, observed: Observed, around: Surroundings<'_>) {
+        if observed.flags.has(BaseFlags::RUNTIME_STAGE) {
+            return;
+        }
+        let key = observed.container;
+        let is_known = around
+            .containers
+            .get(key)
+            .is_some_and(|entry| entry.complete);
+        if is_known
+            || self
+                .waiting
+                .get(&key)
+                .is_some_and(|waiting| waiting.until == MonotonicNs(0))
+        {
+            self.evaluate(&observed, around);
+            return;
+        }
+        let until = MonotonicNs(around.now.0.saturating_add(around.metadata_wait_ns));
+        let waiting = self.waiting.entry(key).or_insert_with(|| Waiting {
+            events: VecDeque::new(),
+            until,
+        });
+        self.deadlines.insert((waiting.until, key), ());
+        waiting.events.push_back(observed);
+        self.waiting_events += 1;
+        if waiting.events.len() > WAITING_EVENTS_OF_CONTAINER_MAX
+            || self.waiting_events > WAITING_EVENTS_MAX
+        {
+            self.hurried += 1;
+            if let Some(oldest) = waiting.events.pop_front() {
+                self.waiting_events -= 1;
+                self.evaluate(&oldest, around);
+            }
+        }
+    }
+
+    /// A container's metadata arrived, or will not arrive: what waited for it is judged.
+    pub(crate) fn container_known(&mut self, key: ContainerKey, around: Surroundings<'_>) {
+        let entry = around.containers.get(key);
+        if let Some(waiting) = self.waiting.remove(&key) {
+            self.deadlines.remove(&(waiting.until, key));
+            self.waiting_events = self.waiting_events.saturating_sub(waiting.events.len());
+            self.container_started(key, entry, around);
+            for observed in &waiting.events {
+                self.evaluate(observed, around);
+            }
+        } else {
+            self.container_started(key, entry, around);
+        }
+    }
+
+    fn container_started(
+        &mut self,
+        key: ContainerKey,
+        entry: Option<&ContainerEntry>,
+        around: Surroundings<'_>,
+    ) {
+        let Some(entry) = entry.filter(|entry| entry.container.is_some()) else {
+            return;
+        };
+        if !self.started.insert(key) {
+            return;
+        }
+        let process = entry.home.map(|home| home.init).unwrap_or_default();
+        let program = around.programs.current(process).unwrap_or_default();
+        let observed = Observed {
+            time: around.now,
+            container: key,
+            cgroup: Default::default(),
+            process,
+            program,
+            flags: BaseFlags::default(),
+            what: What::ContainerStarted,
+        };
+        self.evaluate(&observed, around);
+    }
+
+    /// Forgets containers that are gone.
+    pub(crate) fn forget(&mut self, gone: &HashSet<ContainerKey>) {
+        self.started.retain(|key| !gone.contains(key));
+    }
+
+    /// A file was found to be drift and ran.
+    pub(crate) fn drift(
+        &mut self,
+        base: &Base,
+        drift: SeenDrift,
+        is_self_copy: bool,
+        around: Surroundings<'_>,
+    ) {
+        if is_self_copy {
+            let what = What::SelfCopy(Box::new(drift.clone()));
+            self.observe(observe::observed(base, what), around);
+        }
+        self.observe(
+            observe::observed(base, What::Drift(Box::new(drift))),
+            around,
+        );
+    }
+
+    /// When [`Detector::tick`] is due.
+    pub(crate) fn next_deadline(&self) -> Option<MonotonicNs> {
+        let waiting = self
+            .deadlines
+            .first_key_value()
+            .map(|((time, _), ())| *time);
+        [
+            waiting,
+            self.flows.next_deadline(),
+            self.folds.next_deadline(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    /// Time has passed.
+    pub(crate) fn tick(&mut self, around: Surroundings<'_>) {
+        while let Some(entry) = self.deadlines.first_entry() {
+            let (until, key) = *entry.key();
+            if until > around.now {
+                break;
+            }
+            entry.remove();
+            self.container_overdue(key, around);
+        }
+        let mut found = Vec::new();
+        self.flows.tick(around.now, &mut found);
+        self.streams(found, around);
+        let alerts = &mut self.alerts;
+        self.folds.tick(around.now, &mut |alert| alerts.push(alert));
+    }
+
+    /// Metadata did not come in time: what waited is judged without it, and so is what comes until it is there.
+    fn container_overdue(&mut self, key: ContainerKey, around: Surroundings<'_>) {
+        let Some(waiting) = self.waiting.get_mut(&key) else {
+            return;
+        };
+        waiting.until = MonotonicNs(0);
+        let events = std::mem::take(&mut waiting.events);
+        self.waiting_events = self.waiting_events.saturating_sub(events.len());
+        for observed in &events {
+            self.evaluate(observed, around);
+        }
+    }
+
+    /// Judges all that waits and tells of all repeats: there will be no more events.
+    pub(crate) fn finish(&mut self, around: Surroundings<'_>) {
+        let mut keys: Vec<ContainerKey> = self.waiting.keys().copied().collect();
+        keys.sort_unstable();
+        for key in keys {
+            self.container_overdue(key, around);
+        }
+        let alerts = &mut self.alerts;
+        self.folds.finish(&mut |alert| alerts.push(alert));
+    }
+
+    fn streams(&mut self, found: Vec<Found>, around: Surroundings<'_>) {
+        for Found { process, stream } in found {
+            if let Some(observed) = remote_stream(process, stream, around) {
+                self.observe(observed, around);
+            }
+        }
+    }
+
+    fn is_quiet(&self, observed: &Observed, around: Surroundings<'_>) -> bool {
+        prefilter::is_quiet(&self.rules, &self.subject(observed, around))
+    }
+
+    fn subject<'a>(&'a self, observed: &'a Observed, around: Surroundings<'a>) -> EventSubject<'a> {
+        EventSubject {
+            observed,
+            program: around.programs.program(observed.program),
+            programs: around.programs,
+            entry: around.containers.get(observed.container),
+            names: &self.names,
+            node: around.node,
+            wall_minus_monotonic_ns: around.wall_minus_monotonic_ns,
+            number: self.number,
+        }
+    }
+
+    fn evaluate(&mut self, observed: &Observed, around: Surroundings<'_>) {
+        self.number += 1;
+        let entry = around.containers.get(observed.container);
+        if entry.is_some_and(ContainerEntry::is_no_container) {
+            return;
+        }
+        let subject = EventSubject {
+            observed,
+            program: around.programs.program(observed.program),
+            programs: around.programs,
+            entry,
+            names: &self.names,
+            node: around.node,
+            wall_minus_monotonic_ns: around.wall_minus_monotonic_ns,
+            number: self.number,
+        };
+        let rules = &self.rules;
+        let (folds, alerts) = (&mut self.folds, &mut self.alerts);
+        settle(rules, &mut self.state, &subject, &mut |found| {
+            let Written { key, last_time } = alert::identity(rules, found, &subject);
+            if folds.repeats(key, last_time) {
+                return;
+            }
+            let alert = alert::write(rules, found, &subject, key);
+            alerts.extend(folds.insert(key, &alert, around.now));
+            alerts.push(alert);
+        });
+    }
+}
+
+/// Evaluates all rules. What is not known by now stays unknown: no test of it holds, and it excuses nothing.
+pub(crate) fn settle<S: Subject>(
+    rules: &RuleSet,
+    state: &mut RuleState,
+    subject: &S,
+    matches: &mut impl FnMut(&Match<'_>),
+) {
+    let mut undecided: Vec<RuleId> = Vec::new();
+    rules.evaluate(subject, state, &mut |found| match found.outcome {
+        Outcome::Matches => matches(&found),
+        Outcome::MatchesUnlessExcused | Outcome::Unknown => undecided.push(found.id),
+    });
+    for rule in undecided {
+        rules.evaluate_rule(rule, Unknowns::Settle, subject, state, &mut |found| {
+            matches(&found)
+        });
+    }
+}
+
+fn remote_stream(
+    process: ProcessKey,
+    stream: RemoteStream,
+    around: Surroundings<'_>,
+) -> Option<Observed> {
+    let key = around.programs.current(process)?;
+    let program = around.programs.program(key)?;
+    Some(Observed {
+        time: around.now,
+        container: program.container,
+        cgroup: Default::default(),
+        process,
+        program: key,
+        flags: program.flags,
+        what: What::RemoteStream(stream),
+    })
+}

@@ -1,0 +1,183 @@
+//! What happened, as rules are asked about it: owned, so that it can wait for the container's metadata.
+
+use std::net::IpAddr;
+use yagura_event::{
+    BaseFlags, CallEvent, CgroupId, ContainerKey, Credentials, DriftKind, DriftVector, Endpoint,
+    MonotonicNs, ProcessKey, ProgramKey, Provenance, Text,
+};
+use yagura_rules::EventKind;
+
+/// One event of a container.
+#[derive(Debug, Clone)]
+pub(crate) struct Observed {
+    /// When.
+    pub(crate) time: MonotonicNs,
+    /// Its container.
+    pub(crate) container: ContainerKey,
+    /// The cgroup that the process was in.
+    pub(crate) cgroup: CgroupId,
+    /// The process.
+    pub(crate) process: ProcessKey,
+    /// The program that ran in it.
+    pub(crate) program: ProgramKey,
+    /// Yes/no facts of the process.
+    pub(crate) flags: BaseFlags,
+    /// What happened.
+    pub(crate) what: What,
+}
+
+/// What happened.
+#[derive(Debug, Clone)]
+pub(crate) enum What {
+    /// A program began.
+    Exec,
+    /// A process ended, with this status as in wait(2).
+    Exit(i32),
+    /// A system call ended.
+    Call(Box<SeenCall>),
+    /// The first bytes of an outbound connection.
+    FirstData(Box<SeenCall>),
+    /// A domain name was asked for or answered.
+    Dns(Box<SeenDns>),
+    /// The standard streams of a program lead to a remote socket.
+    RemoteStream(RemoteStream),
+    /// A program ran that is not the image's.
+    Drift(Box<SeenDrift>),
+    /// A program ran that another of its kind wrote.
+    SelfCopy(Box<SeenDrift>),
+    /// A process has more rights than a legal way could give it; the credentials before.
+    RightsGained(Credentials),
+    /// The container sends more events than are taken; how many were not.
+    Flood(u64),
+    /// The container was met and is known.
+    ContainerStarted,
+}
+
+/// A system call with its paths resolved.
+#[derive(Debug, Clone)]
+pub(crate) struct SeenCall {
+    /// The call.
+    pub(crate) event: CallEvent,
+    /// `event.path`, absolute and without dots, where it was not already.
+    pub(crate) path: Option<Text>,
+    /// The same of `event.new_path`.
+    pub(crate) new_path: Option<Text>,
+    /// Whether the program that last wrote the file is the image's package manager; `None` if that is not known.
+    pub(crate) by_package_manager: Option<bool>,
+}
+
+impl SeenCall {
+    /// The path, absolute where that can be told.
+    pub(crate) fn path(&self) -> &[u8] {
+        self.path.as_ref().unwrap_or(&self.event.path).as_bytes()
+    }
+
+    /// The second path, absolute where that can be told.
+    pub(crate) fn new_path(&self) -> &[u8] {
+        self.new_path
+            .as_ref()
+            .unwrap_or(&self.event.new_path)
+            .as_bytes()
+    }
+}
+
+/// A look-up of a name.
+#[derive(Debug, Clone)]
+pub(crate) struct SeenDns {
+    /// The call that carried it.
+    pub(crate) call: SeenCall,
+    /// Name that was asked for, lower case, without the last dot.
+    pub(crate) question: Option<Text>,
+    /// Addresses of the answer.
+    pub(crate) addresses: Vec<IpAddr>,
+    /// Names of the answer.
+    pub(crate) names: Vec<Text>,
+    /// Whether it is an answer.
+    pub(crate) is_answer: bool,
+    /// Whether it is DNS at all.
+    pub(crate) is_dns: bool,
+}
+
+/// How streams lead to a socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum StreamHow {
+    /// They are the socket.
+    Direct,
+    /// Pipes between them and a process that holds the socket.
+    Pipe,
+    /// A terminal whose other end is held by a process that holds the socket.
+    Pty,
+}
+
+impl StreamHow {
+    /// The name in rules.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            StreamHow::Direct => "direct",
+            StreamHow::Pipe => "pipe",
+            StreamHow::Pty => "pty",
+        }
+    }
+}
+
+/// A program whose standard streams lead to a remote socket.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RemoteStream {
+    /// The way.
+    pub(crate) how: StreamHow,
+    /// The other side.
+    pub(crate) remote: Endpoint,
+    /// Whether the container's side took the connection rather than made it; `None` if that was not seen.
+    pub(crate) is_server: Option<bool>,
+    /// For how long, in milliseconds.
+    pub(crate) held_ms: u64,
+}
+
+/// Drift, as rules are asked about it.
+#[derive(Debug, Clone)]
+pub(crate) struct SeenDrift {
+    /// The way that describes it best.
+    pub(crate) vector: DriftVector,
+    /// What ran.
+    pub(crate) kind: DriftKind,
+    /// Where the file comes from.
+    pub(crate) provenance: Provenance,
+    /// The file.
+    pub(crate) path: Text,
+}
+
+impl What {
+    /// The kind by which rules are indexed.
+    pub(crate) fn kind(&self) -> EventKind {
+        match self {
+            What::Exec => EventKind::Exec,
+            What::Exit(_) => EventKind::Exit,
+            What::Call(call) => EventKind::Call(call.event.call),
+            What::FirstData(_) => EventKind::FirstData,
+            What::Dns(_) => EventKind::Dns,
+            What::RemoteStream(_) => EventKind::RemoteStream,
+            What::Drift(_) => EventKind::Drift,
+            What::SelfCopy(_) => EventKind::SelfCopy,
+            What::RightsGained(_) => EventKind::RightsGained,
+            What::Flood(_) => EventKind::Flood,
+            What::ContainerStarted => EventKind::ContainerStarted,
+        }
+    }
+
+    /// The call behind it, if there is one.
+    pub(crate) fn call(&self) -> Option<&SeenCall> {
+        match self {
+            What::Call(call) | What::FirstData(call) => Some(call),
+            What::Dns(dns) => Some(&dns.call),
+            _ => None,
+        }
+    }
+
+    /// The drift behind it, if there is one.
+    pub(crate) fn drift(&self) -> Option<&SeenDrift> {
+        match self {
+            What::Drift(drift) | What::SelfCopy(drift) => Some(drift),
+            _ => None,
+        }
+    }
+}

@@ -42,7 +42,7 @@ struct Output(
     &'static [&'static str],
 );
 
-const OUTPUTS: [Output; 10] = [
+const OUTPUTS: [Output; 13] = [
     Output("drifted", "speaks.c", "drifted", &STATIC),
     Output("shipped", "speaks.c", "shipped", &STATIC),
     Output("drifted_dynamic", "speaks.c", "drifted", &DYNAMIC),
@@ -53,6 +53,9 @@ const OUTPUTS: [Output; 10] = [
     Output("run_memfd", "run_memfd.c", "", &STATIC),
     Output("run_descriptor", "run_descriptor.c", "", &STATIC),
     Output("map_library", "map_library.c", "", &STATIC),
+    Output("act", "act.c", "", &STATIC),
+    Output("serve", "serve.c", "", &STATIC),
+    Output("quiet", "quiet.c", "", &STATIC),
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {

@@ -132,6 +132,18 @@ static inline void descriptor_path(char *path, int fd)
 	path[length] = 0;
 }
 
+/* fork(2) without a C library; 0 in the child. */
+static inline long fork_process(void)
+{
+	return CALL5(clone, SIGCHLD, 0, 0, 0, 0);
+}
+
+/* Exit code of a wait status; 128 and the signal's number for a process that a signal ended, as shells tell it. */
+static inline int exit_code(int status)
+{
+	return (status & 0x7f) ? 128 + (status & 0x7f) : (status >> 8) & 0xff;
+}
+
 #ifndef YAGURA_LIBRARY
 /* A program defines this; its result is the exit code. `environment` ends in a null pointer. */
 static int run(int count, char **arguments, char **environment);

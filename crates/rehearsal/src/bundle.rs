@@ -19,6 +19,31 @@ pub enum Privileges {
     Privileged,
 }
 
+/// A namespace that a container can share with the host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HostNamespace {
+    /// Processes.
+    Pid,
+    /// Shared memory and message queues.
+    Ipc,
+    /// Host name.
+    Uts,
+    /// Network.
+    Network,
+}
+
+impl HostNamespace {
+    /// The name in a configuration.
+    fn as_str(self) -> &'static str {
+        match self {
+            HostNamespace::Pid => "pid",
+            HostNamespace::Ipc => "ipc",
+            HostNamespace::Uts => "uts",
+            HostNamespace::Network => "network",
+        }
+    }
+}
+
 /// A directory of the host that a container is given.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HostMount {
@@ -113,6 +138,7 @@ pub(crate) struct Bundle<'a> {
     pub(crate) image: &'a ThrowAwayImage,
     pub(crate) argv: &'a [&'a str],
     pub(crate) privileges: Privileges,
+    pub(crate) host_namespaces: &'a [HostNamespace],
     /// Capabilities beside those.
     pub(crate) capabilities: &'a [&'a str],
     /// Network namespace to join, if not its own.
@@ -148,14 +174,24 @@ impl Bundle<'_> {
             ),
         };
         let resources = if self.limit_devices {
-            json!({ "devices": [{ "allow": false, "access": "rwm" }] })
+            let all = self.privileges == Privileges::Privileged;
+            json!({ "devices": [{ "allow": all, "access": "rwm" }] })
         } else {
             json!({})
         };
-        let namespaces = NAMESPACES.map(|kind| match self.join_network {
-            Some(path) if kind == "network" => json!({ "type": kind, "path": path }),
-            _ => json!({ "type": kind }),
-        });
+        let is_shared = |kind: &str| {
+            self.host_namespaces
+                .iter()
+                .any(|host| host.as_str() == kind)
+        };
+        let namespaces: Vec<Value> = NAMESPACES
+            .into_iter()
+            .filter(|kind| !is_shared(kind))
+            .map(|kind| match self.join_network {
+                Some(path) if kind == "network" => json!({ "type": kind, "path": path }),
+                _ => json!({ "type": kind }),
+            })
+            .collect();
         let mut environment = environment(self.image);
         environment.extend(
             self.environment

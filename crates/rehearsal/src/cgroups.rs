@@ -36,6 +36,16 @@ fn directories(name: &str) -> io::Result<Vec<PathBuf>> {
         .collect())
 }
 
+/// Files by which a process becomes a member of the cgroups called `name`, separated by blanks.
+pub(crate) fn member_files(name: &str) -> String {
+    directories(name)
+        .unwrap_or_default()
+        .iter()
+        .map(|dir| dir.join("cgroup.procs").to_string_lossy().into_owned())
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
 /// Names of cgroups that some run of ours made, whether it still lives or not.
 pub(crate) fn names() -> io::Result<Vec<String>> {
     let mut names = Vec::new();

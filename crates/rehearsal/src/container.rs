@@ -1,6 +1,6 @@
 //! Containers that live for a rehearsal and leave nothing.
 
-use crate::bundle::{self, Bundle, HostMount, Privileges};
+use crate::bundle::{self, Bundle, HostMount, HostNamespace, Privileges};
 use crate::command::{self, CommandError, Exit, Input, Output};
 use crate::image::ThrowAwayImage;
 use crate::limits::{CASE_TIMEOUT, NOTE_BYTES_MAX, START_TIMEOUT};
@@ -56,6 +56,11 @@ pub struct ContainerOptions {
     pub annotations: BTreeMap<String, String>,
     /// Directories of the host that it is given beside its own volumes.
     pub mounts: Vec<HostMount>,
+    /// Namespaces that it shares with the host.
+    pub host_namespaces: Vec<HostNamespace>,
+    /// Program and arguments of its first process, which must live until standard input ends; empty for a program made
+    /// for that.
+    pub argv: Vec<String>,
 }
 
 impl ContainerOptions {
@@ -74,6 +79,8 @@ impl ContainerOptions {
             hostname: "rehearsal".to_owned(),
             annotations: BTreeMap::new(),
             mounts: Vec::new(),
+            host_namespaces: Vec::new(),
+            argv: Vec::new(),
         }
     }
 }
@@ -136,7 +143,11 @@ impl ThrowAwayContainer {
         options: &ContainerOptions,
     ) -> Result<ThrowAwayContainer, StartError> {
         let making = remains::begin()?;
-        let mut container = Self::prepare(&making, image, options, &["/usr/bin/rehearsal-hold"])?;
+        let mut argv: Vec<&str> = options.argv.iter().map(String::as_str).collect();
+        if argv.is_empty() {
+            argv.push("/usr/bin/rehearsal-hold");
+        }
+        let mut container = Self::prepare(&making, image, options, &argv)?;
         let (reader, writer) = io::pipe().map_err(|source| container.root_error(source))?;
         container.lifeline = Some(writer);
         let pid_file = container.remains.dir.join("first.pid");
@@ -228,6 +239,7 @@ impl ThrowAwayContainer {
             argv,
             privileges: options.privileges,
             capabilities: options.capabilities,
+            host_namespaces: &options.host_namespaces,
             join_network: options.join_network.as_deref(),
             sysfs: options.sysfs,
             environment: &options.environment,

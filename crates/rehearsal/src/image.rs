@@ -1,6 +1,7 @@
 //! A small root file system made of the host's own programs, so that no registry is needed.
 
 use crate::command::CommandError;
+use crate::keys::props;
 use crate::libraries;
 use crate::limits::IMAGE_FILE_BYTES_MAX;
 use crate::programs;
@@ -132,6 +133,7 @@ impl ThrowAwayImage {
         image.lay_out()?;
         image.add_host_programs()?;
         image.add_own_files()?;
+        image.add_props()?;
         image.add_payload()?;
         Ok(image)
     }
@@ -395,12 +397,44 @@ impl ThrowAwayImage {
         write_file(&root.join("etc/group"), b"root:x:0:\n", 0o644)
     }
 
+    /// Puts in what the rehearsals of catalogue keys find there.
+    fn add_props(&mut self) -> Result<(), ImageError> {
+        let root = self.root();
+        for dir in props::DIRS {
+            make_dir(&root.join(dir))?;
+        }
+        for &(path, content) in props::FILES {
+            write_file(&root.join(path), content.as_bytes(), 0o644)?;
+        }
+        for &(prop, paths) in props::PROPS {
+            for path in paths {
+                let place = root.join(path);
+                // What the host brought in under that name is as good a stand-in, and not ours to replace.
+                if fs::symlink_metadata(&place).is_ok() {
+                    continue;
+                }
+                make_dir(place.parent().unwrap_or(&root))?;
+                write_program(&place, &named(prop.content(), path))?;
+            }
+        }
+        let busybox = root.join("usr/bin/busybox");
+        for applet in props::APPLETS.iter().filter(|_| busybox.exists()) {
+            let place = root.join("usr/bin").join(applet);
+            if !self.programs.contains(applet) && fs::symlink_metadata(&place).is_err() {
+                link(Path::new("busybox"), &place)?;
+                self.programs.insert(applet);
+            }
+        }
+        Ok(())
+    }
+
     fn add_payload(&self) -> Result<(), ImageError> {
         let payload = self.payload();
         let script = format!("#!/bin/sh\n# drifted\necho {}\n", programs::MARKER);
         for (name, content) in [
             ("drifted", programs::DRIFTED),
             ("drifted-dynamic", programs::DRIFTED_DYNAMIC),
+            ("act", programs::ACT),
             ("drifted.so", programs::DRIFTED_LIBRARY),
             ("drifted.sh", script.as_bytes()),
         ] {

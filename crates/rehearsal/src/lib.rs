@@ -39,6 +39,7 @@ mod container;
 pub mod debian;
 pub mod drift;
 mod image;
+pub mod keys;
 mod libraries;
 mod mounts;
 mod owner;
@@ -46,7 +47,7 @@ mod rehearse;
 mod remains;
 mod runtime;
 
-pub use bundle::{HostMount, Privileges};
+pub use bundle::{HostMount, HostNamespace, Privileges};
 pub use command::{CommandError, Exit, Output};
 pub use container::{ContainerOptions, RootKind, StartError, ThrowAwayContainer};
 pub use image::{ImageError, ImageFile, ThrowAwayImage};

@@ -23,5 +23,11 @@ pub(crate) const RUN_DESCRIPTOR: &[u8] =
     include_bytes!(concat!(env!("OUT_DIR"), "/run_descriptor"));
 /// Maps a shared object without a loader.
 pub(crate) const MAP_LIBRARY: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/map_library"));
+/// Does one thing that a rehearsal asks for.
+pub(crate) const ACT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/act"));
+/// Stands in for a server that was made to run a script or to write a file.
+pub(crate) const SERVE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/serve"));
+/// Stands in for a program of which only name and arguments matter.
+pub(crate) const QUIET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/quiet"));
 /// What each of them prints when it really ran (`programs/system.h`).
 pub(crate) const MARKER: &str = "yagura-rehearsal-ran";

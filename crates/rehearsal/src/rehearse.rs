@@ -155,7 +155,7 @@ fn says_marker(stdout: &[u8]) -> bool {
         .any(|line| line == MARKER.as_bytes())
 }
 
-fn chain(error: &dyn std::error::Error) -> String {
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut next = error.source();
     while let Some(cause) = next {

@@ -183,7 +183,7 @@ fn works_below(base: &Path, options: &ContainerOptions) -> Result<(), AnyError> 
 }
 
 /// Where `name` is still seen on this machine.
-fn traces(name: &str, base: &Path) -> Vec<String> {
+pub(crate) fn traces(name: &str, base: &Path) -> Vec<String> {
     let mut traces = Vec::new();
     let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
     traces.extend(

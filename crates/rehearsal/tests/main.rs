@@ -11,6 +11,7 @@
 mod cases;
 mod cleanup;
 mod debian;
+mod keys;
 
 use libtest_mimic::{Arguments, Trial};
 use std::error::Error;
@@ -32,6 +33,7 @@ fn main() -> ExitCode {
     let root = rustix::process::geteuid().is_root();
     let mut trials = Vec::new();
     for runtime in &runtimes {
+        trials.extend(keys::trials(runtime));
         for kind in [RootKind::Overlay, RootKind::Plain] {
             trials.extend(cases::trials(runtime, kind));
             trials.extend(cleanup::trials(runtime, kind));

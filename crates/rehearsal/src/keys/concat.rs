@@ -1,0 +1,38 @@
+//! One table out of many, when the program is compiled.
+
+#![expect(
+    clippy::indexing_slicing,
+    reason = "evaluated by the compiler, which refuses an index that is out of bounds"
+)]
+
+use super::KeyRehearsal;
+
+/// How many rehearsals the groups have.
+pub(super) const fn count(groups: &[&[KeyRehearsal]]) -> usize {
+    let mut count = 0;
+    let mut group = 0;
+    while group < groups.len() {
+        count += groups[group].len();
+        group += 1;
+    }
+    count
+}
+
+/// All rehearsals of the groups, which have `COUNT` and are not empty.
+pub(super) const fn concat<const COUNT: usize>(
+    groups: &[&[KeyRehearsal]],
+) -> [KeyRehearsal; COUNT] {
+    let mut all = [groups[0][0]; COUNT];
+    let mut at = 0;
+    let mut group = 0;
+    while group < groups.len() {
+        let mut member = 0;
+        while member < groups[group].len() {
+            all[at] = groups[group][member];
+            at += 1;
+            member += 1;
+        }
+        group += 1;
+    }
+    all
+}

@@ -7,13 +7,16 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 #include <bpf/bpf_core_read.h>
-#include "lib/call.h"
+#include "lib/tell.h"
+#include "lib/target.h"
 #include "programs/exec.bpf.c"
 #include "programs/fork.bpf.c"
 #include "programs/exit.bpf.c"
 #include "programs/open.bpf.c"
 #include "programs/map.bpf.c"
 #include "programs/identity.bpf.c"
+#include "programs/plain.bpf.c"
+#include "programs/process.bpf.c"
 #include "programs/dispatch.bpf.c"
 
 SEC("license")

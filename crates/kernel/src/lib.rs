@@ -5,6 +5,7 @@
 //!
 //! Start at [`Observer::start`]; [`decode()`] turns a record into an event; [`probe()`] serves `yagura doctor`.
 
+mod calls;
 mod cursor;
 pub mod decode;
 mod mounts;
@@ -13,6 +14,7 @@ mod probe;
 mod programs;
 mod records;
 
+pub use calls::{CallBudget, CallFilter, OpenClasses, TellError};
 pub use decode::{DecodeError, decode};
 pub use mounts::{MountError, ensure_tracefs};
 pub use observer::{ObserveError, Observer, Reader, StartError, wall_minus_boot_ns};

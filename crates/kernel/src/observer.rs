@@ -1,5 +1,6 @@
 //! Loads and attaches the observing programs and reads their rings.
 
+use crate::calls::Calls;
 use crate::programs::{EXISTING, INTERPRETERS, PROGRAMS, interpreter_key};
 use crate::records::{IMAGE_FILE_KEY_BYTES, SETTINGS_BYTES};
 use libbpf_rs::{Link, MapCore, MapFlags, MapHandle, Object, ObjectBuilder, RingBufferBuilder};
@@ -10,43 +11,18 @@ use std::ops::ControlFlow;
 use std::os::fd::{AsFd as _, BorrowedFd};
 use std::time::Duration;
 use yagura_event::{
-    Call, ContainerKey, Drop, DropPlace, DropReason, FileFacts, FileKey, MonotonicNs, ProgramKey,
-    Writer,
+    ContainerKey, Drop, DropPlace, DropReason, FileFacts, FileKey, MonotonicNs, ProgramKey, Writer,
 };
 
 const OBJECT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/observe.bpf.o"));
 
 /// Longest sleep: records that are not urgent wait for the reader to look by itself.
 const SLEEP_MAX: Duration = Duration::from_millis(250);
+/// First sleep after records were read. A CPU that has woken the reader for calls in volume does not wake it again within
+/// a millisecond (`CALL_WAKE_NS`): what it sent meanwhile is found by looking again.
+const LINGER: Duration = Duration::from_millis(1);
 /// Records read before the reader's other work gets its turn.
 const RECORDS_PER_TURN: usize = 1024;
-
-/// Calls that the kernel side looks at whatever is wanted of them: they change who wrote a file, what is mapped, and who
-/// and where a process is. Some have numbers of the kernel side's own (`enum quiet_call`).
-const NEEDED_CALLS: [u32; 20] = [
-    Call::Open as u32,
-    Call::Openat as u32,
-    Call::Openat2 as u32,
-    Call::Creat as u32,
-    Call::OpenByHandleAt as u32,
-    Call::MemfdCreate as u32,
-    Call::Setuid as u32,
-    Call::Setgid as u32,
-    Call::Setreuid as u32,
-    Call::Setregid as u32,
-    Call::Setresuid as u32,
-    Call::Setresgid as u32,
-    Call::Capset as u32,
-    Call::Unshare as u32,
-    Call::Setns as u32,
-    Call::Chroot as u32,
-    Call::PivotRoot as u32,
-    120,
-    121,
-    122,
-];
-/// `FILTER_OTHER` in records.h.
-const FILTER_OTHER: u32 = 1 << 2;
 
 /// Why observation could not start.
 #[derive(Debug, thiserror::Error)]
@@ -78,6 +54,9 @@ pub enum StartError {
         /// The kernel's reason.
         source: libbpf_rs::Error,
     },
+    /// What is wanted of calls could not be written.
+    #[error("kernel side cannot be told which calls are wanted")]
+    Tell(#[source] crate::TellError),
     /// The running processes could not be listed.
     #[error("running processes cannot be listed")]
     Existing(#[source] std::io::Error),
@@ -115,6 +94,8 @@ pub struct Observer {
     writers: MapHandle,
     exec_ring: MapHandle,
     volume_ring: MapHandle,
+    call_ring: MapHandle,
+    pub(crate) calls: Calls,
     reported: RefCell<[u64; LOSSES.len()]>,
     missing: Vec<&'static crate::Program>,
 }
@@ -159,12 +140,14 @@ impl Observer {
             writers: map(&object, "writers")?,
             exec_ring: map(&object, "exec_ring")?,
             volume_ring: map(&object, "volume_ring")?,
+            call_ring: map(&object, "call_ring")?,
+            calls: Calls::new(|name| map(&object, name))?,
             object,
             reported: RefCell::new([0; LOSSES.len()]),
             missing: Vec::new(),
         };
         observer.fill_interpreters()?;
-        observer.fill_filters()?;
+        observer.calls.begin().map_err(StartError::Tell)?;
         observer.set(true)?;
         observer.visit_running()?;
         observer.set(false)?;
@@ -183,23 +166,6 @@ impl Observer {
                 .update(&interpreter_key(name), &[kind], MapFlags::ANY)
                 .map_err(|source| StartError::Fill {
                     map: "interpreters",
-                    source,
-                })?;
-        }
-        Ok(())
-    }
-
-    fn fill_filters(&self) -> Result<(), StartError> {
-        let filters = map(&self.object, "call_filters")?;
-        for number in NEEDED_CALLS {
-            filters
-                .update(
-                    &number.to_ne_bytes(),
-                    &FILTER_OTHER.to_ne_bytes(),
-                    MapFlags::ANY,
-                )
-                .map_err(|source| StartError::Fill {
-                    map: "call_filters",
                     source,
                 })?;
         }
@@ -353,16 +319,17 @@ impl Observer {
         drops
     }
 
-    /// Reads both rings until the reader says stop. `wake` is any descriptor that becomes readable when the reader
+    /// Reads the rings until the reader says stop. `wake` is any descriptor that becomes readable when the reader
     /// has other work; the reader empties it.
     ///
     /// # Errors
     /// If the rings cannot be mapped or waited for.
     pub fn read(&self, reader: &mut impl Reader, wake: BorrowedFd<'_>) -> Result<(), ObserveError> {
-        let (exec, volume) = (&self.exec_ring, &self.volume_ring);
+        let rings = [&self.exec_ring, &self.volume_ring, &self.call_ring];
+        let [exec, volume, call] = rings.map(MapHandle::as_fd);
         let reader = RefCell::new(reader);
         let mut builder = RingBufferBuilder::new();
-        for ring in [exec, volume] {
+        for ring in rings {
             builder
                 .add(ring, |bytes| {
                     reader.borrow_mut().record(bytes);
@@ -371,21 +338,25 @@ impl Observer {
                 .map_err(ObserveError::Ring)?;
         }
         let rings = builder.build().map_err(ObserveError::Ring)?;
+        let mut was_busy = false;
         loop {
             let count = rings.consume_raw_n(RECORDS_PER_TURN);
             let ControlFlow::Continue(wait) = reader.borrow_mut().turn() else {
                 return Ok(());
             };
             if count > 0 {
+                was_busy = true;
                 continue;
             }
-            wait_for([exec.as_fd(), volume.as_fd(), wake], wait.min(SLEEP_MAX))?;
+            let longest = if was_busy { LINGER } else { SLEEP_MAX };
+            was_busy = false;
+            wait_for([exec, volume, call, wake], wait.min(longest))?;
         }
     }
 }
 
 /// Waits until one of the descriptors is readable, a signal came, or the time is over.
-fn wait_for(descriptors: [BorrowedFd<'_>; 3], longest: Duration) -> Result<(), ObserveError> {
+fn wait_for(descriptors: [BorrowedFd<'_>; 4], longest: Duration) -> Result<(), ObserveError> {
     let mut polled =
         descriptors.map(|descriptor| PollFd::from_borrowed_fd(descriptor, PollFlags::IN));
     let timeout = Timespec::try_from(longest).unwrap_or(Timespec {

@@ -80,6 +80,7 @@ pub const PROGRAMS: &[Program] = &[
         "on_open_exit",
         "who wrote a file, scripts, and opened files",
     ),
+    called("on_memfd_exit", "who made an anonymous file"),
     called(
         "on_mmap_exit",
         "libraries, and programs started by the loader",
@@ -93,6 +94,22 @@ pub const PROGRAMS: &[Program] = &[
         "on_namespaces_exit",
         "changes of namespaces and root between two programs",
     ),
+    called(
+        "on_plain_exit",
+        "renames, links, deletions, rights, mounts, kernel modules and other calls that are told as they are",
+    ),
+    called(
+        "on_target_exit",
+        "signals to other processes, ptrace, other processes' memory",
+    ),
+    called(
+        "on_prctl_exit",
+        "changes of a process's name and protection",
+    ),
+    called("on_keyctl_exit", "use of the kernel's keys"),
+    called("on_splice_exit", "pages of read-only files in pipes"),
+    called("on_vmsplice_exit", "pages of memory in pipes"),
+    called("on_duplicate_exit", "sockets that become standard streams"),
 ];
 
 /// The iterator over running threads; not attached but run.

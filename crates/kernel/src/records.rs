@@ -49,6 +49,12 @@ pub(crate) const SOCKET_REMOTE: u16 = 1 << 2;
 
 /// Size of a key of the verdict cache (`struct image_file_key`).
 pub(crate) const IMAGE_FILE_KEY_BYTES: usize = 40;
+/// Size of a key of the quiet opens (`struct quiet_open_key`).
+pub(crate) const QUIET_OPEN_KEY_BYTES: usize = 40;
+/// Size of what is said about calls (`struct call_settings`).
+pub(crate) const CALL_SETTINGS_BYTES: usize = 32;
+/// Greater than every number of a call (`CALLS_MAX`).
+pub(crate) const CALLS_MAX: u32 = 128;
 /// Size of the settings (`struct settings`).
 pub(crate) const SETTINGS_BYTES: usize = 16;
 

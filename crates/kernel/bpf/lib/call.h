@@ -97,6 +97,7 @@ static __always_inline struct call_record *call_record_of(struct scratch *scratc
 static __always_inline struct call_record *begin_call(struct call *call)
 {
 	struct scratch *scratch = get_scratch();
+	struct task_struct *task = call->task;
 	struct namespace_root root = {};
 	struct root_record ignored = {};
 	struct call_record *record;
@@ -107,12 +108,12 @@ static __always_inline struct call_record *begin_call(struct call *call)
 	__builtin_memset(record, 0, sizeof(*record));
 	scratch->tail_bytes = 0;
 	scratch->root_dentry = 0;
-	fill_header(call->task, call->state, RECORD_CALL, &record->header);
-	if (find_namespace_root(call->task, &root)) {
-		fill_root(call->task, &root, &record->header, &ignored);
+	fill_header(task, call->state, RECORD_CALL, &record->header);
+	if (find_namespace_root(task, &root)) {
+		fill_root(task, &root, &record->header, &ignored);
 		scratch->root_dentry = (u64)root.dentry;
 	}
-	record->thread = BPF_CORE_READ(call->task, pid);
+	record->thread = BPF_CORE_READ(task, pid);
 	record->call = call->number;
 	record->result = call->result;
 	__builtin_memcpy(record->arguments, call->arguments, sizeof(record->arguments));

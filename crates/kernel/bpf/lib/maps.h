@@ -42,6 +42,7 @@ struct task_state {
 
 enum told {
 	TOLD_SPLICE = 1 << 0,
+	TOLD_VMSPLICE = 1 << 1,
 };
 
 struct {

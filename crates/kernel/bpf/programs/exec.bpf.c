@@ -247,6 +247,7 @@ int BPF_PROG(on_exec, struct task_struct *task, pid_t old_pid, struct linux_binp
 	state->program.pid = BPF_CORE_READ(task, tgid);
 	state->program.exec_ns = bpf_ktime_get_boot_ns();
 	state->script_candidates = 0;
+	state->told = 0;
 	state->flags &= ~(BASE_INTERPRETER | BASE_EXE_DELETED);
 	if (is_interpreter(file, task))
 		state->flags |= BASE_INTERPRETER;

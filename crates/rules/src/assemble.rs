@@ -29,7 +29,10 @@ pub(crate) fn rule(entry: &RuleEntry, resolver: &mut Resolver<'_>) -> Option<(Ru
     let exceptions = assembler.exceptions(keys);
     let sequence = keys.sequence.as_ref().map(|raw| assembler.sequence(raw));
     let threshold = keys.threshold.as_ref().map(|raw| assembler.threshold(raw));
-    let first_seen = keys.first_seen.as_ref().map(|raw| assembler.first_seen(raw));
+    let first_seen = keys
+        .first_seen
+        .as_ref()
+        .map(|raw| assembler.first_seen(raw));
     let fold_by = assembler.operands(keys.fold_by.as_deref().unwrap_or_default());
     let tests = assembler.tests(keys.tests.as_deref().unwrap_or_default());
     let size = assembler.size;

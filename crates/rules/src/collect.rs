@@ -62,16 +62,18 @@ impl Collection {
         self.clock += 1;
         if self.clock > RULES_MAX * 4 || self.rules.len() > RULES_MAX {
             if self.clock == RULES_MAX * 4 + 1 || self.rules.len() == RULES_MAX + 1 {
-                let (Item::Rule(RawRule { at, .. })
-                | Item::Macro(RawMacro { at, .. })
-                | Item::List(RawList { at, .. })) = item;
+                let at = match &item {
+                    Item::Rule(rule) => rule.at,
+                    Item::Macro(item) => item.at,
+                    Item::List(list) => list.at,
+                };
                 let message = format!("more than {RULES_MAX} rules, or four times as many items");
                 diagnostics.report(Code::TooMany, at, message);
             }
             return;
         }
         match item {
-            Item::Rule(rule) => self.add_rule(rule, diagnostics),
+            Item::Rule(rule) => self.add_rule(*rule, diagnostics),
             Item::Macro(item) => self.add_macro(item, diagnostics),
             Item::List(list) => self.add_list(list, diagnostics),
         }
@@ -337,7 +339,10 @@ fn nothing_to_change<'n>(
     names: impl Iterator<Item = &'n str>,
     diagnostics: &mut Diagnostics,
 ) {
-    let message = format!("there is no {what} {} yet that could be changed", quote(name));
+    let message = format!(
+        "there is no {what} {} yet that could be changed",
+        quote(name)
+    );
     let hint = match nearest(name, names) {
         Some(near) => format!("did you mean {}?", quote(near)),
         None => "it must be defined before, in this file or one loaded earlier".to_owned(),

@@ -261,13 +261,7 @@ impl Diagnostics {
     }
 
     /// Notes a problem.
-    pub(crate) fn push(
-        &mut self,
-        code: Code,
-        at: Position,
-        message: String,
-        hint: Option<String>,
-    ) {
+    pub(crate) fn push(&mut self, code: Code, at: Position, message: String, hint: Option<String>) {
         let count = match code.severity() {
             Severity::Error => &mut self.errors,
             Severity::Warning => &mut self.warnings,

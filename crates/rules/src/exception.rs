@@ -62,12 +62,7 @@ impl Builder<'_> {
     }
 
     /// `fields: [proc.name, fd.name]`: every value has one for each field.
-    fn tuples(
-        &mut self,
-        exception: &RawException,
-        fields: &[Entry],
-        at: Position,
-    ) -> Option<Expr> {
+    fn tuples(&mut self, exception: &RawException, fields: &[Entry], at: Position) -> Option<Expr> {
         let operands = self.operands(fields)?;
         if operands.is_empty() {
             self.report(at, "has no fields");
@@ -79,7 +74,10 @@ impl Builder<'_> {
             let values = match value {
                 Entry::Many(values, _) if values.len() == operands.len() => values,
                 _ => {
-                    let message = format!("has {} fields: each value is a list of as many", operands.len());
+                    let message = format!(
+                        "has {} fields: each value is a list of as many",
+                        operands.len()
+                    );
                     self.report(value.at(), &message);
                     return None;
                 }

@@ -88,8 +88,9 @@ impl<'t> Lexer<'t> {
 
     /// What may stand in brackets without quotes.
     pub(crate) fn bare_argument(&mut self) -> Option<&'t str> {
-        let word = self
-            .take_while(|c| !c.is_whitespace() && !is_blank(c) && !matches!(c, '[' | ']' | '"' | '\''));
+        let word = self.take_while(|c| {
+            !c.is_whitespace() && !is_blank(c) && !matches!(c, '[' | ']' | '"' | '\'')
+        });
         (!word.is_empty()).then_some(word)
     }
 
@@ -106,7 +107,12 @@ impl<'t> Lexer<'t> {
     /// The quotes do not close, or there is an escape that does not exist.
     pub(crate) fn quoted(&mut self) -> Result<Option<String>, BadQuoted> {
         let begin = self.at;
-        let Some(delimiter) = self.rest().chars().next().filter(|c| matches!(c, '"' | '\'')) else {
+        let Some(delimiter) = self
+            .rest()
+            .chars()
+            .next()
+            .filter(|c| matches!(c, '"' | '\''))
+        else {
             return Ok(None);
         };
         let mut out = String::new();
@@ -216,7 +222,9 @@ fn is_word(c: char) -> bool {
 }
 
 fn is_bare(c: char) -> bool {
-    !is_blank(c) && !c.is_ascii_whitespace() && !matches!(c, '\u{b}' | '(' | ')' | '"' | '\'' | '=' | ',')
+    !is_blank(c)
+        && !c.is_ascii_whitespace()
+        && !matches!(c, '\u{b}' | '(' | ')' | '"' | '\'' | '=' | ',')
 }
 
 fn identifier_length(text: &str) -> Option<usize> {
@@ -231,7 +239,10 @@ mod tests {
     #[test]
     fn names_and_fields_are_told_apart() {
         assert_eq!(Lexer::new("proc.aname[2]").field_name(), Some("proc.aname"));
-        assert_eq!(Lexer::new("evt.arg.flags=x").field_name(), Some("evt.arg.flags"));
+        assert_eq!(
+            Lexer::new("evt.arg.flags=x").field_name(),
+            Some("evt.arg.flags")
+        );
         assert_eq!(Lexer::new("spawned_process and").field_name(), None);
         assert_eq!(Lexer::new("a.1").field_name(), None);
         assert_eq!(Lexer::new("a1_b-c").identifier(), Some("a1_b"));
@@ -257,7 +268,10 @@ mod tests {
     #[test]
     fn quoted_values_know_falcos_escapes() {
         let quoted = |text: &str| Lexer::new(text).quoted();
-        assert_eq!(quoted(r#""a \"b\" 'c' \\ \n" x"#), Ok(Some("a \"b\" 'c' \\ \n".to_owned())));
+        assert_eq!(
+            quoted(r#""a \"b\" 'c' \\ \n" x"#),
+            Ok(Some("a \"b\" 'c' \\ \n".to_owned()))
+        );
         assert_eq!(quoted(r"'a \' b'"), Ok(Some("a ' b".to_owned())));
         assert_eq!(quoted("a"), Ok(None));
         assert_eq!(quoted(r#""\d""#).map_err(|e| e.at), Err(1));

@@ -22,7 +22,7 @@ pub const CONDITION_DEPTH_MAX: usize = 100;
 /// Nesting of macros in macros and lists in lists.
 pub const REFERENCE_DEPTH_MAX: usize = 32;
 /// Nesting of a condition with its macros put in. What works on a condition recurses.
-pub const RESOLVED_DEPTH_MAX: usize = 400;
+pub const RESOLVED_DEPTH_MAX: usize = 200;
 /// Tests of one condition with its macros put in. Stops twenty macros, each using the one before twice, from making a million.
 pub const RESOLVED_TESTS_MAX: usize = 20_000;
 /// Items of one condition with its macros and lists put in, and of one list with others put in.

@@ -93,7 +93,8 @@ fn resolve(
         };
         size += rule_size.tests + rule_size.items;
         if size > SET_SIZE_MAX {
-            let message = format!("all rules together have more than {SET_SIZE_MAX} tests and values");
+            let message =
+                format!("all rules together have more than {SET_SIZE_MAX} tests and values");
             resolver
                 .diagnostics
                 .report(Code::ConditionTooLarge, rule.position, message);

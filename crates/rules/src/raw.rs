@@ -87,7 +87,7 @@ rule_keys! {
 /// A top-level item that can be referred to.
 #[derive(Debug)]
 pub(crate) enum Item {
-    Rule(RawRule),
+    Rule(Box<RawRule>),
     Macro(RawMacro),
     List(RawList),
 }

@@ -4,8 +4,8 @@ use crate::ast::Position;
 use crate::diagnostic::{Code, Diagnostics};
 use crate::lex::{is_bare_text, is_identifier};
 use crate::limits::{
-    COUNT_MAX, EXCEPTIONS_MAX, FIELDS_MAX, FILE_BYTES_MAX, LEARNING_MS_MAX, STEPS_MAX,
-    TESTS_MAX, WITHIN_MS_MAX, YAML_DEPTH_MAX, YAML_NODES_MAX,
+    COUNT_MAX, EXCEPTIONS_MAX, FIELDS_MAX, FILE_BYTES_MAX, LEARNING_MS_MAX, STEPS_MAX, TESTS_MAX,
+    WITHIN_MS_MAX, YAML_DEPTH_MAX, YAML_NODES_MAX,
 };
 use crate::raw::{
     Change, Entry, Item, Mode, RawException, RawFirstSeen, RawList, RawMacro, RawRule, RawSequence,
@@ -58,10 +58,15 @@ pub(crate) fn read(file: u16, bytes: &[u8], diagnostics: &mut Diagnostics) -> Ve
 
 fn item(reader: &mut Reader<'_>, node: &Node) -> Option<Item> {
     let entries = reader.entries(node, "an item of a rule file")?;
-    let kind = ITEMS.iter().copied().find(|kind| entries.get(kind).is_some());
+    let kind = ITEMS
+        .iter()
+        .copied()
+        .find(|kind| entries.get(kind).is_some());
     let value = kind.and_then(|kind| entries.get(kind));
     match (kind, value) {
-        (Some("rule"), Some(name)) => rule(reader, &entries, name).map(Item::Rule),
+        (Some("rule"), Some(name)) => {
+            rule(reader, &entries, name).map(|rule| Item::Rule(Box::new(rule)))
+        }
         (Some("macro"), Some(name)) => filter_macro(reader, &entries, name).map(Item::Macro),
         (Some("list"), Some(name)) => list(reader, &entries, name).map(Item::List),
         (Some("required_engine_version"), Some(value)) => {
@@ -156,8 +161,8 @@ fn falco_keys(reader: &mut Reader<'_>, entries: &Entries<'_>, keys: &mut RuleKey
     keys.enabled = get("enabled").and_then(|n| reader.boolean(n, "\"enabled\""));
     keys.warn_event_types =
         get("warn_evttypes").and_then(|n| reader.boolean(n, "\"warn_evttypes\""));
-    keys.skip_if_unknown = get("skip-if-unknown-filter")
-        .and_then(|n| reader.boolean(n, "\"skip-if-unknown-filter\""));
+    keys.skip_if_unknown =
+        get("skip-if-unknown-filter").and_then(|n| reader.boolean(n, "\"skip-if-unknown-filter\""));
     keys.capture = get("capture").and_then(|n| reader.boolean(n, "\"capture\""));
     keys.capture_duration =
         get("capture_duration").and_then(|n| reader.number(n, "\"capture_duration\"", 0, u64::MAX));
@@ -170,8 +175,7 @@ fn own_keys(reader: &mut Reader<'_>, entries: &Entries<'_>, keys: &mut RuleKeys)
         let words = RuleSeverity::ALL.iter().map(|s| (s.as_str(), *s));
         reader.word(n, "\"severity\"", words)
     });
-    keys.techniques =
-        get("techniques").and_then(|n| reader.names(n, "\"techniques\"", TAGS_MAX));
+    keys.techniques = get("techniques").and_then(|n| reader.names(n, "\"techniques\"", TAGS_MAX));
     keys.reason = get("reason").and_then(|n| reader.prose(n, "\"reason\""));
     keys.remedy = get("remedy").and_then(|n| reader.prose(n, "\"remedy\""));
     keys.title = get("title").and_then(|n| title(reader, n));
@@ -194,11 +198,7 @@ fn filter_macro(reader: &mut Reader<'_>, entries: &Entries<'_>, name: &Node) -> 
         return None;
     }
     reader.known(entries, &["macro", "condition", "append", "override"]);
-    let mode = mode(
-        reader,
-        entries,
-        &[("condition", Change::ReplaceOrAppend)],
-    );
+    let mode = mode(reader, entries, &[("condition", Change::ReplaceOrAppend)]);
     let node = reader.required(entries, "condition", "(proc.name = nc)")?;
     Some(RawMacro {
         name: written,
@@ -317,7 +317,10 @@ fn exceptions(reader: &mut Reader<'_>, node: &Node) -> Option<Vec<RawException>>
             at: reader.position(node.at),
             fields: entries.get("fields").and_then(|node| entry(reader, node)),
             comparisons: entries.get("comps").and_then(|node| entry(reader, node)),
-            values: values.iter().filter_map(|node| entry(reader, node)).collect(),
+            values: values
+                .iter()
+                .filter_map(|node| entry(reader, node))
+                .collect(),
         });
     }
     Some(found)

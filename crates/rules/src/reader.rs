@@ -193,7 +193,10 @@ impl<'f> Reader<'f> {
         let text = self.scalar(node, what)?;
         let number = text.parse().ok().filter(|n| (min..=max).contains(n));
         if number.is_none() {
-            let message = format!("{what} is a number from {min} to {max}, not {}", quote(text));
+            let message = format!(
+                "{what} is a number from {min} to {max}, not {}",
+                quote(text)
+            );
             self.report(Code::BadNumber, node, message);
         }
         number
@@ -211,7 +214,10 @@ impl<'f> Reader<'f> {
             return None;
         };
         if ms == 0 || ms > max_ms {
-            let message = format!("{what} is longer than nothing and at most {} s", max_ms / 1000);
+            let message = format!(
+                "{what} is longer than nothing and at most {} s",
+                max_ms / 1000
+            );
             self.report(Code::BadNumber, node, message);
             return None;
         }
@@ -323,7 +329,16 @@ mod tests {
         assert_eq!(duration_ms("500ms"), Some(500));
         assert_eq!(duration_ms("60s"), Some(60_000));
         assert_eq!(duration_ms("2 h"), Some(7_200_000));
-        for text in ["", "60", "s", "1.5s", "-1s", "1w", "99999999999999999999s", "18446744073709551615d"] {
+        for text in [
+            "",
+            "60",
+            "s",
+            "1.5s",
+            "-1s",
+            "1w",
+            "99999999999999999999s",
+            "18446744073709551615d",
+        ] {
             assert_eq!(duration_ms(text), None, "{text}");
         }
     }

@@ -290,6 +290,13 @@ impl<'c> Resolver<'c> {
             };
             self.check_size(total, test.at)?;
         }
+        if right.is_empty() && test.operator.takes_list() {
+            if test.right.is_empty() {
+                let message = "nothing is in an empty list: this never holds";
+                self.diagnostics.report(Code::EmptyList, test.at, message);
+            }
+            return Ok(Expr::Constant(false));
+        }
         size.tests += 1;
         size.items += right.len();
         self.check_size(*size, test.at)?;
@@ -310,7 +317,8 @@ impl<'c> Resolver<'c> {
         } else {
             return Ok(());
         };
-        let message = format!("with its macros and lists put in, the condition has more than {max} {what}");
+        let message =
+            format!("with its macros and lists put in, the condition has more than {max} {what}");
         self.diagnostics
             .report(Code::ConditionTooLarge, at, message);
         Err(Reported)
@@ -327,7 +335,11 @@ impl<'c> Resolver<'c> {
             let begin = self.chain.iter().position(|other| other == name);
             let cycle = self.chain.iter().skip(begin.unwrap_or_default());
             let names: Vec<_> = cycle.map(String::as_str).chain([name]).collect();
-            let message = format!("{what} {} leads back to itself: {}", quote(name), quote(&names.join(" → ")));
+            let message = format!(
+                "{what} {} leads back to itself: {}",
+                quote(name),
+                quote(&names.join(" → "))
+            );
             self.diagnostics.report(Code::Cycle, at, message);
             return Err(Reported);
         }
@@ -375,20 +387,25 @@ fn join(children: Vec<Expr>, neutral: bool, make: fn(Vec<Expr>) -> Expr) -> Expr
     }
 }
 
-/// Falco's way to write "always" and "never": events are counted from 1.
+/// What needs no event: Falco's ways to write "always" and "never" (events are counted from 1, and all have a time), and the
+/// direction of a call: one event stands for both its beginning and its end, so that rules for either work.
 fn constant(test: &Test) -> Option<bool> {
-    if test.left.field != "evt.num" || !test.left.transformers.is_empty() {
+    if !test.left.transformers.is_empty() {
         return None;
     }
-    let [Item::Literal(_, zero)] = test.right.as_slice() else {
-        return None;
-    };
-    if zero != "0" {
-        return None;
-    }
-    match test.operator {
-        Operator::Equal | Operator::Less | Operator::LessOrEqual => Some(false),
-        Operator::NotEqual | Operator::Greater | Operator::GreaterOrEqual => Some(true),
+    let is_zero = matches!(test.right.as_slice(), [Item::Literal(_, text)] if text == "0");
+    match (test.left.field.as_str(), test.operator) {
+        ("evt.num", Operator::Equal | Operator::Less | Operator::LessOrEqual) if is_zero => {
+            Some(false)
+        }
+        ("evt.num", Operator::NotEqual | Operator::Greater | Operator::GreaterOrEqual)
+            if is_zero =>
+        {
+            Some(true)
+        }
+        ("jevt.rawtime", Operator::Equal) if is_zero => Some(false),
+        ("jevt.rawtime", Operator::Exists) => Some(true),
+        ("evt.dir", Operator::Equal) => Some(true),
         _ => None,
     }
 }

@@ -9,7 +9,12 @@ pub const ENGINE_VERSION: [u32; 3] = [0, 57, 0];
 /// Plugins of Falco whose events and fields are supplied, with the version whose fields they are.
 const PLUGINS: &[(&str, [u32; 3])] = &[("k8saudit", [0, 16, 0]), ("json", [0, 7, 3])];
 /// Falco's plugins that bring the same fields from elsewhere.
-const SAME_EVENTS: &[&str] = &["k8saudit-eks", "k8saudit-gke", "k8saudit-aks", "k8saudit-ovh"];
+const SAME_EVENTS: &[&str] = &[
+    "k8saudit-eks",
+    "k8saudit-gke",
+    "k8saudit-aks",
+    "k8saudit-ovh",
+];
 /// The plugin that fills `container.*` and `k8s.*`, which are supplied without it.
 const BUILT_IN: &[&str] = &["container"];
 
@@ -57,7 +62,9 @@ pub(crate) fn check_plugins(reader: &mut Reader<'_>, node: &Node) {
                 requirement(reader, node, &mut wanted);
             }
         }
-        let is_there = wanted.iter().any(|(name, version)| is_provided(name, *version));
+        let is_there = wanted
+            .iter()
+            .any(|(name, version)| is_provided(name, *version));
         if let (Some((name, version)), false) = (wanted.first(), is_there) {
             let message = format!("no plugin {} {} here", quote(name), print(*version));
             let names: Vec<_> = PLUGINS.iter().map(|(name, _)| *name).collect();

@@ -1,0 +1,135 @@
+//! The catalogue that ships with the product: every file loads without a word, every example does what it says.
+
+use std::collections::{BTreeMap, BTreeSet};
+use yagura_rules::rule::{Rule, RuleTest};
+use yagura_rules::{LoadOptions, Loaded, MapSubject, Outcome, RuleSet, RuleState, catalogue, load};
+
+/// Decided by the drift policy, not by a detection rule.
+const DECIDED_BY_POLICY: &str = "drift.binary";
+
+fn loaded() -> Loaded {
+    let sources: Vec<_> = catalogue::sources().collect();
+    load(&sources, &LoadOptions::default())
+}
+
+/// Keys of the product's table with their labels and sources, in English and Japanese.
+fn items() -> BTreeMap<&'static str, [&'static str; 5]> {
+    include_str!("../../../catalogue/items.tsv")
+        .lines()
+        .skip(1)
+        .map(|line| {
+            let mut columns = line.split('\t');
+            let mut next = || columns.next().unwrap();
+            (next(), [next(), next(), next(), next(), next()])
+        })
+        .collect()
+}
+
+/// Whether a rule fires at any event of an example.
+fn fires(rule: &Rule, test: &RuleTest) -> bool {
+    let mut alone = rule.clone();
+    alone.enabled = true;
+    let set = RuleSet::compile(vec![alone]).unwrap();
+    let mut state = RuleState::new(&set);
+    let mut fired = false;
+    for event in &test.events {
+        let subject = MapSubject::from_test(event, rule.source).unwrap_or_else(|error| {
+            panic!("rule {:?}, test {:?}: {error}", rule.name, test.name);
+        });
+        set.evaluate(&subject, &mut state, &mut |found| {
+            fired |= found.outcome == Outcome::Matches;
+        });
+    }
+    fired
+}
+
+#[test]
+fn files_load_without_a_word() {
+    let loaded = loaded();
+    let told: Vec<String> = loaded
+        .diagnostics
+        .iter()
+        .map(|diagnostic| format!("{diagnostic:?}"))
+        .collect();
+    assert!(told.is_empty(), "{}", told.join("\n"));
+    RuleSet::compile(loaded.rules).unwrap();
+}
+
+#[test]
+fn examples_do_what_they_say() {
+    let mut wrong = Vec::new();
+    for rule in loaded().rules {
+        for test in &rule.tests {
+            if fires(&rule, test) != test.fires {
+                let should = if test.fires { "fire" } else { "stay silent" };
+                wrong.push(format!("{:?} should {should} on {:?}", rule.name, test.name));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_rule_has_examples_of_both_kinds() {
+    let without: Vec<String> = loaded()
+        .rules
+        .into_iter()
+        .filter(|rule| {
+            ![true, false]
+                .iter()
+                .all(|kind| rule.tests.iter().any(|test| test.fires == *kind))
+        })
+        .map(|rule| rule.name)
+        .collect();
+    assert_eq!(without, [""; 0]);
+}
+
+#[test]
+fn every_rule_says_what_it_is_about() {
+    let items = items();
+    for rule in loaded().rules {
+        let key = rule.key.as_deref().unwrap_or_default();
+        let item = items.get(key);
+        let [_, _, label_en, label_ja, _] =
+            item.unwrap_or_else(|| panic!("{:?} has the unknown key {key:?}", rule.name));
+        assert_eq!(rule.title_en.as_deref(), Some(*label_en), "{:?}", rule.name);
+        assert_eq!(rule.title_ja.as_deref(), Some(*label_ja), "{:?}", rule.name);
+        for (what, text) in [("reason", &rule.reason), ("remedy", &rule.remedy)] {
+            assert!(!text.is_empty(), "{:?} has no {what}", rule.name);
+        }
+        assert!(!rule.techniques.is_empty(), "{:?}", rule.name);
+    }
+}
+
+#[test]
+fn every_key_has_a_rule() {
+    let with_rules: BTreeSet<String> = loaded()
+        .rules
+        .into_iter()
+        .filter_map(|rule| rule.key)
+        .collect();
+    let without: Vec<&str> = items()
+        .into_keys()
+        .filter(|key| *key != DECIDED_BY_POLICY && !with_rules.contains(*key))
+        .collect();
+    assert_eq!(without, [""; 0]);
+}
+
+#[test]
+fn a_rule_is_as_urgent_as_its_key_or_less() {
+    let items = items();
+    for rule in loaded().rules {
+        let Some([_, severity, ..]) = rule.key.as_deref().and_then(|key| items.get(key)) else {
+            continue;
+        };
+        let weight = |name: &str| ["urgent", "suspicious", "reminder"].iter().position(|s| *s == name);
+        let most = weight(severity).unwrap();
+        // A single strong sign of a reminder's key may ask for more, such as commands on many machines at once.
+        assert!(
+            weight(rule.severity.as_str()).unwrap() >= most.min(1),
+            "{:?} is {} under a key that is {severity}",
+            rule.name,
+            rule.severity.as_str(),
+        );
+    }
+}

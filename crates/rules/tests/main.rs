@@ -1,0 +1,8 @@
+//! The public interface, as the sensor and the command line use it.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests stop at the first surprise"
+)]
+
+mod diagnostics;

@@ -1,7 +1,7 @@
 //! The way of an event through the pipeline.
 
 use crate::container_table::{ContainerTable, shows_root};
-use crate::detect::{Detector, Surroundings, Wishes};
+use crate::detect::{Detector, Surroundings, Wishes, rights};
 use crate::drift::{self, Candidate, Trigger};
 use crate::limits::SWEEP_INTERVAL_NS;
 use crate::origin::{self, ImageFiles, Place, Triage};
@@ -82,6 +82,8 @@ pub enum Input {
         /// Wall time minus monotonic time in nanoseconds.
         wall_minus_monotonic_ns: i64,
     },
+    /// A container made that many calls more than are reported.
+    Flood(ContainerKey, u64),
     /// Time has passed. Due at the latest at [`Pipeline::next_deadline`].
     Tick(MonotonicNs),
 }
@@ -145,6 +147,9 @@ impl Pipeline {
             } => {
                 self.wall_minus_monotonic_ns = wall_minus_monotonic_ns;
                 self.containers.set_clock(wall_minus_monotonic_ns);
+            }
+            Input::Flood(container, count) => {
+                self.detect(|detector, around| detector.flood(container, count, around));
             }
             Input::Tick(now) => self.tick(now, sink),
         }
@@ -223,7 +228,13 @@ impl Pipeline {
             KernelEvent::Script(event) => {
                 self.used_file(Trigger::Script, &event.base, event.root, event.file, sink);
             }
-            KernelEvent::Credentials(event) => self.programs.credentials(&event),
+            KernelEvent::Credentials(event) => {
+                let before = rights::gained_by_call(&event, &self.programs);
+                self.programs.credentials(&event);
+                if let Some(before) = before {
+                    self.detect(|detector, around| detector.rights_gained(&event.base, before, around));
+                }
+            }
             KernelEvent::Namespaces(event) => self.programs.namespaces(&event),
             KernelEvent::Call(event) => self.call(*event, sink),
             KernelEvent::Exit(event) => {
@@ -251,6 +262,7 @@ impl Pipeline {
             return;
         }
         self.stats.execs += 1;
+        let rights_before = rights::gained_by_exec(&event, &self.programs);
         if flags.has(BaseFlags::RUNTIME_STAGE) {
             self.stats.runtime_stages += 1;
             self.remember(&event, ExeOrigin::Other, sink);
@@ -266,6 +278,9 @@ impl Pipeline {
             false => ExeOrigin::Undecided,
         };
         self.remember(&event, exe_origin, sink);
+        if let Some(before) = rights_before {
+            self.detect(|detector, around| detector.rights_gained(&event.base, before, around));
+        }
         if is_image {
             self.stats.image_execs += 1;
         }

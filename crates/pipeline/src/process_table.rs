@@ -71,6 +71,8 @@ pub(crate) struct Program {
     pub(crate) streams: Box<[Stream; 3]>,
     /// Who it runs as now.
     pub(crate) credentials: Credentials,
+    /// Effective user at its exec.
+    pub(crate) exec_euid: u32,
     /// Its mount namespace now.
     pub(crate) mount_namespace: u32,
     /// Where its executable comes from.
@@ -369,6 +371,7 @@ impl ProcessTable {
                 tty: event.tty,
                 streams: Box::new(event.streams.clone()),
                 credentials: event.credentials,
+                exec_euid: event.credentials.euid,
                 mount_namespace: event.mount_namespace,
                 exe_origin,
                 ran_drift: false,

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use yagura_event::Node;
 use yagura_policy::drift::DriftPolicy;
+use yagura_rules::RuleSet;
 use yagura_runtimes::RuntimesConfig;
 
 /// Everything a sensor needs to know; valid by construction.
@@ -15,6 +16,11 @@ pub struct SensorConfig {
     pub policy: Arc<DriftPolicy>,
     /// Its version.
     pub policy_version: u64,
+    /// The detection rules in force at first.
+    pub rules: Arc<RuleSet>,
+    /// Whether the kernel side sends every event rather than those that a rule can match: for recordings that any rules are
+    /// to be tried on.
+    pub send_all: bool,
     /// Where runtimes are looked for.
     pub runtimes: RuntimesConfig,
     /// Where to record what the pipeline is given, if at all.

@@ -10,12 +10,13 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 use yagura_event::{
-    Alert, BaseFlags, ContainerFact, ContainerKey, ContainerQuery, Drop, DropPlace, DropReason,
-    FileFacts, Inspection, InspectionRequest, KernelEvent, LossEvent, MonotonicNs, Twin,
+    Alert, BaseFlags, Call, ContainerFact, ContainerKey, ContainerQuery, Drop, DropPlace, DropReason,
+    FileFacts, Inspection, InspectionRequest, KernelEvent, LossEvent, MonotonicNs, OpenClass, OpenKey, Twin,
 };
-use yagura_kernel::{Observer, Reader, wall_minus_boot_ns};
-use yagura_pipeline::{Input, Pipeline, Sink, Stats};
+use yagura_kernel::{CallFilter, Observer, OpenClasses, Reader, TellError, wall_minus_boot_ns};
+use yagura_pipeline::{Input, Pipeline, Sink, Stats, Wishes};
 use yagura_policy::drift::DriftPolicy;
+use yagura_rules::RuleSet;
 use yagura_runtimes::RuntimesHandle;
 use yagura_sources::Recorded;
 
@@ -33,6 +34,8 @@ pub(crate) enum Wake {
     Inspection(Inspection),
     /// Another policy is in force from now on.
     Policy(Arc<DriftPolicy>, u64),
+    /// Other detection rules are in force from now on.
+    Rules(Arc<RuleSet>),
     /// Somebody wants the counters.
     Stats(Sender<Stats>),
     /// The end.
@@ -56,6 +59,7 @@ pub(crate) struct MainLoop<'a> {
     wake_fd: &'a OwnedFd,
     wall_minus_boot_ns: i64,
     next_look: MonotonicNs,
+    send_all: bool,
 }
 
 /// Hands out what the pipeline pushes, and keeps what was pushed back.
@@ -130,6 +134,10 @@ impl Sink for Outlet<'_> {
             .remember_image_file(container, file, time);
     }
 
+    fn quiet_open(&mut self, key: &OpenKey) {
+        self.edges.observer.quiet_open(key);
+    }
+
     fn dropped(&mut self, _drop: Drop) {
         // The pipeline has counted it; what it did not know of is in `dropped` above.
     }
@@ -141,6 +149,7 @@ impl<'a> MainLoop<'a> {
         edges: Edges<'a>,
         wakes: Receiver<Wake>,
         wake_fd: &'a OwnedFd,
+        send_all: bool,
     ) -> Self {
         let outlet = Outlet {
             edges,
@@ -155,13 +164,28 @@ impl<'a> MainLoop<'a> {
             wake_fd,
             wall_minus_boot_ns: 0,
             next_look: MonotonicNs::default(),
+            send_all,
         };
         main_loop.set_clock(wall_minus_boot_ns());
+        main_loop.ask_for_events();
         main_loop
     }
 
-    pub(crate) fn stats(&self) -> Stats {
+    /// Judges what still waits; the counters at the end.
+    pub(crate) fn finish(&mut self) -> Stats {
+        self.pipeline.finish(&mut self.edges);
         self.pipeline.stats()
+    }
+
+    /// Tells the kernel side what the rules in force can make use of.
+    fn ask_for_events(&self) {
+        let wishes = match self.send_all {
+            true => Wishes::all(),
+            false => self.pipeline.wishes(),
+        };
+        if let Err(error) = ask(self.edges.edges.observer, &wishes) {
+            tracing::error!(%error, "kernel side keeps sending what the former rules needed");
+        }
     }
 
     /// Gives one input to the pipeline, after the recording has it.
@@ -214,6 +238,9 @@ impl<'a> MainLoop<'a> {
             }
             self.set_clock(offset);
         }
+        for (container, count) in self.edges.edges.observer.flooding_containers() {
+            self.step(Input::Flood(container, count));
+        }
         for dropped in self.edges.edges.observer.losses() {
             tracing::warn!(
                 place = dropped.place.as_str(),
@@ -233,6 +260,10 @@ impl<'a> MainLoop<'a> {
                 self.step(Input::Inspection(trusted));
             }
             Wake::Policy(policy, version) => self.step(Input::Policy(policy, version)),
+            Wake::Rules(rules) => {
+                self.step(Input::Rules(rules));
+                self.ask_for_events();
+            }
             Wake::Stats(asker) => {
                 // An asker that has gone needs no answer.
                 let _ = asker.try_send(self.pipeline.stats());
@@ -290,6 +321,26 @@ impl Reader for MainLoop<'_> {
     }
 }
 
+/// Tells the kernel side which calls to send. What it was told of opens that no rule can match is forgotten.
+fn ask(observer: &Observer, wishes: &Wishes) -> Result<(), TellError> {
+    let calls: Vec<(Call, CallFilter)> = wishes
+        .calls
+        .iter()
+        .map(|wish| {
+            let failed = wish.failed;
+            (wish.call, CallFilter { failed })
+        })
+        .collect();
+    observer.set_call_filter(&calls)?;
+    observer.set_open_classes(OpenClasses {
+        read: wishes.opens.contains(&OpenClass::Read),
+        write: wishes.opens.contains(&OpenClass::Write),
+        create: wishes.opens.contains(&OpenClass::Create),
+        failed: wishes.failed_opens,
+    })?;
+    observer.bump_epoch()
+}
+
 /// Adds what only /proc can tell of a program that ran before the sensor.
 fn complete(event: &mut KernelEvent) {
     if let KernelEvent::Exec(exec) = event
@@ -310,8 +361,9 @@ fn recorded(input: &Input) -> Option<Recorded> {
             wall_minus_monotonic_ns,
         } => Recorded::Clock(*wall_minus_monotonic_ns),
         Input::Tick(time) => Recorded::Tick(*time),
-        // A replay brings the policy to be tried.
-        Input::Policy(..) => return None,
+        Input::Flood(container, count) => Recorded::Flood(*container, *count),
+        // A replay brings the policy and the rules to be tried.
+        Input::Policy(..) | Input::Rules(_) => return None,
     })
 }
 

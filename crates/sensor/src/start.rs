@@ -14,6 +14,7 @@ use yagura_event::Alert;
 use yagura_kernel::{MountError, ObserveError, Observer, StartError, wall_minus_boot_ns};
 use yagura_pipeline::{Pipeline, PipelineConfig, Stats};
 use yagura_policy::drift::DriftPolicy;
+use yagura_rules::RuleSet;
 use yagura_runtimes::Runtimes;
 use yagura_sources::{CaptureError, CaptureHeader};
 
@@ -124,6 +125,11 @@ impl Sensor {
         self.wakes.send(Wake::Policy(policy, version));
     }
 
+    /// Puts other detection rules in force.
+    pub fn set_rules(&self, rules: Arc<RuleSet>) {
+        self.wakes.send(Wake::Rules(rules));
+    }
+
     /// The counters as they are now; `None` if the sensor has stopped.
     pub fn stats(&self) -> Option<Stats> {
         let (asker, answer) = bounded(1);
@@ -196,6 +202,7 @@ fn run(
         config.node,
         config.policy,
         config.policy_version,
+        config.rules,
     ));
     let edges = Edges {
         observer: &observer,
@@ -204,11 +211,11 @@ fn run(
         alerts: outbox,
         recorder: recorder.as_ref(),
     };
-    let mut main_loop = MainLoop::new(pipeline, edges, queue, &wakes.fd);
+    let mut main_loop = MainLoop::new(pipeline, edges, queue, &wakes.fd, config.send_all);
     // The receiver waits for exactly this.
     let _ = ready.send(());
     let read = observer.read(&mut main_loop, wakes.fd.as_fd());
-    let stats = main_loop.stats();
+    let stats = main_loop.finish();
     // Closes the queues: the threads that send to the loop end, and the output hands out what it has.
     drop(main_loop);
     if output.join().is_err() {

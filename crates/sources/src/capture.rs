@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 use std::io::{BufReader, Read, Write};
-use yagura_event::{ContainerFact, Inspection, KernelEvent, MonotonicNs, Node};
+use yagura_event::{ContainerFact, ContainerKey, Inspection, KernelEvent, MonotonicNs, Node};
 
 const MAGIC: [u8; 8] = *b"YAGURACP";
 
@@ -39,6 +39,8 @@ pub enum Recorded {
     Clock(i64),
     /// Time passed.
     Tick(MonotonicNs),
+    /// A container made that many calls more than are reported.
+    Flood(ContainerKey, u64),
 }
 
 /// Why a recording cannot be written or read.

@@ -14,7 +14,7 @@ use crate::process_table::{ProcessTable, Program};
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use yagura_event::{
-    Alert, Base, BaseFlags, CallEvent, ContainerKey, ExitEvent, MonotonicNs, Node, ProcessKey,
+    Alert, Base, BaseFlags, CallEvent, ContainerKey, Credentials, ExitEvent, MonotonicNs, Node, ProcessKey,
 };
 use yagura_rules::{Match, Outcome, RuleId, RuleSet, RuleState, Subject, Unknowns};
 
@@ -135,6 +135,21 @@ impl Detector {
         }
         self.streams(found, around);
         quiet
+    }
+
+    /// A process has more rights than it had, and no legal way led there.
+    pub(crate) fn rights_gained(&mut self, base: &Base, before: Credentials, around: Surroundings<'_>) {
+        self.observe(observe::observed(base, What::RightsGained(before)), around);
+    }
+
+    /// A container sent more events than are taken.
+    pub(crate) fn flood(&mut self, container: ContainerKey, count: u64, around: Surroundings<'_>) {
+        let base = Base {
+            time: around.now,
+            container,
+            ..Base::default()
+        };
+        self.observe(observe::observed(&base, What::Flood(count)), around);
     }
 
     /// A process ended.

@@ -14,6 +14,7 @@ mod observe;
 mod observed;
 mod paths;
 mod prefilter;
+pub(crate) mod rights;
 mod subject;
 mod times;
 mod words;

@@ -32,12 +32,14 @@ mod limits;
 
 mod programs;
 
+pub mod benign;
 mod bundle;
 mod cgroups;
 mod command;
 mod container;
 pub mod debian;
 pub mod drift;
+pub mod full;
 mod image;
 pub mod keys;
 mod libraries;

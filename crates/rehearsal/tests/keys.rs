@@ -3,9 +3,10 @@
 use crate::cleanup::traces;
 use crate::{AnyError, image};
 use libtest_mimic::Trial;
+use std::sync::Arc;
 use std::time::Instant;
 use yagura_rehearsal::keys::{KeyRehearsal, REHEARSALS, Stage, perform};
-use yagura_rehearsal::{ContainerOptions, RuntimeProgram};
+use yagura_rehearsal::{ContainerOptions, RuntimeProgram, ThrowAwayImage};
 
 pub(crate) fn trials(runtime: &RuntimeProgram) -> Vec<Trial> {
     let name = runtime.kind().as_str();
@@ -14,14 +15,21 @@ pub(crate) fn trials(runtime: &RuntimeProgram) -> Vec<Trial> {
         .map(|rehearsal| {
             let options = ContainerOptions::new(runtime.clone());
             let name = format!("{name}::key::{}::{}", rehearsal.key, rehearsal.name);
-            Trial::test(name, move || Ok(takes_place(rehearsal, &options)?))
+            Trial::test(name, move || {
+                Ok(takes_place(rehearsal, &image(), &options)?)
+            })
         })
         .collect()
 }
 
-fn takes_place(rehearsal: &KeyRehearsal, options: &ContainerOptions) -> Result<(), AnyError> {
+/// Performs a rehearsal and looks for what it left.
+pub(crate) fn takes_place(
+    rehearsal: &KeyRehearsal,
+    image: &Arc<ThrowAwayImage>,
+    options: &ContainerOptions,
+) -> Result<(), AnyError> {
     let begun = Instant::now();
-    let mut stage = Stage::new(&image(), options);
+    let mut stage = Stage::new(image, options);
     let told = perform(rehearsal, &mut stage);
     let ids = stage.container_ids();
     let acted = stage.acted_at();

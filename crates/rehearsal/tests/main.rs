@@ -8,9 +8,11 @@
     reason = "a test without libtest's harness is not seen as one by these lints"
 )]
 
+mod benign;
 mod cases;
 mod cleanup;
 mod debian;
+mod full;
 mod keys;
 
 use libtest_mimic::{Arguments, Trial};
@@ -40,6 +42,10 @@ fn main() -> ExitCode {
         }
     }
     trials.extend(debian::trials());
+    if let Some(runtime) = runtimes.first() {
+        trials.extend(benign::trials(runtime));
+        trials.extend(full::trials(runtime));
+    }
     if runtimes.is_empty() {
         trials.push(Trial::test("containers", || Ok(())));
     }
@@ -57,6 +63,10 @@ fn main() -> ExitCode {
     let conclusion = libtest_mimic::run(&arguments, trials);
     if let Some(Err(error)) = IMAGE.get().map(|image| image.remove()) {
         eprintln!("the image stays: {error}");
+        return ExitCode::FAILURE;
+    }
+    if let Err(error) = benign::clean_up() {
+        eprintln!("the image of workloads stays: {error}");
         return ExitCode::FAILURE;
     }
     conclusion.exit_code()

@@ -5,8 +5,10 @@ mod sources;
 
 use crate::command::{self, CommandError, Exit, Input};
 use crate::container::excerpt;
+use crate::image::{ImageError, ImageFile, ThrowAwayImage};
 use crate::remains::{self, DirectoryError, Remains};
 use crate::runtime::find_program;
+use crate::{benign, full};
 use rustix::fs::FlockOperation;
 use std::env;
 use std::fs::{self, DirBuilder, File, OpenOptions};
@@ -159,6 +161,16 @@ impl DebianRoot {
             built_in: Some(begun.elapsed()),
         });
         Ok(DebianRoot { path, lock })
+    }
+
+    /// Builds an image of it in a private folder below `base`, with what [`crate::full`] and [`crate::benign`] run.
+    ///
+    /// # Errors
+    /// As [`ThrowAwayImage::build_above`].
+    pub fn image(&self, base: &Path) -> Result<ThrowAwayImage, ImageError> {
+        let files: Vec<ImageFile<'_>> =
+            benign::files().chain(full::FILES.iter().copied()).collect();
+        ThrowAwayImage::build_above(&self.path, base, &files)
     }
 
     /// Tells where it is.

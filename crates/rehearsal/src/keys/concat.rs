@@ -8,7 +8,7 @@
 use super::KeyRehearsal;
 
 /// How many rehearsals the groups have.
-pub(super) const fn count(groups: &[&[KeyRehearsal]]) -> usize {
+pub(crate) const fn count(groups: &[&[KeyRehearsal]]) -> usize {
     let mut count = 0;
     let mut group = 0;
     while group < groups.len() {
@@ -19,7 +19,7 @@ pub(super) const fn count(groups: &[&[KeyRehearsal]]) -> usize {
 }
 
 /// All rehearsals of the groups, which have `COUNT` and are not empty.
-pub(super) const fn concat<const COUNT: usize>(
+pub(crate) const fn concat<const COUNT: usize>(
     groups: &[&[KeyRehearsal]],
 ) -> [KeyRehearsal; COUNT] {
     let mut all = [groups[0][0]; COUNT];

@@ -6,7 +6,7 @@
 //!
 //! Start at [`REHEARSALS`], [`Stage::new`] and [`perform`].
 
-mod concat;
+pub(crate) mod concat;
 mod containers;
 mod escape;
 mod k8s_audit;
@@ -30,7 +30,10 @@ use crate::rehearse::{chain, rehearse};
 use std::io;
 use yagura_event::{DocumentSource, MonotonicNs};
 
+pub(crate) use servers::Service;
+pub(crate) use stage::accepted;
 pub use stage::{Document, Stage};
+pub(crate) use world::{connect, link};
 
 /// Every rehearsal, in the order of the catalogue and, within a key, of the behaviours that it lists.
 pub const REHEARSALS: &[KeyRehearsal] = &concat::concat::<{ concat::count(GROUPS) }>(GROUPS);
@@ -145,6 +148,14 @@ impl KeyNeeds {
         programs: &["busybox", "bash"],
         host_programs: world::HOST_PROGRAMS,
     };
+
+    /// Programs of the image, and a private network.
+    pub(crate) const fn full(programs: &'static [&'static str]) -> KeyNeeds {
+        KeyNeeds {
+            programs,
+            host_programs: world::HOST_PROGRAMS,
+        }
+    }
 
     const fn programs(programs: &'static [&'static str]) -> KeyNeeds {
         KeyNeeds {
@@ -316,7 +327,7 @@ const fn drift_rehearsal(name: &'static str, case: &'static DriftCase) -> KeyReh
 }
 
 /// A rehearsal by a script.
-const fn shell(
+pub(crate) const fn shell(
     key: &'static str,
     name: &'static str,
     description: &'static str,
@@ -333,7 +344,7 @@ const fn shell(
 }
 
 /// A rehearsal by a function.
-const fn run(
+pub(crate) const fn run(
     key: &'static str,
     name: &'static str,
     description: &'static str,

@@ -22,7 +22,7 @@ const WRITE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// What a server does with a connection.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Service {
+pub(crate) enum Service {
     /// Takes what it gets until the client ends.
     Sink,
     /// Says something at once, then takes what it gets.

@@ -97,7 +97,7 @@ impl Stage {
     }
 
     /// The plainest container.
-    pub(super) fn options(&self) -> ContainerOptions {
+    pub(crate) fn options(&self) -> ContainerOptions {
         self.options.clone()
     }
 
@@ -109,12 +109,12 @@ impl Stage {
     }
 
     /// Notes that the act begins now, unless it began before.
-    pub(super) fn acts(&mut self) {
+    pub(crate) fn acts(&mut self) {
         self.acted_at.get_or_insert_with(now);
     }
 
     /// Starts a container.
-    pub(super) fn start(
+    pub(crate) fn start(
         &mut self,
         options: &ContainerOptions,
     ) -> Result<Arc<ThrowAwayContainer>, RehearsalError> {
@@ -130,7 +130,7 @@ impl Stage {
     }
 
     /// Runs a script that is not yet the act.
-    pub(super) fn prepare(
+    pub(crate) fn prepare(
         &self,
         container: &ThrowAwayContainer,
         script: &str,
@@ -139,7 +139,7 @@ impl Stage {
     }
 
     /// Runs a script in a container.
-    pub(super) fn act_shell(
+    pub(crate) fn act_shell(
         &mut self,
         container: &ThrowAwayContainer,
         script: &str,
@@ -148,7 +148,7 @@ impl Stage {
     }
 
     /// Runs a program in a container, with `input` as its standard input.
-    pub(super) fn act(
+    pub(crate) fn act(
         &mut self,
         container: &ThrowAwayContainer,
         argv: &[&str],
@@ -219,7 +219,7 @@ impl Stage {
     }
 
     /// Gives a container a network whose other end answers for every address.
-    pub(super) fn peer(
+    pub(crate) fn peer(
         &mut self,
         container: &ThrowAwayContainer,
     ) -> Result<Arc<Peer>, RehearsalError> {
@@ -278,7 +278,7 @@ pub(super) fn bind(source: &Path, destination: &str, read_only: bool) -> HostMou
 }
 
 /// Whether a command of a rehearsal did what it should.
-pub(super) fn accepted(output: &Output) -> Result<(), RehearsalError> {
+pub(crate) fn accepted(output: &Output) -> Result<(), RehearsalError> {
     if output.succeeded() {
         return Ok(());
     }

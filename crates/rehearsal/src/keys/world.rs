@@ -38,7 +38,7 @@ const SECOND_SIDE: &str = "addr add 10.77.1.2/24 dev eth0\nlink set lo up\nlink 
 
 /// Servers, in a network namespace of their own or on sockets of the file system. They end when dropped.
 #[derive(Debug)]
-pub(super) struct Peer {
+pub(crate) struct Peer {
     control: Arc<Control>,
     servers: Mutex<Vec<JoinHandle<()>>>,
     /// Keeps the namespace; ends with its standard input, however this process ends.
@@ -96,7 +96,7 @@ impl Peer {
     }
 
     /// Serves on a TCP port of every address.
-    pub(super) fn serve(&self, port: u16, service: Service) -> Result<(), RehearsalError> {
+    pub(crate) fn serve(&self, port: u16, service: Service) -> Result<(), RehearsalError> {
         let address = SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, port);
         let listener = self
             .inside(|| TcpListener::bind(address))
@@ -197,7 +197,7 @@ fn holder_path(image: &ThrowAwayImage) -> PathBuf {
 }
 
 /// Puts two containers on one link: 10.77.1.1 and 10.77.1.2.
-pub(super) fn connect(
+pub(crate) fn connect(
     first: &ThrowAwayContainer,
     second: &ThrowAwayContainer,
 ) -> Result<(), RehearsalError> {
@@ -210,7 +210,7 @@ pub(super) fn connect(
 }
 
 /// Makes a pair of links between two namespaces, without one of them ever being in the host's.
-fn link(
+pub(crate) fn link(
     first: u32,
     second: u32,
     first_side: &str,

@@ -148,7 +148,9 @@ impl RuleSet {
                 }
             }
             if message.len() > MESSAGE_BYTES_MAX {
-                message.truncate(message.floor_char_boundary(MESSAGE_BYTES_MAX));
+                while message.len() > MESSAGE_BYTES_MAX {
+                    message.pop();
+                }
                 message.push('…');
                 break;
             }

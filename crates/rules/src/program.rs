@@ -215,7 +215,11 @@ impl<'r, 's, S: Subject + ?Sized> Run<'r, 's, S> {
             return against(left, test, |value| matcher.matches(value).into());
         }
         for field in &test.fields {
-            self.place(*field);
+            let right = self.value(*field);
+            // Nothing differs from what is absent, either.
+            if test.operator == Operator::NotEqual && is_absent(right) {
+                return Truth::False;
+            }
         }
         let left = self.values.get(left).unwrap_or(&Value::Absent);
         against(left, test, |value| {
@@ -279,6 +283,14 @@ impl<S: Subject + ?Sized> Drop for Run<'_, '_, S> {
             .into_iter()
             .map(|_| Value::Absent)
             .collect::<Vec<Value<'static>>>();
+    }
+}
+
+fn is_absent(value: &Value<'_>) -> bool {
+    match value {
+        Value::Absent => true,
+        Value::List(entries) => entries.is_empty(),
+        _ => false,
     }
 }
 

@@ -34,10 +34,10 @@ macro_rules! kinds {
             /// A small number of its own, below [`EventKind::INDEX_MAX`]: of calls the call's number, of all others behind those.
             pub fn index(self) -> usize {
                 /// The kinds that aren't system calls, numbered.
-                enum Other { $($name,)+ }
+                enum Numbered { $($name,)+ }
                 match self {
                     EventKind::Call(call) => call as usize,
-                    $(EventKind::$name => CALL_NUMBERS_MAX + Other::$name as usize,)+
+                    $(EventKind::$name => CALL_NUMBERS_MAX + Numbered::$name as usize,)+
                 }
             }
         }

@@ -2,9 +2,7 @@
 
 use yagura_event::MonotonicNs;
 use yagura_rules::rule::{Rule, TestValue};
-use yagura_rules::{
-    EventKind, LoadOptions, MapSubject, Outcome, RuleSet, RuleState, Source, load,
-};
+use yagura_rules::{EventKind, LoadOptions, MapSubject, Outcome, RuleSet, RuleState, Source, load};
 
 /// Reads rules that must be right.
 pub(crate) fn rules(yaml: &str) -> Vec<Rule> {
@@ -42,9 +40,11 @@ pub(crate) fn rule_yaml(condition: &str) -> String {
 /// An event from `evt.type` and pairs of field and value. `?` is unknown, `[a, b]` a list.
 pub(crate) fn event(kind: &str, values: &[(&str, &str)]) -> MapSubject {
     let kind = EventKind::from_name(kind).unwrap();
-    values.iter().fold(MapSubject::new(kind), |subject, (name, text)| {
-        subject.with(name, &value(text)).unwrap()
-    })
+    values
+        .iter()
+        .fold(MapSubject::new(kind), |subject, (name, text)| {
+            subject.with(name, &value(text)).unwrap()
+        })
 }
 
 /// The same event at a time.
@@ -53,7 +53,9 @@ pub(crate) fn at_ms(subject: MapSubject, ms: u64) -> MapSubject {
 }
 
 fn value(text: &str) -> TestValue {
-    let list = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    let list = text
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'));
     match (text, list) {
         ("?", _) => TestValue::Unknown,
         (_, Some("")) => TestValue::List(Vec::new()),

@@ -5,4 +5,9 @@
     reason = "helpers of tests stop at the first surprise"
 )]
 
+mod common;
 mod diagnostics;
+mod evaluate;
+mod memory;
+mod messages;
+mod properties;

@@ -35,7 +35,11 @@ const SEQUENCE: &str = "
 
 #[test]
 fn a_sequence_needs_its_steps_in_one_container() {
-    let curl = &[("container.id", "a"), ("proc.name", "curl"), ("proc.cmdline", "curl x\u{1b}[1m")][..];
+    let curl = &[
+        ("container.id", "a"),
+        ("proc.name", "curl"),
+        ("proc.cmdline", "curl x\u{1b}[1m"),
+    ][..];
     let payload = &[("container.id", "a"), ("proc.exepath", "/tmp/x")][..];
     let other = &[("container.id", "b"), ("proc.exepath", "/tmp/x")][..];
     let found = run(
@@ -50,10 +54,17 @@ fn a_sequence_needs_its_steps_in_one_container() {
     let [(2, evidence)] = found.as_slice() else {
         panic!("{found:?}");
     };
-    let names: Vec<&str> = evidence.steps.iter().map(|(name, _)| name.as_str()).collect();
+    let names: Vec<&str> = evidence
+        .steps
+        .iter()
+        .map(|(name, _)| name.as_str())
+        .collect();
     assert_eq!(names, ["fetched", "ran"]);
     let values = &evidence.steps[0].1.values;
-    assert!(values.contains(&("proc.cmdline".to_owned(), "curl x\\x1b[1m".to_owned())), "{values:?}");
+    assert!(
+        values.contains(&("proc.cmdline".to_owned(), "curl x\\x1b[1m".to_owned())),
+        "{values:?}"
+    );
     let late = [(0, "execve", curl), (10_001, "execve", payload)];
     assert!(run(SEQUENCE, &late).is_empty());
     let reverse = [(0, "execve", payload), (1, "execve", curl)];
@@ -70,8 +81,9 @@ fn a_threshold_counts_different_values() {
   condition: evt.type = connect
   threshold:
     by: [container.id]
-    distinct: fd.rip
-    count: 3
+    distinct:
+      field: fd.rip
+      count: 3
     within: 1s
 ";
     let to = |address: &'static str| [("container.id", "a"), ("fd.rip", address)];
@@ -122,7 +134,10 @@ fn a_first_seen_value_is_told_after_learning() {
     let [(2, evidence)] = found.as_slice() else {
         panic!("{found:?}");
     };
-    assert_eq!(evidence.first_seen.as_deref(), Some(&["delete".to_owned()][..]));
+    assert_eq!(
+        evidence.first_seen.as_deref(),
+        Some(&["delete".to_owned()][..])
+    );
 }
 
 #[test]

@@ -19,7 +19,11 @@ fn fields_become_values() {
         ("evt.arg[flags]", "O_RDONLY"),
         ("proc.exepath", "/usr/bin/BASH"),
     ][..];
-    check("Shell (name=%proc.name pid=%proc.pid)", values, "Shell (name=bash pid=7)");
+    check(
+        "Shell (name=%proc.name pid=%proc.pid)",
+        values,
+        "Shell (name=bash pid=7)",
+    );
     check("*%proc.name.", values, "bash.");
     check("%proc.aname[1] %proc.aname", values, "init (sshd,init)");
     check("%evt.arg.flags", values, "O_RDONLY");
@@ -32,19 +36,28 @@ fn fields_become_values() {
 
 #[test]
 fn values_are_escaped_and_cut() {
-    check("%proc.name", &[("proc.name", "a\u{202e}b\n\u{1b}]0;x")], "a\\u{202e}b\\n\\x1b]0;x");
+    check(
+        "%proc.name",
+        &[("proc.name", "a\u{202e}b\n\u{1b}]0;x")],
+        "a\\u{202e}b\\n\\x1b]0;x",
+    );
     let long = "x".repeat(5000);
     let yaml = rule_yaml("proc.name exists").replace("output: o", "output: '%proc.cmdline'");
     let message = compile(&yaml).message(RuleId(0), &event("execve", &[("proc.cmdline", &long)]));
     assert_eq!(message.chars().count(), 1025);
-    let yaml = rule_yaml("proc.name exists")
-        .replace("output: o", &format!("output: '{}'", "%proc.cmdline ".repeat(100)));
+    let yaml = rule_yaml("proc.name exists").replace(
+        "output: o",
+        &format!("output: '{}'", "%proc.cmdline ".repeat(100)),
+    );
     let message = compile(&yaml).message(RuleId(0), &event("execve", &[("proc.cmdline", &long)]));
     assert!(message.len() < 17 * 1024, "{}", message.len());
 }
 
 fn lines(explanation: &Explanation, depth: usize, into: &mut Vec<String>) {
-    let value = explanation.value.as_ref().map(|value| format!(" <{value}>"));
+    let value = explanation
+        .value
+        .as_ref()
+        .map(|value| format!(" <{value}>"));
     into.push(format!(
         "{}{}{} {:?}",
         "  ".repeat(depth),
@@ -59,7 +72,8 @@ fn lines(explanation: &Explanation, depth: usize, into: &mut Vec<String>) {
 
 #[test]
 fn explanations_hold_what_decided() {
-    let condition = "evt.type = execve and (proc.name = sh or proc.name in (a, b, c, d, e, f, bash))
+    let condition =
+        "evt.type = execve and (proc.name = sh or proc.name in (a, b, c, d, e, f, bash))
       and not proc.pname = cron and not (user.uid = 0 and proc.tty = 5)";
     let set = compile(&rule_yaml(condition));
     let values = [("proc.name", "bash"), ("user.uid", "0"), ("proc.tty", "1")];

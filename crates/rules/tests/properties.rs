@@ -178,8 +178,16 @@ impl Subject for Event {
 /// What a condition means, without anything clever.
 fn naive(expr: &Expr, event: &Event) -> Truth {
     match expr {
-        Expr::And(children) => children.iter().map(|child| naive(child, event)).min().unwrap(),
-        Expr::Or(children) => children.iter().map(|child| naive(child, event)).max().unwrap(),
+        Expr::And(children) => children
+            .iter()
+            .map(|child| naive(child, event))
+            .min()
+            .unwrap(),
+        Expr::Or(children) => children
+            .iter()
+            .map(|child| naive(child, event))
+            .max()
+            .unwrap(),
         Expr::Not(inner) => !naive(inner, event),
         Expr::Constant(holds) => (*holds).into(),
         Expr::Macro(..) => unreachable!(),
@@ -214,7 +222,10 @@ fn naive_test(test: &Test, event: &Event) -> Truth {
     let below = |path: &[u8], item: &[u8]| {
         let parts = |path: &[u8]| -> Vec<Vec<u8>> {
             let parts = path.split(|byte| *byte == b'/');
-            parts.filter(|part| !part.is_empty()).map(<[u8]>::to_vec).collect()
+            parts
+                .filter(|part| !part.is_empty())
+                .map(<[u8]>::to_vec)
+                .collect()
         };
         parts(path).starts_with(&parts(item))
     };
@@ -327,7 +338,11 @@ fn the_prefilter_drops_what_no_rule_asks_for() {
     // The helpers of the other tests, on the same rule.
     let subject = crate::common::event(
         "openat",
-        &[("fd.name", "/etc/x"), ("evt.is_open_write", "true"), ("proc.name", "vi")],
+        &[
+            ("fd.name", "/etc/x"),
+            ("evt.is_open_write", "true"),
+            ("proc.name", "vi"),
+        ],
     );
     assert_eq!(outcome(&set, &subject), Some(Outcome::Matches));
     assert_eq!(outcomes(&set, &mut RuleState::new(&set), &subject).len(), 1);

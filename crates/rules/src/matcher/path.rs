@@ -70,10 +70,8 @@ impl PathSet {
             match node {
                 Some(PathNode { ends: true, .. }) => return true,
                 Some(above) => {
-                    node = above
-                        .below
-                        .get(component)
-                        .and_then(|at| self.nodes.get(*at))
+                    let next = above.below.get(component);
+                    node = next.and_then(|at| self.nodes.get(*at));
                 }
                 None => return false,
             }

@@ -24,7 +24,7 @@ pub(crate) enum TextTest {
     /// It comes after this or is it.
     GreaterOrEqual(Box<[u8]>),
     /// It contains this.
-    Contains(Finder<'static>),
+    Contains(Box<Finder<'static>>),
     /// It contains this in any case.
     IContains(AhoCorasick),
     /// It begins with this.
@@ -81,10 +81,8 @@ impl TextTest {
             Operator::LessOrEqual => TextTest::LessOrEqual(bytes()),
             Operator::Greater => TextTest::Greater(bytes()),
             Operator::GreaterOrEqual => TextTest::GreaterOrEqual(bytes()),
-            Operator::Contains => TextTest::Contains(Finder::new(text).into_owned()),
-            Operator::BContains => {
-                TextTest::Contains(Finder::new(&hexadecimal(text)?).into_owned())
-            }
+            Operator::Contains => TextTest::Contains(finder(text.as_bytes())),
+            Operator::BContains => TextTest::Contains(finder(&hexadecimal(text)?)),
             Operator::IContains => TextTest::IContains(searcher_in_any_case(text)?),
             Operator::StartsWith => TextTest::StartsWith(bytes()),
             Operator::BStartsWith => TextTest::StartsWith(hexadecimal(text)?),
@@ -113,6 +111,10 @@ impl TextTest {
             TextTest::PathMatch(paths) => paths.contains(text),
         }
     }
+}
+
+fn finder(text: &[u8]) -> Box<Finder<'static>> {
+    Box::new(Finder::new(text).into_owned())
 }
 
 fn searcher_in_any_case(text: &str) -> Result<AhoCorasick, MatcherError> {

@@ -44,10 +44,6 @@ impl<V: Default> LruMap<V> {
         self.evicted
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.entries.len()
-    }
-
     pub(crate) fn contains(&self, key: &[u8]) -> bool {
         self.places.contains_key(key)
     }
@@ -136,7 +132,7 @@ mod tests {
         table.entry(b"a");
         *table.entry(b"d") = 13;
         assert!(!table.contains(b"b"));
-        assert_eq!((table.len(), table.evicted()), (3, 1));
+        assert_eq!((table.entries.len(), table.evicted()), (3, 1));
         assert_eq!(*table.entry(b"a"), 10);
         assert_eq!(*table.entry(b"c"), 12);
         assert_eq!(*table.entry(b"d"), 13);
@@ -152,6 +148,6 @@ mod tests {
             *table.entry(key) = 1;
             assert_eq!(*table.entry(key), 1);
         }
-        assert_eq!((table.len(), table.evicted()), (1, 2));
+        assert_eq!((table.entries.len(), table.evicted()), (1, 2));
     }
 }

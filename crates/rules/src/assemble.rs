@@ -6,40 +6,41 @@ use crate::diagnostic::Code;
 use crate::exception;
 use crate::parse;
 use crate::raw::{RawFirstSeen, RawSequence, RawTest, RawThreshold, RuleKeys};
-use crate::resolve::{Reported, Resolver, Size};
+use crate::resolve::{Reported, Resolved, Resolver, Size};
 use crate::rule::{
     Count, Exception, FirstSeen, Priority, Rule, RuleSeverity, RuleTest, Sequence, Step, TestEvent,
     Threshold,
 };
 use crate::source::Text;
 
-/// The rule and how large its conditions are; `None` if something was wrong and has been reported, or nothing here sends its
-/// events.
-pub(crate) fn rule(entry: &RuleEntry, resolver: &mut Resolver<'_>) -> Option<(Rule, Size)> {
+/// A rule as far as it could be put together.
+#[derive(Debug)]
+pub(crate) struct Assembled {
+    /// The rule; without what was wrong with it.
+    pub(crate) rule: Rule,
+    /// How large its conditions are.
+    pub(crate) size: Size,
+    /// Whether all of it is there.
+    pub(crate) is_whole: bool,
+}
+
+/// Puts a rule together; `None` if nothing here sends its events.
+pub(crate) fn rule(entry: &RuleEntry, resolver: &mut Resolver<'_>) -> Option<Assembled> {
     let keys = &entry.keys;
     let source = entry.source?;
-    check_blocks(entry, resolver);
     let errors = resolver.diagnostics.errors();
+    check_blocks(entry, resolver);
     let mut assembler = Assembler {
         resolver,
         size: Size::default(),
+        is_whole: true,
     };
     let condition = keys.condition.as_ref();
-    let condition = condition.map(|text| assembler.condition(text));
-    let exceptions = assembler.exceptions(keys);
-    let sequence = keys.sequence.as_ref().map(|raw| assembler.sequence(raw));
-    let threshold = keys.threshold.as_ref().map(|raw| assembler.threshold(raw));
-    let first_seen = keys
-        .first_seen
-        .as_ref()
-        .map(|raw| assembler.first_seen(raw));
-    let fold_by = assembler.operands(keys.fold_by.as_deref().unwrap_or_default());
-    let tests = assembler.tests(keys.tests.as_deref().unwrap_or_default());
-    let size = assembler.size;
-    let condition = condition.transpose().ok()?;
-    if resolver.diagnostics.errors() > errors || condition.is_none() && sequence.is_none() {
-        return None;
-    }
+    let condition = condition.and_then(|text| assembler.condition(text));
+    let sequence = keys.sequence.as_ref();
+    let sequence = sequence.map(|raw| assembler.sequence(raw));
+    let threshold = keys.threshold.as_ref();
+    let first_seen = keys.first_seen.as_ref();
     let priority = keys.priority.unwrap_or(match keys.severity {
         Some(RuleSeverity::Urgent) => Priority::Critical,
         Some(RuleSeverity::Suspicious) | None => Priority::Warning,
@@ -51,7 +52,6 @@ pub(crate) fn rule(entry: &RuleEntry, resolver: &mut Resolver<'_>) -> Option<(Ru
         position: entry.at,
         description: one_line(keys.description.as_ref()),
         source,
-        condition,
         output: one_line(keys.output.as_ref()),
         priority,
         tags: keys.tags.clone().unwrap_or_default(),
@@ -63,15 +63,22 @@ pub(crate) fn rule(entry: &RuleEntry, resolver: &mut Resolver<'_>) -> Option<(Ru
         remedy: keys.remedy.clone().unwrap_or_default(),
         title_en: title.en,
         title_ja: title.ja,
-        fold_by,
-        sequence: sequence.transpose().ok()?,
-        threshold: threshold.transpose().ok()?,
-        first_seen: first_seen.transpose().ok()?,
-        exceptions,
-        tests,
+        fold_by: assembler.operands(keys.fold_by.as_deref().unwrap_or_default()),
+        threshold: threshold.and_then(|raw| assembler.threshold(raw)),
+        first_seen: first_seen.map(|raw| assembler.first_seen(raw)),
+        exceptions: assembler.exceptions(keys),
+        tests: assembler.tests(keys.tests.as_deref().unwrap_or_default()),
         warn_event_types: keys.warn_event_types.unwrap_or(true),
+        condition,
+        sequence,
     };
-    Some((rule, size))
+    let (size, is_whole) = (assembler.size, assembler.is_whole);
+    let has_condition = rule.condition.is_some() || rule.sequence.is_some();
+    Some(Assembled {
+        rule,
+        size,
+        is_whole: is_whole && has_condition && resolver.diagnostics.errors() == errors,
+    })
 }
 
 /// A sequence counts on its own: a rule has one kind of memory.
@@ -94,18 +101,24 @@ fn check_blocks(entry: &RuleEntry, resolver: &mut Resolver<'_>) {
 struct Assembler<'a, 'c> {
     resolver: &'a mut Resolver<'c>,
     size: Size,
+    is_whole: bool,
 }
 
 impl Assembler<'_, '_> {
-    fn condition(&mut self, text: &Text) -> Result<Expr, Reported> {
-        let resolved = self.resolver.condition(text)?;
-        self.grow(resolved.size);
-        Ok((*resolved.expr).clone())
+    fn condition(&mut self, text: &Text) -> Option<Expr> {
+        let resolved = self.resolver.condition(text);
+        self.take(resolved)
     }
 
-    fn grow(&mut self, size: Size) {
-        self.size.tests += size.tests;
-        self.size.items += size.items;
+    /// Notes how large a condition is, or that it could not be made.
+    fn take(&mut self, resolved: Result<Resolved, Reported>) -> Option<Expr> {
+        let Ok(resolved) = resolved else {
+            self.is_whole = false;
+            return None;
+        };
+        self.size.tests += resolved.size.tests;
+        self.size.items += resolved.size.items;
+        Some((*resolved.expr).clone())
     }
 
     fn exceptions(&mut self, keys: &RuleKeys) -> Vec<Exception> {
@@ -114,49 +127,42 @@ impl Assembler<'_, '_> {
             let Some(expr) = exception::condition(raw, self.resolver.diagnostics) else {
                 continue;
             };
-            let Ok(resolved) = self.resolver.expr(&expr) else {
+            let resolved = self.resolver.expr(&expr);
+            let Some(holds) = self.take(resolved) else {
                 continue;
             };
-            self.grow(resolved.size);
             exceptions.push(Exception {
                 name: raw.name.clone(),
                 at: raw.at,
-                holds: (*resolved.expr).clone(),
+                holds,
             });
         }
         exceptions
     }
 
-    fn sequence(&mut self, raw: &RawSequence) -> Result<Sequence, Reported> {
-        let mut steps = Vec::with_capacity(raw.steps.len());
-        for (name, at, condition) in &raw.steps {
-            // All steps, also if one fails: all problems are told at once.
-            if let Ok(condition) = self.condition(condition) {
-                steps.push(Step {
-                    name: name.clone(),
-                    at: *at,
-                    condition,
-                });
-            }
-        }
-        if steps.len() < raw.steps.len() {
-            return Err(Reported);
-        }
-        Ok(Sequence {
+    fn sequence(&mut self, raw: &RawSequence) -> Sequence {
+        let steps = raw.steps.iter().filter_map(|(name, at, condition)| {
+            Some(Step {
+                name: name.clone(),
+                at: *at,
+                condition: self.condition(condition)?,
+            })
+        });
+        Sequence {
             at: raw.at,
+            steps: steps.collect(),
             by: self.operands(&raw.by),
             within_ms: raw.within_ms,
             ordered: raw.ordered,
-            steps,
-        })
+        }
     }
 
-    fn threshold(&mut self, raw: &RawThreshold) -> Result<Threshold, Reported> {
+    fn threshold(&mut self, raw: &RawThreshold) -> Option<Threshold> {
         let count = match &raw.distinct {
             Some(field) => Count::Distinct(self.operand(field)?, raw.count),
             None => Count::Events(raw.count),
         };
-        Ok(Threshold {
+        Some(Threshold {
             at: raw.at,
             by: self.operands(&raw.by),
             count,
@@ -164,21 +170,20 @@ impl Assembler<'_, '_> {
         })
     }
 
-    fn first_seen(&mut self, raw: &RawFirstSeen) -> Result<FirstSeen, Reported> {
+    fn first_seen(&mut self, raw: &RawFirstSeen) -> FirstSeen {
         let value = self.operands(&raw.value);
         if value.is_empty() {
             let message = "\"value\" names at least one field";
             self.resolver
                 .diagnostics
                 .report(Code::EmptyText, raw.at, message);
-            return Err(Reported);
         }
-        Ok(FirstSeen {
+        FirstSeen {
             at: raw.at,
             by: self.operands(&raw.by),
             value,
             learning_ms: raw.learning_ms,
-        })
+        }
     }
 
     fn tests(&mut self, raw: &[RawTest]) -> Vec<RuleTest> {
@@ -195,7 +200,7 @@ impl Assembler<'_, '_> {
                     fields: event
                         .fields
                         .iter()
-                        .filter_map(|(name, value)| Some((self.operand(name).ok()?, value.clone())))
+                        .filter_map(|(name, value)| Some((self.operand(name)?, value.clone())))
                         .collect(),
                 })
                 .collect(),
@@ -204,17 +209,21 @@ impl Assembler<'_, '_> {
     }
 
     fn operands(&mut self, texts: &[Text]) -> Vec<Operand> {
-        let operands = texts.iter().filter_map(|text| self.operand(text).ok());
+        let operands = texts.iter().filter_map(|text| self.operand(text));
         operands.collect()
     }
 
-    fn operand(&mut self, text: &Text) -> Result<Operand, Reported> {
-        parse::operand(text).map_err(|error| {
-            self.resolver
-                .diagnostics
-                .push(error.code, error.at, error.message, error.hint);
-            Reported
-        })
+    fn operand(&mut self, text: &Text) -> Option<Operand> {
+        match parse::operand(text) {
+            Ok(operand) => Some(operand),
+            Err(error) => {
+                self.is_whole = false;
+                self.resolver
+                    .diagnostics
+                    .push(error.code, error.at, error.message, error.hint);
+                None
+            }
+        }
     }
 }
 

@@ -168,16 +168,6 @@ pub(crate) fn is_identifier(text: &str) -> bool {
     identifier_length(text) == Some(text.len())
 }
 
-/// Whether a text is a number as Falco reads them: hexadecimal, whole, or with a fraction.
-pub(crate) fn is_number(text: &str) -> bool {
-    if let Some(digits) = text.strip_prefix("0x").or(text.strip_prefix("0X")) {
-        return !digits.is_empty() && digits.chars().all(|c| c.is_ascii_hexdigit());
-    }
-    let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
-    unsigned.starts_with(|c: char| c.is_ascii_digit())
-        && unsigned.parse::<f64>().is_ok_and(f64::is_finite)
-}
-
 /// A value as it can stand in a condition: in quotes where it must.
 pub(crate) fn quote_value(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 2);
@@ -277,15 +267,5 @@ mod tests {
         assert_eq!(quoted(r#""\d""#).map_err(|e| e.at), Err(1));
         assert_eq!(quoted(r#""a"#).map_err(|e| e.at), Err(0));
         assert_eq!(quoted("\"a\\").map_err(|e| e.at), Err(2));
-    }
-
-    #[test]
-    fn numbers_are_falcos() {
-        for number in ["0", "-1", "+5", "0x1F", "1.5", "5000000000", "1e+3"] {
-            assert!(is_number(number), "{number}");
-        }
-        for number in ["", "-", "a", "0x", "1a", "nan", "inf", "1 "] {
-            assert!(!is_number(number), "{number}");
-        }
     }
 }

@@ -4,7 +4,7 @@ use crate::ast::{Expr, Item, Operand, Operator, Position, Test};
 use crate::check::value_type;
 use crate::collect::Collection;
 use crate::diagnostic::{Code, Diagnostics};
-use crate::fields::{self, Field, FieldType};
+use crate::fields::{self, ArgumentKind, Field, FieldType};
 use crate::kinds::{KindSet, kinds_of};
 use crate::matcher::parse_number;
 use crate::resolve::Resolver;
@@ -66,6 +66,11 @@ fn never_holds(rule: &Rule, condition: &Expr, diagnostics: &mut Diagnostics) {
     }
     let mut found = Vec::new();
     contradictions(condition, &mut found);
+    if found.is_empty() && kinds_of(condition).is_empty() {
+        let message =
+            format!("rule {name} never matches: no event is of the types that it asks for");
+        diagnostics.report(Code::NeverHolds, rule.position, message);
+    }
     for (first, second) in found {
         let message = format!(
             "this never holds together with the test of {} in line {}",
@@ -73,11 +78,6 @@ fn never_holds(rule: &Rule, condition: &Expr, diagnostics: &mut Diagnostics) {
             first.at.line
         );
         diagnostics.report(Code::NeverHolds, second.at, message);
-    }
-    if kinds_of(condition).is_empty() {
-        let message =
-            format!("rule {name} never matches: no event is of the types that it asks for");
-        diagnostics.report(Code::NeverHolds, rule.position, message);
     }
 }
 
@@ -223,7 +223,17 @@ fn constants(test: &Test) -> Option<BTreeSet<&str>> {
         FieldType::Number | FieldType::Port => true,
         _ => false,
     };
-    if !is_comparable {
+    let has_many = match row.argument {
+        ArgumentKind::OptionalIndex | ArgumentKind::OptionalKey | ArgumentKind::OptionalAny => {
+            test.left.argument.is_none()
+        }
+        ArgumentKind::None
+        | ArgumentKind::RequiredIndex
+        | ArgumentKind::RequiredKey
+        | ArgumentKind::RequiredAny => false,
+    };
+    // Ports are those of both sides.
+    if !is_comparable || has_many || row.name == "fd.port" {
         return None;
     }
     let is_number = value_type(row, &test.left) != FieldType::Text;

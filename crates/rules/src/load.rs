@@ -1,6 +1,6 @@
 //! From rule files to rules, or to everything that is wrong with them.
 
-use crate::assemble;
+use crate::assemble::{self, Assembled};
 use crate::ast::{Item, Position};
 use crate::check::Checker;
 use crate::collect::Collection;
@@ -88,7 +88,12 @@ fn resolve(
     let mut rules = Vec::with_capacity(collection.rules.len());
     let mut checker = Checker::default();
     for entry in &collection.rules {
-        let Some((rule, rule_size)) = assemble::rule(entry, &mut resolver) else {
+        let Some(Assembled {
+            rule,
+            size: rule_size,
+            is_whole,
+        }) = assemble::rule(entry, &mut resolver)
+        else {
             continue;
         };
         size += rule_size.tests + rule_size.items;
@@ -100,7 +105,7 @@ fn resolve(
                 .report(Code::ConditionTooLarge, rule.position, message);
             break;
         }
-        if !checker.rule(&rule, &entry.keys, resolver.diagnostics) {
+        if !checker.rule(&rule, &entry.keys, resolver.diagnostics) || !is_whole {
             continue;
         }
         if options.lint {
@@ -111,7 +116,8 @@ fn resolve(
     // Macros and lists that no rule uses have their problems, too.
     let macros = macros(collection, &mut resolver);
     let lists = lists(collection, &mut resolver);
-    if options.lint && options.unused {
+    // A macro may seem unused only since what uses it is wrong.
+    if options.lint && options.unused && resolver.diagnostics.errors() == 0 {
         lint::unused(collection, sources, &mut resolver);
     }
     Loaded {

@@ -2,7 +2,7 @@
 
 use crate::ast::{Expr, Item, Operand, Operator, Position, Test, Transformer};
 use crate::diagnostic::Code;
-use crate::lex::{BadQuoted, Lexer, is_number};
+use crate::lex::{BadQuoted, Lexer};
 use crate::limits::{CONDITION_BYTES_MAX, CONDITION_DEPTH_MAX};
 use crate::source::Text;
 use yagura_yaml::{nearest, quote};
@@ -358,7 +358,7 @@ impl<'t> Parser<'t> {
         } else if operator.takes_list() {
             self.list(depth)?
         } else {
-            vec![self.value(operator, depth)?]
+            vec![self.value(depth)?]
         };
         Ok(Expr::Test(Test {
             at: self.text.position(at),
@@ -398,25 +398,20 @@ impl<'t> Parser<'t> {
         Err(error)
     }
 
-    /// One value.
-    fn value(&mut self, operator: Operator, depth: usize) -> Parsed<Item> {
+    /// One value. Falco takes only numbers without quotes behind `<` and its like; the field's type says so more clearly.
+    fn value(&mut self, depth: usize) -> Parsed<Item> {
         let at = self.lexer.at();
         if let Some(field) = self.transformers(at, depth)? {
             return Ok(Item::Field(field));
         }
         let position = self.text.position(at);
         let text = match self.quoted()? {
-            // Falco wants numbers without quotes; what is in quotes is clear enough.
             Some(text) => text,
             None => match self.lexer.bare() {
                 Some(word) => word.to_owned(),
                 None => return Err(self.unexpected("a value")),
             },
         };
-        if operator.is_order() && !is_number(&text) {
-            let message = format!("expected a number, found {}", quote(&text));
-            return Err(self.error_at(at, &message, None));
-        }
         Ok(Item::Literal(position, text))
     }
 

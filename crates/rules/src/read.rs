@@ -65,10 +65,12 @@ fn item(reader: &mut Reader<'_>, node: &Node) -> Option<Item> {
     let value = kind.and_then(|kind| entries.get(kind));
     match (kind, value) {
         (Some("rule"), Some(name)) => {
-            rule(reader, &entries, name).map(|rule| Item::Rule(Box::new(rule)))
+            rule(reader, &entries.named("a rule"), name).map(|rule| Item::Rule(Box::new(rule)))
         }
-        (Some("macro"), Some(name)) => filter_macro(reader, &entries, name).map(Item::Macro),
-        (Some("list"), Some(name)) => list(reader, &entries, name).map(Item::List),
+        (Some("macro"), Some(name)) => {
+            filter_macro(reader, &entries.named("a macro"), name).map(Item::Macro)
+        }
+        (Some("list"), Some(name)) => list(reader, &entries.named("a list"), name).map(Item::List),
         (Some("required_engine_version"), Some(value)) => {
             version::check_engine(reader, value);
             None

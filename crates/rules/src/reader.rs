@@ -31,6 +31,11 @@ impl<'n> Entries<'n> {
         entry.map(|(_, node)| node)
     }
 
+    /// The same mapping, now that it is clear what it is.
+    pub(crate) fn named(self, what: &'static str) -> Self {
+        Entries { what, ..self }
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = &'n (Key, Node)> {
         self.entries.iter()
     }

@@ -60,8 +60,10 @@ static int run(int count, char **arguments, char **environment)
 {
 	unsigned int at;
 
-	/* Run as a program that arrived from elsewhere, without a word of what to do. */
+	/* Without a word of what to do: a disguise as a kernel thread keeps to it, anything else says that it ran. */
 	if (count < 2) {
+		if (arguments[0][0] == '[')
+			return disguise(arguments[0]);
 		say_marker();
 		return 0;
 	}

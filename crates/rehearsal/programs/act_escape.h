@@ -241,11 +241,11 @@ static int act_splice(int count, char **arguments, char **environment)
 	return 0;
 }
 
-/* capability FILE: a file capability (CAP_SYS_ADMIN, effective) for whoever runs that file. */
+/* capability FILE: a file capability (CAP_SYS_ADMIN, permitted) for whoever runs that file. */
 static int act_capability(int count, char **arguments, char **environment)
 {
 	/* struct vfs_cap_data, revision 2. */
-	unsigned int data[5] = { 0x02000001, 1u << 21, 0, 0, 0 };
+	unsigned int data[5] = { 0x02000000, 1u << 21, 0, 0, 0 };
 
 	(void)count;
 	(void)environment;

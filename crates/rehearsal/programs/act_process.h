@@ -15,6 +15,8 @@
 #define SIGKILL 9
 /* How long a victim waits to be killed, in milliseconds. */
 #define VICTIM_MS 5000
+/* How long a disguise is kept, in milliseconds. */
+#define DISGUISE_MS 300
 /* Processor time that `burn` may use, in milliseconds. */
 #define BURN_MS_MAX 3000
 /* Generations of a program that changes itself. */
@@ -146,6 +148,19 @@ static int act_rename(int count, char **arguments, char **environment)
 	(void)environment;
 	CALL2(prctl, PR_SET_NAME, arguments[0]);
 	sleep_ms(number(arguments[1]));
+	return 0;
+}
+
+/* Takes the name between brackets, as kernel threads are shown, and stays for a moment. */
+static int disguise(const char *shown)
+{
+	char name[16] = { 0 };
+	int at;
+
+	for (at = 0; at < 15 && shown[at + 1] && shown[at + 1] != ']'; at++)
+		name[at] = shown[at + 1];
+	CALL2(prctl, PR_SET_NAME, name);
+	sleep_ms(DISGUISE_MS);
 	return 0;
 }
 

@@ -214,7 +214,8 @@ impl Bundle<'_> {
                 "noNewPrivileges": false,
             },
             "root": { "path": "rootfs", "readonly": self.read_only_root },
-            "hostname": self.hostname,
+            // The host's own is not to be changed.
+            "hostname": if is_shared("uts") { "" } else { self.hostname },
             "annotations": self.annotations,
             "mounts": self.mounts(),
             "linux": {

@@ -153,11 +153,12 @@ pub(super) const PRIVILEGE_ESCALATION: &[KeyRehearsal] = &[
     run(
         KEY,
         "escape-nsenter",
-        "nsenter into the namespaces of the host's first process, and no further",
+        "nsenter into the namespaces of the host's first process, and no further; if it may not, of another one's",
         KeyNeeds::BUSYBOX,
         |stage| {
-            among_host_processes(stage, |_| {
-                "nsenter -t 1 -m -u -i -n -- true && echo entered".to_owned()
+            among_host_processes(stage, |pid| {
+                let enter = |pid| format!("nsenter -t {pid} -m -u -i -n -- true && echo entered");
+                format!("{} || {}", enter(1), enter(pid))
             })
         },
     ),
@@ -166,7 +167,7 @@ pub(super) const PRIVILEGE_ESCALATION: &[KeyRehearsal] = &[
         "escape-setns",
         "the host's namespace for names is joined by a descriptor",
         KeyNeeds::NOTHING,
-        |stage| among_host_processes(stage, |_| format!("{ACT} setns /proc/1/ns/uts")),
+        |stage| among_host_processes(stage, |pid| format!("{ACT} setns /proc/{pid}/ns/uts")),
     ),
     run(
         KEY,
@@ -376,7 +377,7 @@ pub(super) const PRIVILEGE_ESCALATION: &[KeyRehearsal] = &[
         "rights-unexplained",
         "a process of the container has every right, and no program gave it any: what an unknown exploit leaves",
         KeyNeeds {
-            programs: &[],
+            programs: &["busybox"],
             host_programs: &["nsenter"],
         },
         unexplained_rights,
@@ -488,6 +489,6 @@ fn unexplained_rights(stage: &mut Stage) -> Result<(), RehearsalError> {
         .args([
             "--mount", "--uts", "--ipc", "--net", "--pid", "--root", "--wd",
         ])
-        .args(["/bin/sh", "-c", "cat /proc/self/status > /dev/null"]);
+        .args(["/bin/sh", "-c", "grep CapEff /proc/self/status"]);
     stage.act_host(&mut command)
 }

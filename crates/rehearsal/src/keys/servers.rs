@@ -17,6 +17,8 @@ const CONNECTIONS_MAX: usize = 64;
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// How long a shell may take to end when it is told so: what stands between may not notice by itself.
 const LAST_WORDS: Duration = Duration::from_millis(300);
+/// The name that was asked for, type A, class IN, 60 seconds, four bytes: 203.0.113.30.
+const DNS_RECORD: [u8; 16] = [0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 203, 0, 113, 30];
 /// How long a client may take for what it sends.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -132,21 +134,26 @@ fn accept_all<C: Connection>(
     }
 }
 
-/// Sends every datagram back to where it came from, as an answer.
-pub(super) fn serve_udp(socket: &UdpSocket, control: &Control) {
-    let mut datagram = [0u8; 512];
+/// Answers DNS queries: every name is at one address.
+pub(super) fn serve_dns(socket: &UdpSocket, control: &Control) {
+    let mut query = [0u8; 512];
     while let Some(ready) = control.wait(socket, CONNECTION_TIMEOUT) {
         if !ready {
             continue;
         }
-        let Ok((length, from)) = socket.recv_from(&mut datagram) else {
+        let Ok((length, from)) = socket.recv_from(&mut query) else {
             continue;
         };
-        // The bit that makes a DNS query an answer; without records in it.
-        if let Some(flags) = datagram.get_mut(2) {
-            *flags |= 0x80;
+        let mut answer = query.get(..length).unwrap_or_default().to_vec();
+        // RFC 1035, 4.1.1: an answer with recursion, and one record in its second section.
+        for (at, byte) in [(2, 0x81), (3, 0x80), (7, 1)] {
+            if let Some(place) = answer.get_mut(at) {
+                *place = byte;
+            }
         }
-        let _ = socket.send_to(datagram.get(..length).unwrap_or_default(), from);
+        answer.extend_from_slice(&DNS_RECORD);
+        // A client that has gone needs no answer.
+        let _ = socket.send_to(&answer, from);
     }
 }
 

@@ -103,9 +103,8 @@ impl Stage {
 
     /// What is worth telling beside that it took place.
     pub(super) fn notes(&self) -> String {
-        let mut notes = self.notes.join("; ");
-        notes.truncate(notes.floor_char_boundary(NOTE_BYTES_MAX));
-        notes
+        let notes = self.notes.join("; ");
+        notes.chars().take(NOTE_BYTES_MAX).collect()
     }
 
     /// Notes that the act begins now, unless it began before.
@@ -181,10 +180,7 @@ impl Stage {
     ) -> Result<(), RehearsalError> {
         self.acts();
         let output = container.shell(script)?;
-        let told = escape(output.stdout.trim_ascii()).replace("\\n", ", ");
-        if !told.is_empty() {
-            self.notes.push(told);
-        }
+        self.note(&output);
         accepted(&output)
     }
 
@@ -215,7 +211,17 @@ impl Stage {
         command: &mut std::process::Command,
     ) -> Result<(), RehearsalError> {
         self.acts();
-        accepted(&command::run(command, Input::Empty, CASE_TIMEOUT)?)
+        let output = command::run(command, Input::Empty, CASE_TIMEOUT)?;
+        self.note(&output);
+        accepted(&output)
+    }
+
+    /// Keeps what a command printed.
+    fn note(&mut self, output: &Output) {
+        let told = escape(output.stdout.trim_ascii()).replace("\\n", ", ");
+        if !told.is_empty() {
+            self.notes.push(told);
+        }
     }
 
     /// Gives a container a network whose other end answers for every address.

@@ -255,11 +255,11 @@ pub(super) const ACCOUNT_CREATION: &[KeyRehearsal] = &[
             vec![
                 security(
                     4720,
-                    json!({ "TargetUserName": "support$", "TargetDomainName": "WIN-7", "TargetSid": "S-1-5-21-1-2-3-1107", "SubjectUserName": "IIS APPPOOL$", "SubjectUserSid": "S-1-5-82-1", "SubjectDomainName": "WIN-7", "SubjectLogonId": "0x3e7", "SamAccountName": "support$", "PrivilegeList": "-" }),
+                    &json!({ "TargetUserName": "support$", "TargetDomainName": "WIN-7", "TargetSid": "S-1-5-21-1-2-3-1107", "SubjectUserName": "IIS APPPOOL$", "SubjectUserSid": "S-1-5-82-1", "SubjectDomainName": "WIN-7", "SubjectLogonId": "0x3e7", "SamAccountName": "support$", "PrivilegeList": "-" }),
                 ),
                 security(
                     4732,
-                    json!({ "MemberSid": "S-1-5-21-1-2-3-1107", "MemberName": "-", "TargetUserName": "Administrators", "TargetDomainName": "Builtin", "TargetSid": "S-1-5-32-544", "SubjectUserName": "IIS APPPOOL$", "SubjectUserSid": "S-1-5-82-1", "SubjectDomainName": "WIN-7", "SubjectLogonId": "0x3e7", "PrivilegeList": "-" }),
+                    &json!({ "MemberSid": "S-1-5-21-1-2-3-1107", "MemberName": "-", "TargetUserName": "Administrators", "TargetDomainName": "Builtin", "TargetSid": "S-1-5-32-544", "SubjectUserName": "IIS APPPOOL$", "SubjectUserSid": "S-1-5-82-1", "SubjectDomainName": "WIN-7", "SubjectLogonId": "0x3e7", "PrivilegeList": "-" }),
                 ),
             ]
         },
@@ -270,7 +270,7 @@ const CMD: &str = "C:\\Windows\\System32\\cmd.exe";
 const POWERSHELL: &str = "C:\\Windows\\System32\\WindowsPowerShell\\v1.0\\powershell.exe";
 
 /// A record as Winlogbeat ships it.
-fn winlogbeat(provider: &str, channel: &str, id: u32, data: Value) -> Value {
+fn winlogbeat(provider: &str, channel: &str, id: u32, data: &Value) -> Value {
     json!({
         "@timestamp": format!("{:.3}", jiff::Timestamp::now()),
         "agent": { "type": "winlogbeat", "version": "8.15.3" },
@@ -285,7 +285,7 @@ fn winlogbeat(provider: &str, channel: &str, id: u32, data: Value) -> Value {
 }
 
 /// A record as tools print its XML in JSON.
-fn plain(provider: &str, channel: &str, id: u32, data: Value) -> Value {
+fn plain(provider: &str, channel: &str, id: u32, data: &Value) -> Value {
     json!({ "Event": {
         "System": {
             "Provider": { "#attributes": { "Name": provider } },
@@ -302,7 +302,7 @@ fn process(image: &str, command: &str, parent: &str) -> Value {
         SYSMON,
         SYSMON_CHANNEL,
         1,
-        json!({
+        &json!({
             "Image": image, "CommandLine": command, "CurrentDirectory": "C:\\Windows\\Temp\\", "User": "WIN-7\\svc-web",
             "ProcessId": "4711", "ProcessGuid": "{8f1c2b3a-0001-0002-0003-000000000001}", "IntegrityLevel": "High",
             "ParentImage": parent, "ParentCommandLine": parent, "ParentProcessId": "4242", "UtcTime": "-", "OriginalFileName": base_name(image),
@@ -316,7 +316,7 @@ fn process_4688(image: &str, command: &str, parent: &str) -> Value {
         SECURITY,
         "Security",
         4688,
-        json!({
+        &json!({
             "NewProcessName": image, "CommandLine": command, "ParentProcessName": parent, "NewProcessId": "0x1267", "ProcessId": "0x1092",
             "SubjectUserName": "svc-web", "SubjectDomainName": "WIN-7", "SubjectUserSid": "S-1-5-21-1-2-3-1001", "TokenElevationType": "%%1937",
         }),
@@ -329,7 +329,7 @@ fn registry(target: &str, details: &str) -> Value {
         SYSMON,
         SYSMON_CHANNEL,
         13,
-        json!({
+        &json!({
             "EventType": "SetValue", "TargetObject": target, "Details": details, "Image": "C:\\Windows\\regedit.exe",
             "ProcessId": 4712, "ProcessGuid": "{8f1c2b3a-0001-0002-0003-000000000002}", "User": "WIN-7\\svc-web", "UtcTime": "-", "RuleName": "-",
         }),
@@ -342,12 +342,12 @@ fn script(text: &str) -> Value {
         "Microsoft-Windows-PowerShell",
         "Microsoft-Windows-PowerShell/Operational",
         4104,
-        json!({ "ScriptBlockText": text, "ScriptBlockId": "0f1e2d3c-0001", "MessageNumber": "1", "MessageTotal": "1", "Path": "" }),
+        &json!({ "ScriptBlockText": text, "ScriptBlockId": "0f1e2d3c-0001", "MessageNumber": "1", "MessageTotal": "1", "Path": "" }),
     )
 }
 
 /// A record of the security log.
-fn security(id: u32, data: Value) -> Value {
+fn security(id: u32, data: &Value) -> Value {
     winlogbeat(SECURITY, "Security", id, data)
 }
 

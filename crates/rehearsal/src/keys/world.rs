@@ -105,13 +105,13 @@ impl Peer {
         Ok(())
     }
 
-    /// Answers datagrams on a UDP port of every address with what was sent, as a server of anything would.
-    pub(super) fn serve_udp(&self, port: u16) -> Result<(), RehearsalError> {
-        let address = SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, port);
+    /// Serves as a DNS server that has one answer for all. It listens on the one address, for its answers must come
+    /// from there.
+    pub(super) fn serve_dns(&self, address: Ipv4Addr) -> Result<(), RehearsalError> {
         let socket = self
-            .inside(|| UdpSocket::bind(address))
+            .inside(|| UdpSocket::bind(SocketAddrV4::new(address, 53)))
             .map_err(|source| peer_error("the other side can't listen", source))?;
-        self.run(move |control| servers::serve_udp(&socket, control));
+        self.run(move |control| servers::serve_dns(&socket, control));
         Ok(())
     }
 

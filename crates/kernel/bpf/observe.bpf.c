@@ -9,6 +9,7 @@
 #include <bpf/bpf_core_read.h>
 #include "lib/tell.h"
 #include "lib/target.h"
+#include "lib/connection.h"
 #include "programs/exec.bpf.c"
 #include "programs/fork.bpf.c"
 #include "programs/exit.bpf.c"
@@ -17,6 +18,9 @@
 #include "programs/identity.bpf.c"
 #include "programs/plain.bpf.c"
 #include "programs/process.bpf.c"
+#include "programs/socket.bpf.c"
+#include "programs/send.bpf.c"
+#include "programs/dup.bpf.c"
 #include "programs/dispatch.bpf.c"
 
 SEC("license")

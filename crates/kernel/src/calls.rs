@@ -36,6 +36,7 @@ const NEEDED: &[u32] = &[
     120,
     121,
     122,
+    123,
 ];
 
 /// Containers whose excess of calls is remembered between two looks. As many as the kernel side keeps.

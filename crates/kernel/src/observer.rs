@@ -3,7 +3,10 @@
 use crate::calls::Calls;
 use crate::programs::{EXISTING, INTERPRETERS, PROGRAMS, interpreter_key};
 use crate::records::{IMAGE_FILE_KEY_BYTES, SETTINGS_BYTES};
-use libbpf_rs::{Link, MapCore, MapFlags, MapHandle, Object, ObjectBuilder, RingBufferBuilder};
+use libbpf_rs::btf::{Btf, types::Typedef};
+use libbpf_rs::{
+    Link, MapCore, MapFlags, MapHandle, Object, ObjectBuilder, OpenObject, RingBufferBuilder,
+};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::time::{ClockId, clock_gettime};
 use std::cell::RefCell;
@@ -128,9 +131,10 @@ impl Observer {
     /// [`StartError`] says which step failed; nothing stays attached.
     pub fn start() -> Result<Observer, StartError> {
         libbpf_rs::set_print(None);
-        let open = ObjectBuilder::default()
+        let mut open = ObjectBuilder::default()
             .open_memory(OBJECT)
             .map_err(StartError::Open)?;
+        let missing = leave_out_unknown(&mut open);
         let object = open.load().map_err(StartError::Load)?;
         let mut observer = Observer {
             links: Vec::new(),
@@ -144,7 +148,7 @@ impl Observer {
             calls: Calls::new(|name| map(&object, name))?,
             object,
             reported: RefCell::new([0; LOSSES.len()]),
-            missing: Vec::new(),
+            missing,
         };
         observer.fill_interpreters()?;
         observer.calls.begin().map_err(StartError::Tell)?;
@@ -194,6 +198,9 @@ impl Observer {
             .iter()
             .filter(|program| program.called_by.is_none())
         {
+            if self.missing.iter().any(|left| left.name == program.name) {
+                continue;
+            }
             let found = self
                 .object
                 .progs_mut()
@@ -353,6 +360,28 @@ impl Observer {
             wait_for([exec, volume, call, wake], wait.min(longest))?;
         }
     }
+}
+
+/// Leaves out the programs for tracepoints that this kernel does not have, as the object would not load with them;
+/// returns which.
+fn leave_out_unknown(open: &mut OpenObject) -> Vec<&'static crate::Program> {
+    let Ok(types) = Btf::from_vmlinux() else {
+        // Loading will say what is wrong.
+        return Vec::new();
+    };
+    let is_unknown = |program: &&crate::Program| {
+        let tracepoint = program.attach_point.strip_prefix("tp_btf/");
+        let name = tracepoint.map(|name| format!("btf_trace_{name}"));
+        !program.required
+            && name.is_some_and(|name| types.type_by_name::<Typedef<'_>>(&name).is_none())
+    };
+    let unknown: Vec<_> = PROGRAMS.iter().filter(is_unknown).collect();
+    for mut program in open.progs_mut() {
+        if unknown.iter().any(|left| program.name() == left.name) {
+            program.set_autoload(false);
+        }
+    }
+    unknown
 }
 
 /// Waits until one of the descriptors is readable, a signal came, or the time is over.

@@ -75,6 +75,21 @@ pub const PROGRAMS: &[Program] = &[
         "on kernels before 6.16: programs whose file was deleted while they ran",
     ),
     required("on_exit", "tp_btf/sched_process_exit", "ends of processes"),
+    optional(
+        "on_socket_state",
+        "tp_btf/inet_sock_set_state",
+        "first data of connections, and connections that io_uring makes",
+    ),
+    optional(
+        "on_send",
+        "tp_btf/sock_send_length",
+        "first data of connections, where datagrams go, and what name servers are asked",
+    ),
+    optional(
+        "on_receive",
+        "tp_btf/sock_recv_length",
+        "what name servers answer",
+    ),
     required(DISPATCHER, "tp_btf/sys_exit", "every system call"),
     called(
         "on_open_exit",
@@ -109,7 +124,15 @@ pub const PROGRAMS: &[Program] = &[
     called("on_keyctl_exit", "use of the kernel's keys"),
     called("on_splice_exit", "pages of read-only files in pipes"),
     called("on_vmsplice_exit", "pages of memory in pipes"),
-    called("on_duplicate_exit", "sockets that become standard streams"),
+    called("on_socket_exit", "sockets that are made"),
+    called("on_connect_exit", "connections that are begun"),
+    called("on_local_exit", "sockets that are bound and listened on"),
+    called("on_accept_exit", "connections that are taken"),
+    called("on_messages_exit", "datagrams that are sent together"),
+    called(
+        "on_copy_exit",
+        "sockets, pipes and terminals that become standard streams",
+    ),
 ];
 
 /// The iterator over running threads; not attached but run.

@@ -28,17 +28,12 @@ struct in6_addr___stream {
 struct sock_common___stream {
 	unsigned short skc_family;
 	__be32 skc_daddr;
-	__be32 skc_rcv_saddr;
 	__be16 skc_dport;
-	unsigned short skc_num;
 	struct in6_addr___stream skc_v6_daddr;
-	struct in6_addr___stream skc_v6_rcv_saddr;
 };
 
 struct sock___stream {
 	struct sock_common___stream __sk_common;
-	u16 sk_type;
-	u16 sk_protocol;
 };
 
 struct socket___stream {
@@ -99,24 +94,6 @@ static __always_inline bool read_peer(struct sock___stream *sk, __u8 *address, _
 	return true;
 }
 
-/* The same of the own side. */
-static __always_inline bool read_own(struct sock___stream *sk, __u8 *address, __u16 *port)
-{
-	u16 family = BPF_CORE_READ(sk, __sk_common.skc_family);
-
-	*port = BPF_CORE_READ(sk, __sk_common.skc_num);
-	if (!*port)
-		return false;
-	if (family == STREAM_AF_INET)
-		map_address(address, BPF_CORE_READ(sk, __sk_common.skc_rcv_saddr));
-	else if (family == STREAM_AF_INET6)
-		bpf_probe_read_kernel(address, ADDRESS_BYTES,
-				      (void *)sk + bpf_core_field_offset(struct sock___stream, __sk_common.skc_v6_rcv_saddr));
-	else
-		return false;
-	return true;
-}
-
 static __always_inline bool is_internet(struct sock___stream *sk)
 {
 	u16 family = BPF_CORE_READ(sk, __sk_common.skc_family);
@@ -131,25 +108,6 @@ static __always_inline void fill_stream_peer(struct file *file, struct stream_re
 	/* Other families keep something else where the addresses stand. */
 	if (sk && is_internet(sk))
 		record->has_remote = read_peer(sk, record->remote, &record->remote_port);
-}
-
-/* A socket of which a descriptor was copied. */
-static __always_inline void fill_copied_socket(struct file *file, struct socket_record *record)
-{
-	struct sock___stream *sk = sock_of(file);
-
-	record->ino = BPF_CORE_READ(file, f_inode, i_ino);
-	if (!sk)
-		return;
-	record->family = BPF_CORE_READ(sk, __sk_common.skc_family);
-	record->kind = BPF_CORE_READ(sk, sk_type);
-	record->protocol = BPF_CORE_READ(sk, sk_protocol);
-	if (!is_internet(sk))
-		return;
-	if (read_own(sk, record->local, &record->local_port))
-		record->flags |= SOCKET_LOCAL;
-	if (read_peer(sk, record->remote, &record->remote_port))
-		record->flags |= SOCKET_REMOTE;
 }
 
 static __always_inline void fill_stream(struct file *file, struct stream_record *record)

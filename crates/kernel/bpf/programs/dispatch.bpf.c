@@ -86,13 +86,20 @@ struct {
 		[CALL_KEXEC_FILE_LOAD] = (void *)&on_plain_exit,
 		[CALL_IOPL] = (void *)&on_plain_exit,
 		[CALL_IOPERM] = (void *)&on_plain_exit,
-		[CALL_DUP] = (void *)&on_duplicate_exit,
-		[CALL_DUP2] = (void *)&on_duplicate_exit,
-		[CALL_DUP3] = (void *)&on_duplicate_exit,
-		[CALL_FCNTL] = (void *)&on_duplicate_exit,
 		[CALL_MMAP] = (void *)&on_mmap_exit,
 		[CALL_MPROTECT] = (void *)&on_protect_exit,
 		[CALL_PKEY_MPROTECT] = (void *)&on_protect_exit,
+		[CALL_DUP] = (void *)&on_copy_exit,
+		[CALL_DUP2] = (void *)&on_copy_exit,
+		[CALL_DUP3] = (void *)&on_copy_exit,
+		[CALL_FCNTL] = (void *)&on_copy_exit,
+		[CALL_SOCKET] = (void *)&on_socket_exit,
+		[CALL_CONNECT] = (void *)&on_connect_exit,
+		[CALL_BIND] = (void *)&on_local_exit,
+		[CALL_LISTEN] = (void *)&on_local_exit,
+		[CALL_ACCEPT] = (void *)&on_accept_exit,
+		[CALL_ACCEPT4] = (void *)&on_accept_exit,
+		[CALL_SENDMMSG] = (void *)&on_messages_exit,
 	},
 };
 
@@ -106,7 +113,10 @@ int BPF_PROG(on_call_exit, struct pt_regs *regs, s64 ret)
 	if (!number)
 		return 0;
 	filter = filter_of(number);
-	if (!filter || (is_error(ret) && !(filter & FILTER_FAILED)))
+	if (!filter)
+		return 0;
+	/* What a connection left behind for its call's end is taken up there, whatever came of it. */
+	if (is_error(ret) && !(filter & FILTER_FAILED) && number != CALL_CONNECT)
 		return 0;
 	if (!bpf_task_storage_get(&tasks, task, NULL, 0))
 		return 0;

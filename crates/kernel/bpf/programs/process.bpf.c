@@ -21,11 +21,6 @@
 #define PTRACE_SEIZE 0x4206
 /* include/uapi/linux/keyctl.h: asked for at every login. */
 #define KEYCTL_GET_KEYRING_ID 0
-/* include/uapi/linux/fcntl.h */
-#define F_DUPFD 0
-#define F_DUPFD_CLOEXEC 1030
-/* Standard input, output and error. */
-#define STANDARD_STREAMS 3
 
 /* Whether the kind of ptrace changes another process. */
 static __always_inline bool is_telling_ptrace(u64 request)
@@ -144,49 +139,8 @@ static __always_inline void on_vmsplice(struct call *call)
 	tell_call(call, CALL_VMSPLICE);
 }
 
-static __always_inline bool is_channel(struct file *file, u32 type)
-{
-	return type == S_IFIFO ||
-	       (type == S_IFCHR && is_terminal(BPF_CORE_READ(file, f_inode, i_rdev) >> DEVICE_MINOR_BITS));
-}
-
-/*
- * A descriptor was copied. Sockets are told wherever they go, pipes and terminals if they become a standard stream:
- * that is how a shell is put at the end of a connection. Files are told when they are opened.
- */
-static __always_inline void on_duplicate(struct call *call)
-{
-	u32 command = call->arguments[1];
-	struct call_record *record;
-	struct file *file;
-	u32 type;
-
-	if (!is_wanted(call) || is_error(call->result))
-		return;
-	if (call->number == CALL_FCNTL && command != F_DUPFD && command != F_DUPFD_CLOEXEC)
-		return;
-	file = file_of(call->task, call->result);
-	if (!file)
-		return;
-	type = type_of(file);
-	if (type != S_IFSOCK && !(call->result < STANDARD_STREAMS && is_channel(file, type)))
-		return;
-	record = begin_call(call);
-	if (!record)
-		return;
-	record->fd = call->result;
-	if (type == S_IFSOCK) {
-		fill_copied_socket(file, &record->socket);
-		record->flags |= CALL_HAS_SOCKET;
-	} else {
-		append_call_file((u64)file);
-	}
-	send_volume_call();
-}
-
 ON_CALL_EXIT(on_target_exit, on_target)
 ON_CALL_EXIT(on_prctl_exit, on_prctl)
 ON_CALL_EXIT(on_keyctl_exit, on_keyctl)
 ON_CALL_EXIT(on_splice_exit, on_splice)
 ON_CALL_EXIT(on_vmsplice_exit, on_vmsplice)
-ON_CALL_EXIT(on_duplicate_exit, on_duplicate)

@@ -78,7 +78,7 @@ pub(super) const SETTINGS: [ImageFile<'static>; 4] = [
     },
     ImageFile {
         path: "/etc/hosts",
-        content: b"127.0.0.1 localhost workload\n::1 localhost\n10.77.0.20 admin\n",
+        content: b"127.0.0.1 localhost workload rehearsal\n::1 localhost\n10.77.0.20 admin\n",
         mode: 0o644,
     },
     ImageFile {

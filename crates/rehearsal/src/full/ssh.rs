@@ -43,8 +43,8 @@ pub(super) const REHEARSALS: &[KeyRehearsal] = &[
         "passwords are tried on an SSH server, one connection each",
         KeyNeeds::full(&["ssh", "sshd", "sshpass"]),
         |stage| {
-            let attack = "seq 60 | xargs -P 12 -I{} timeout 10 sshpass -p wrong{} ssh -o StrictHostKeyChecking=no \
-                -o NumberOfPasswordPrompts=1 -o PreferredAuthentications=password root@10.77.1.1 true; test $? = 123";
+            let attack = "seq 60 | xargs -P 16 -I{} sh -c 'timeout 10 sshpass -p wrong{} ssh -o StrictHostKeyChecking=no \
+                -o NumberOfPasswordPrompts=1 -o PreferredAuthentications=password root@10.77.1.1 true || true' 2>/dev/null";
             Siege {
                 prepare: "",
                 attack,

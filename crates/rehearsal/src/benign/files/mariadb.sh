@@ -3,8 +3,8 @@
 set -eu
 chown -R mysql: /var/lib/mysql
 install -d -o mysql -g mysql /run/mysqld
-mariadb-install-db --user=mysql --datadir=/var/lib/mysql --skip-test-db >/dev/null
-mariadbd-safe --user=mysql --datadir=/var/lib/mysql --skip-networking --innodb-flush-log-at-trx-commit=0 >/dev/null &
+mariadb-install-db --user=mysql --datadir=/var/lib/mysql --innodb-use-native-aio=0 --skip-test-db >/dev/null
+mariadbd-safe --user=mysql --innodb-use-native-aio=0 --datadir=/var/lib/mysql --skip-networking --innodb-flush-log-at-trx-commit=0 >/dev/null &
 timeout 20 sh -c 'until mariadb-admin ping --silent; do sleep 0.2; done'
 mariadb -e 'CREATE DATABASE shop; CREATE TABLE shop.orders (id INT AUTO_INCREMENT PRIMARY KEY, name VARCHAR(40));'
 mariadb shop -e "INSERT INTO orders (name) SELECT CONCAT('customer ', seq) FROM seq_1_to_5000;

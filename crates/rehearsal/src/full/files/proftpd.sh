@@ -10,12 +10,10 @@ Group nogroup
 UseIPv6 off
 RequireValidShell off
 AuthOrder mod_auth_unix.c
-DefaultRoot ~
 LoadModule mod_exec.c
 <IfModule mod_exec.c>
 	ExecEngine on
-	ExecOptions useStdin
-	ExecOnCommand STOR /bin/sh -c "id; uname -a; cat /etc/passwd"
+	ExecOnCommand STOR /bin/sh -c "id >/tmp/who; uname -a; cat /etc/passwd"
 </IfModule>
 CONF
 mkdir -p /run/proftpd

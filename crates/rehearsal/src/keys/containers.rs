@@ -87,6 +87,51 @@ pub(super) const SUSPICIOUS_MOUNT: &[KeyRehearsal] = &[
     ),
     run(
         MOUNT,
+        "mount-crio-socket",
+        "a container with a stand-in for CRI-O's socket",
+        KeyNeeds::NOTHING,
+        |stage| {
+            socket(
+                stage,
+                "var/run/crio",
+                "crio.sock",
+                "/var/run/crio/crio.sock",
+            )
+        },
+    ),
+    run(
+        MOUNT,
+        "mount-sys",
+        "a container with the host's /sys, read-only",
+        KeyNeeds::NOTHING,
+        |stage| mounted(stage, Path::new("/sys"), "/host/sys"),
+    ),
+    run(
+        MOUNT,
+        "mount-dev",
+        "a container with the host's /dev, read-only",
+        KeyNeeds::NOTHING,
+        |stage| mounted(stage, Path::new("/dev"), "/host/dev"),
+    ),
+    run(
+        MOUNT,
+        "mount-root-home",
+        "a container with the home of the host's root, read-only",
+        KeyNeeds::NOTHING,
+        |stage| mounted(stage, Path::new("/root"), "/host/root"),
+    ),
+    run(
+        MOUNT,
+        "mount-kubelet-pki",
+        "a container with a stand-in for the kubelet's keys",
+        KeyNeeds::NOTHING,
+        |stage| {
+            let dir = stage.host_dir("var/lib/kubelet/pki")?;
+            mounted(stage, &dir, "/var/lib/kubelet/pki")
+        },
+    ),
+    run(
+        MOUNT,
         "mount-kubelet",
         "a container with a stand-in for the kubelet's folder",
         KeyNeeds::NOTHING,

@@ -92,7 +92,7 @@ pub(super) const PRIVILEGE_ESCALATION: &[KeyRehearsal] = &[
         Privileged,
         "dd if=/dev/zero of=/data/disk bs=1024 count=256 2> /dev/null && mke2fs -F /data/disk > /dev/null; \
          mknod /dev/loop-control c 10 237; for n in 0 1 2 3 4 5 6 7; do mknod /dev/loop$n b 7 $n; done; \
-         busybox mount -t ext2 -o loop,ro /data/disk /mnt && umount /mnt; true",
+         busybox mount -t ext2 -o loop,ro /data/disk /mnt && echo mounted && umount /mnt; true",
     ),
     attempt!(
         "escape-mknod",
@@ -457,14 +457,13 @@ fn leaked_descriptor(stage: &mut Stage) -> Result<(), RehearsalError> {
         source,
     })?;
     let container = stage.start(&stage.options())?;
+    let runtime = container.runtime().command(&container.state_root());
     let mut command = Command::new("/bin/sh");
     command
         .args(["-c", r#"exec 3< "$1"; shift; exec "$@""#, "sh"])
-        .arg(&dir);
-    command
-        .arg(container.runtime().path())
-        .arg("--root")
-        .arg(container.state_root())
+        .arg(&dir)
+        .arg(runtime.get_program())
+        .args(runtime.get_args())
         .args(["exec", "--preserve-fds", "1", container.id()])
         .args([ACT, "beyond", "3", "../leaked/secret"]);
     stage.act_host(&mut command)

@@ -346,6 +346,11 @@ pub(super) fn host_path_pods() -> Vec<Value> {
         "/var/lib/kubelet",
         "/proc",
         "/var/log",
+        "/root",
+        "/sys",
+        "/dev",
+        "/var/run/crio/crio.sock",
+        "/var/lib/kubelet/pki",
     ];
     let events = paths.iter().enumerate().map(|(number, path)| {
         let name = format!("tool-{number}");

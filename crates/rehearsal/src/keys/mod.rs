@@ -203,6 +203,12 @@ pub enum RehearsalError {
         /// What went wrong, escaped.
         note: String,
     },
+    /// The other side did not hear what a rehearsal should have said.
+    #[error("the other side did not hear {what}")]
+    NotHeard {
+        /// What.
+        what: &'static str,
+    },
     /// The private network could not be made.
     #[error("no private network: {message}")]
     NoNetwork {

@@ -343,7 +343,8 @@ fn say(stage: &mut Stage, host: &str, port: u16, text: &str) -> Result<(), Rehea
     let peer = stage.peer(&container)?;
     peer.serve(port, Service::Answer("HTTP/1.1 401 Unauthorized\r\n\r\n"))?;
     let port = port.to_string();
-    stage.act(&container, &[ACT, "say", host, &port, text, "200"], "")
+    stage.act(&container, &[ACT, "say", host, &port, text, "200"], "")?;
+    peer.expect("a word", |heard| heard.length > 0)
 }
 
 fn metadata(stage: &mut Stage) -> Result<(), RehearsalError> {
@@ -398,7 +399,8 @@ fn mine(stage: &mut Stage, port: u16, hello: &str) -> Result<(), RehearsalError>
     peer.serve(port, Service::Answer(POOL_ANSWER))?;
     let port = port.to_string();
     let argv = [ACT, "say", "203.0.113.30", &port, hello, "300"];
-    stage.act(&container, &argv, "")
+    stage.act(&container, &argv, "")?;
+    peer.expect("a miner", |heard| heard.length > 0)
 }
 
 fn attempts(stage: &mut Stage, port: u16) -> Result<(), RehearsalError> {
@@ -408,7 +410,8 @@ fn attempts(stage: &mut Stage, port: u16) -> Result<(), RehearsalError> {
     stage.act_shell(
         &container,
         &format!("{ACT} attempts 10.20.0.9 {port} 60 'root\\r\\n'"),
-    )
+    )?;
+    peer.expect("sixty attempts", |heard| heard.connections >= 60)
 }
 
 fn attempts_by_dropped_program(stage: &mut Stage) -> Result<(), RehearsalError> {
@@ -419,7 +422,8 @@ fn attempts_by_dropped_program(stage: &mut Stage) -> Result<(), RehearsalError> 
     stage.act_shell(
         &container,
         "/var/tmp/backup attempts 10.20.0.9 22 60 'root\\r\\n'",
-    )
+    )?;
+    peer.expect("sixty attempts", |heard| heard.connections >= 60)
 }
 
 fn docker_tcp(stage: &mut Stage) -> Result<(), RehearsalError> {

@@ -5,7 +5,7 @@ use std::io::{self, PipeReader, PipeWriter, Read, Write};
 use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::os::fd::AsFd;
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -13,6 +13,8 @@ use std::time::{Duration, Instant};
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(20);
 /// Connections of one server at the same time.
 const CONNECTIONS_MAX: usize = 64;
+/// Bytes of what clients say that are kept: enough to know an answer by.
+const HEARD_BYTES_MAX: usize = 16 * 1024;
 /// How long a connection waits between two looks at whether it is time to end.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// How long a shell may take to end when it is told so: what stands between may not notice by itself.
@@ -43,6 +45,18 @@ pub(super) struct Control {
     /// At its end when the writer is gone.
     stopped: PipeReader,
     writer: Mutex<Option<PipeWriter>>,
+    heard: Mutex<Heard>,
+}
+
+/// What clients said.
+#[derive(Debug, Default)]
+pub(crate) struct Heard {
+    /// Connections that were served.
+    pub(super) connections: usize,
+    /// Bytes in all.
+    pub(super) length: usize,
+    /// The first of them.
+    pub(super) beginning: Vec<u8>,
 }
 
 impl Control {
@@ -51,7 +65,21 @@ impl Control {
         Ok(Control {
             stopped,
             writer: Mutex::new(Some(writer)),
+            heard: Mutex::new(Heard::default()),
         })
+    }
+
+    /// What clients have said so far.
+    pub(super) fn heard(&self) -> MutexGuard<'_, Heard> {
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn hear(&self, bytes: &[u8]) {
+        let mut heard = self.heard();
+        heard.length += bytes.len();
+        let room = HEARD_BYTES_MAX.saturating_sub(heard.beginning.len());
+        let kept = bytes.get(..room).unwrap_or(bytes);
+        heard.beginning.extend_from_slice(kept);
     }
 
     /// Ends all servers.
@@ -166,6 +194,7 @@ pub(super) fn converse(mut stream: impl Connection, service: Service, control: &
 
 fn talk(stream: &mut impl Connection, service: Service, control: &Control) -> io::Result<()> {
     let begun = Instant::now();
+    control.heard().connections += 1;
     match service {
         Service::Banner(text) | Service::Session(text, _) => stream.write_all(text.as_bytes())?,
         Service::Sink | Service::Answer(_) | Service::Http(_) => {}
@@ -188,9 +217,11 @@ fn talk(stream: &mut impl Connection, service: Service, control: &Control) -> io
             Some(false) => continue,
             Some(true) => {}
         }
-        if stream.read(&mut bytes)? == 0 {
+        let got = stream.read(&mut bytes)?;
+        if got == 0 {
             return Ok(());
         }
+        control.hear(bytes.get(..got).unwrap_or_default());
         match service {
             Service::Answer(text) => stream.write_all(text.as_bytes())?,
             Service::Http(body) => {

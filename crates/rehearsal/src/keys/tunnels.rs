@@ -143,5 +143,6 @@ fn tunnel(stage: &mut Stage, answer: &'static str, head: &str) -> Result<(), Reh
     let peer = stage.peer(&container)?;
     peer.serve(8080, Service::Banner(answer))?;
     let argv = [ACT, "upload", "203.0.113.61", "8080", head, "6000000"];
-    stage.act(&container, &argv, "")
+    stage.act(&container, &argv, "")?;
+    peer.expect("megabytes", |heard| heard.length > 5_000_000)
 }

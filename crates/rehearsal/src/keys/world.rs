@@ -1,7 +1,7 @@
 //! The other end of a container's network: a namespace of its own that answers for every address, with stub servers.
 
 use super::RehearsalError;
-use super::servers::{self, Control, Service};
+use super::servers::{self, Control, Heard, Service};
 use crate::command::{self, Input};
 use crate::container::{ThrowAwayContainer, excerpt};
 use crate::image::ThrowAwayImage;
@@ -26,6 +26,9 @@ pub(super) const HOST_PROGRAMS: &[&str] = &["ip", "nsenter", "unshare"];
 pub(super) const CONTAINER: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 2);
 /// How long a connection into a container is tried for, or its namespace waited for.
 const REACH_TIMEOUT: std::time::Duration = LIST_TIMEOUT;
+
+/// How long what a client said may take to be heard, once the client has ended.
+const HEAR_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(2);
 
 /// A container's side: everything is beyond the one link.
 const CONTAINER_SIDE: &str = "addr add 10.77.0.2/30 dev eth0\nlink set lo up\nlink set eth0 up\nroute add default dev eth0\n";
@@ -144,6 +147,29 @@ impl Peer {
             stream.map_err(|source| peer_error("the container can't be reached", source))?;
         servers::converse(stream, service, &self.control);
         Ok(())
+    }
+
+    /// Waits until clients have said something: a rehearsal whose other side heard nothing did not take place.
+    pub(super) fn expect(
+        &self,
+        what: &'static str,
+        is_it: impl Fn(&Heard) -> bool,
+    ) -> Result<(), RehearsalError> {
+        let deadline = Instant::now() + HEAR_TIMEOUT;
+        while !is_it(&self.control.heard()) {
+            if Instant::now() >= deadline {
+                return Err(RehearsalError::NotHeard { what });
+            }
+            thread::sleep(SETTLE_PAUSE);
+        }
+        Ok(())
+    }
+
+    /// Waits until a shell has told who it runs as.
+    pub(crate) fn expect_shell(&self) -> Result<(), RehearsalError> {
+        self.expect("a shell", |heard| {
+            heard.beginning.windows(4).any(|bytes| bytes == b"uid=")
+        })
     }
 
     fn run(&self, serve: impl FnOnce(&Arc<Control>) + Send + 'static) {

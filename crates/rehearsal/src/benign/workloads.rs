@@ -98,6 +98,16 @@ pub const WORKLOADS: &[BenignWorkload] = &[
         "an administrator's session with a terminal, single commands over ssh, scp, rsync and tar over ssh",
         |stage| stage.first_with_ssh_host("ssh-admin.sh"),
     ),
+    drifting(
+        "ssh-deploy",
+        "git pushes, a configuration manager's modules and rsync, each by commands over ssh",
+        |stage| stage.first_with_ssh_host("ssh-deploy.sh"),
+    ),
+    script(
+        "ftp-transfer",
+        "files go to an FTP server and come back",
+        |stage| stage.first("ftp-transfer.sh", &[]),
+    ),
     script(
         "health-checks",
         "a kubelet's checks run curl, wget, nc, pg_isready and shells inside, over and over",
@@ -112,6 +122,16 @@ pub const WORKLOADS: &[BenignWorkload] = &[
         "java-server",
         "a JVM starts df, git, hostname and a shell for ulimit; jcmd attaches to it",
         |stage| stage.first("java-server.sh", &[]),
+    ),
+    drifting(
+        "build-server",
+        "a JVM that runs jenkins.war starts a job's shell in its workspace, with git, make and tests",
+        |stage| stage.first("build-server.sh", &[]),
+    ),
+    script(
+        "name-node",
+        "a JVM with Hadoop's main class asks for groups and disks by bash -c",
+        |stage| stage.first("name-node.sh", &[]),
     ),
     script(
         "python-server",
@@ -268,5 +288,11 @@ fn debug_session(stage: &mut BenignStage) -> Result<(), WorkloadError> {
     stage.exec_terminal(server, SESSION)?;
     stage.exec(server, &["ps", "aux"])?;
     stage.exec(server, &["sh", "-c", "id; ls -la /srv; date"])?;
+    // As `kubectl cp` copies in both directions.
+    stage.exec(server, &["tar", "cf", "-", "/etc/nginx"])?;
+    stage.exec(
+        server,
+        &["sh", "-c", "tar c -C /etc nginx | tar xmf - -C /tmp"],
+    )?;
     Ok(())
 }

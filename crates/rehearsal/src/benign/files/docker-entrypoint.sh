@@ -10,6 +10,8 @@ if [ "${1#-}" != "$1" ]; then set -- redis-server "$@"; fi
 umask 0022
 mkdir -p /srv/data /docker-entrypoint.d
 if [ "$(id -u)" = 0 ]; then
+	groupmod -o -g "${PGID:-1001}" app
+	usermod -o -u "${PUID:-1001}" app
 	find /srv/data \! -user app -exec chown app '{}' +
 	chown -R app:app /srv/data
 	chmod 700 /srv/data

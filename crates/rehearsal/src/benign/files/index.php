@@ -12,7 +12,7 @@ if ($path === '/upload') {
         return true;
     }
     move_uploaded_file($file['tmp_name'], __DIR__ . '/uploads/' . basename($file['name']));
-    echo "stored\n";
+    echo 'stored ', shell_exec('file --brief --mime-type ' . escapeshellarg(__DIR__ . '/uploads/' . basename($file['name'])));
     return true;
 }
 $cache = dirname(__DIR__) . '/var/cache/' . sha1($path) . '.php';

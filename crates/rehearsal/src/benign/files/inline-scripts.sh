@@ -11,6 +11,8 @@ bash -lc 'echo $0 $-; type cd'
 env -i PATH="$PATH" sh -c 'env | sort'
 python3 -c 'import base64; exec(compile("print(21 * 2)", "step", "exec"))'
 echo 'print(sum(range(10)))' | python3 -
+python3 -c 'import ctypes; f = ctypes.CFUNCTYPE(ctypes.c_int)(lambda: 7); print(f())'
+python3 -c 'import multiprocessing as m; print(m.Pool(2).map(abs, [-1, -2]))'
 perl -e 'print join(",", map { $_ * 2 } 1 .. 3), "\n"'
 node -e 'console.log([1, 2, 3].reduce((a, b) => a + b))'
 php -r 'echo json_encode(["a" => 1]), "\n";'

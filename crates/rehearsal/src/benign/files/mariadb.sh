@@ -13,6 +13,7 @@ mariadb shop -e "INSERT INTO orders (name) SELECT CONCAT('customer ', seq) FROM 
 	CREATE USER app@localhost IDENTIFIED BY 'secret'; GRANT SELECT ON shop.* TO app@localhost;"
 mariadb-dump --single-transaction shop >/tmp/shop.sql
 mariadb-dump --all-databases | gzip >/tmp/all.sql.gz
+mariadb-upgrade --force >/dev/null
 mariadb-check --all-databases >/dev/null
 mariadb -e 'CREATE DATABASE restored'
 mariadb restored </tmp/shop.sql

@@ -12,6 +12,9 @@ use crate::subject::EventKind;
 use std::collections::HashSet;
 use yagura_yaml::{nearest, quote};
 
+/// Falco's placeholder in messages for whatever is known of the container; not a field.
+const CONTAINER_INFO: &str = "container.info";
+
 /// Remembers what has been reported: a macro stands in many rules.
 #[derive(Debug, Default)]
 pub(crate) struct Checker {
@@ -299,6 +302,9 @@ impl Check {
             let Some(name) = lexer.field_name() else {
                 continue;
             };
+            if name == CONTAINER_INFO {
+                continue;
+            }
             let argument = lexer.literal("[").then(|| lexer.bare_argument()).flatten();
             let operand = Operand {
                 at: output.position(begin),

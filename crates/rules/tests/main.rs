@@ -6,6 +6,7 @@
 )]
 
 mod common;
+mod corpus;
 mod diagnostics;
 mod evaluate;
 mod memory;

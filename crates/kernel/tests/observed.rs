@@ -37,6 +37,13 @@ impl Observed {
     /// # Errors
     /// As [`Observer::start`].
     pub(crate) fn start() -> Result<Arc<Observed>, StartError> {
+        Observed::start_with(|_| ())
+    }
+
+    /// The same, with something said to the observer before anything is read.
+    pub(crate) fn start_with(
+        say: impl FnOnce(&Observer) + Send + 'static,
+    ) -> Result<Arc<Observed>, StartError> {
         let (jobs, queue) = channel();
         let (bell, wake) = io::pipe().unwrap();
         let observed = Arc::new(Observed {
@@ -53,6 +60,7 @@ impl Observed {
                 Err(error) => return told.send(Err(error)).unwrap(),
             };
             assert!(observer.missing().is_empty(), "{observer:?}");
+            say(&observer);
             told.send(Ok(())).unwrap();
             fcntl_setfl(&bell, OFlags::NONBLOCK).unwrap();
             let mut collector = Collector {

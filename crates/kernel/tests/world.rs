@@ -10,8 +10,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
-use yagura_event::{ExecEvent, KernelEvent, ProgramKey};
-use yagura_kernel::StartError;
+use yagura_event::{Base, Call, CallEvent, ExecEvent, KernelEvent, ProgramKey};
+use yagura_kernel::{CallFilter, Observer, OpenClasses, StartError};
 use yagura_rehearsal::{
     ContainerOptions, Output, Privileges, RootKind, RuntimeChoice, RuntimeProgram,
     ThrowAwayContainer, ThrowAwayImage,
@@ -33,6 +33,7 @@ pub(crate) struct World {
     pub(crate) early: Early,
     overlay: OnceLock<Arc<ThrowAwayContainer>>,
     plain: OnceLock<Arc<ThrowAwayContainer>>,
+    calls: OnceLock<Arc<Observed>>,
 }
 
 impl World {
@@ -67,6 +68,7 @@ impl World {
             early,
             overlay: OnceLock::new(),
             plain: OnceLock::new(),
+            calls: OnceLock::new(),
         };
         assert!(WORLD.set(world).is_ok(), "begun once");
         Ok(None)
@@ -90,6 +92,15 @@ impl World {
         Scene::of(self.plain.get_or_init(begin))
     }
 
+    /// The container with an overlay, seen by an observer to which every call is told.
+    pub(crate) fn calls(&'static self) -> Scene {
+        let scene = self.overlay();
+        scene.seen_by(
+            self.calls
+                .get_or_init(|| Observed::start_with(want_all).unwrap()),
+        )
+    }
+
     /// Starts a container of a test's own.
     pub(crate) fn start(&self, change: impl FnOnce(&mut ContainerOptions)) -> Scene {
         let mark = self.observed.mark();
@@ -101,6 +112,16 @@ impl World {
             ..Scene::of(&container)
         }
     }
+}
+
+/// Wants every call there is, as it ended.
+pub(crate) fn want_all(observer: &Observer) {
+    let filters: Vec<_> = Call::ALL
+        .iter()
+        .map(|&call| (call, CallFilter { failed: true }))
+        .collect();
+    observer.set_call_filter(&filters).unwrap();
+    observer.set_open_classes(OpenClasses::ALL).unwrap();
 }
 
 fn options(runtime: &RuntimeProgram, root: RootKind) -> ContainerOptions {
@@ -183,6 +204,34 @@ impl Scene {
             observed,
             mark: observed.mark(),
         }
+    }
+
+    /// The same container, seen by another observer.
+    pub(crate) fn seen_by(self, observed: &'static Observed) -> Scene {
+        Scene {
+            mark: observed.mark(),
+            observed,
+            ..self
+        }
+    }
+
+    /// Runs acts, which must succeed; returns their program's beginning and the calls of that program.
+    pub(crate) fn calls(&self, acts: &str) -> (ExecEvent, Vec<CallEvent>) {
+        let exec = self.act(acts);
+        let mut calls = self.all(|event| match event {
+            KernelEvent::Call(call) if call.base.program == exec.base.program => {
+                Some((**call).clone())
+            }
+            _ => None,
+        });
+        // They come by more than one ring.
+        calls.sort_by_key(|call| call.base.time);
+        for call in &calls {
+            let time = call.base.time;
+            assert!(time > exec.base.time);
+            assert_eq!(call.base, Base { time, ..exec.base });
+        }
+        (exec, calls)
     }
 
     /// Runs a command in the container, whatever comes of it.

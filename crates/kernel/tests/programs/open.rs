@@ -1,13 +1,16 @@
 //! `bpf/programs/open.bpf.c`: who wrote a file, and which files an interpreter opens.
 
-use super::cases;
+use super::{cases, line};
+use crate::observed::Observed;
 use crate::proc::{Proc, assert_is_file};
-use crate::world::{ACT, Scene, World, token};
+use crate::world::{ACT, Scene, World, token, want_all};
 use std::fs;
 use std::io::Write;
 use yagura_event::{
-    DropPlace, DropReason, ExecEvent, FileFlags, KernelEvent, MonotonicNs, ScriptEvent,
+    Call, CallEvent, DropPlace, DropReason, ExecEvent, FileFlags, KernelEvent, MonotonicNs,
+    OpenClass, ScriptEvent,
 };
+use yagura_kernel::{CallBudget, OpenClasses};
 
 cases![
     every_call_that_opens_for_writing,
@@ -20,6 +23,14 @@ cases![
     a_verdict_holds_until_the_next_write,
     a_verdict_is_one_containers,
     a_flood_of_scripts_is_cut_and_counted,
+    every_call_that_opens_is_told,
+    every_field_of_an_open,
+    opens_that_fail_are_told_as_the_caller_wrote_them,
+    classes_are_told_apart_and_chosen,
+    a_memory_file_is_told,
+    quiet_opens_are_quiet_by_path_and_class,
+    a_path_that_changes_is_another_open,
+    a_flood_is_its_containers_own_loss,
 ];
 
 /// Scripts that a program opened.
@@ -242,4 +253,266 @@ fn a_flood_of_scripts_is_cut_and_counted() {
     assert_eq!(count(&scene) - before, 301 - BUDGET as u64);
     // The next program has a budget of its own.
     assert_eq!(run_script(&scene, &library).1.len(), 1);
+}
+
+/// Opens of a program of paths below `/tmp`, `/volume` or `/dev`.
+fn opens(scene: &Scene, acts: &str) -> Vec<CallEvent> {
+    let (_, mut calls) = scene.calls(acts);
+    calls.retain(|call| {
+        ["/tmp", "/volume"]
+            .iter()
+            .any(|dir| call.path.escaped().starts_with(dir))
+    });
+    calls
+}
+
+/// An observer of a test's own, to which every call is told. It stays until the end, as it cannot be told to stop.
+fn observed() -> &'static Observed {
+    Box::leak(Box::new(Observed::start_with(want_all).unwrap()))
+}
+
+/// Tells the observer that no rule can match an open.
+fn quiet(scene: &Scene, open: &CallEvent) {
+    let key = open.open_key.unwrap();
+    scene
+        .observed
+        .with_observer(move |observer| observer.quiet_open(&key));
+}
+
+fn every_call_that_opens_is_told() {
+    let scene = World::get().calls();
+    let path = format!("/volume/{}", token());
+    scene.shell(&format!("echo > {path}"));
+    for (how, call) in [
+        ("open", Call::Open),
+        ("openat", Call::Openat),
+        ("openat2", Call::Openat2),
+        ("creat", Call::Creat),
+        ("handle", Call::OpenByHandleAt),
+    ] {
+        let told = opens(&scene, &format!("read {how} {path}"));
+        let told = told.iter().rfind(|told| told.call == call).unwrap();
+        assert_eq!(told.path.escaped(), path, "{how}");
+        assert!(told.result > 2 && i64::from(told.fd) == told.result);
+    }
+}
+
+fn every_field_of_an_open() {
+    let scene = World::get().calls();
+    let dir = format!("/tmp/{}", token());
+    scene.shell(&format!(
+        "mkdir {dir}; echo > {dir}/file; ln -s file {dir}/link"
+    ));
+    let (exec, calls) = scene.calls(&format!("chdir {dir} read openat link"));
+    let [open] = &calls[..] else {
+        panic!("{calls:?}")
+    };
+    // The file itself, whatever link led to it.
+    assert_eq!(line(open), format!("openat=3 fd 3: {dir}/file @,  @, "));
+    assert_eq!(open.thread, exec.base.process.pid);
+    assert_eq!(
+        (
+            open.arguments[0] & 0xffff_ffff,
+            open.arguments[2],
+            open.arguments[3]
+        ),
+        (0xffff_ff9c, 0, 0o755)
+    );
+    let file = open.file.as_ref().unwrap();
+    let root = Proc::of(scene.container.first_pid());
+    assert_is_file(file, &root.root(&format!("{dir}/file")));
+    assert!(file.writer.is_some());
+    let key = open.open_key.unwrap();
+    assert_eq!(
+        (key.container, key.file, key.class),
+        (exec.base.container, file.key.id, OpenClass::Read)
+    );
+    assert!(key.path != 0);
+    assert_eq!((&open.socket, open.target), (&None, None));
+    // The flags of openat2 stand in memory.
+    let calls = opens(&scene, &format!("read openat2 {dir}/file hold {dir}/file"));
+    assert_eq!(calls[0].arguments[2], 0);
+    assert_eq!(calls[1].open_key.unwrap().class, OpenClass::Write);
+}
+
+fn opens_that_fail_are_told_as_the_caller_wrote_them() {
+    let scene = World::get().calls();
+    let (_, calls) = scene.calls(
+        "fails read open none fails read openat /none/a fails read openat2 none fails hold none",
+    );
+    let lines: Vec<_> = calls.iter().map(line).collect();
+    assert_eq!(
+        lines,
+        [
+            "open=-2 fd -1: none @/,  @, ",
+            "openat=-2 fd -1: /none/a @,  @, ",
+            "openat2=-2 fd -1: none @/,  @, ",
+            "openat=-2 fd -1: none @/,  @, ",
+        ]
+    );
+    assert!(
+        calls
+            .iter()
+            .all(|call| call.file.is_none() && call.open_key.is_none())
+    );
+}
+
+fn classes_are_told_apart_and_chosen() {
+    let scene = World::get().overlay().seen_by(observed());
+    let path = format!("/tmp/{}", token());
+    let acts = format!(
+        "copy openat {ACT} {path} hold {path} read open {path} call openat -100 s:{path} 0x200000 . fails read open /tmp/none"
+    );
+    let kinds = |calls: &[CallEvent]| -> Vec<_> {
+        calls
+            .iter()
+            .map(|call| call.open_key.map(|key| key.class))
+            .collect()
+    };
+    let (create, write, read) = (
+        Some(OpenClass::Create),
+        Some(OpenClass::Write),
+        Some(OpenClass::Read),
+    );
+    // One that only names the file neither reads nor writes.
+    assert_eq!(kinds(&opens(&scene, &acts)), [create, write, read, None]);
+    let none = OpenClasses::default();
+    for (classes, expected) in [
+        (OpenClasses { read: true, ..none }, &[read][..]),
+        (
+            OpenClasses {
+                write: true,
+                ..none
+            },
+            &[write],
+        ),
+        (
+            OpenClasses {
+                create: true,
+                ..none
+            },
+            &[create],
+        ),
+        (
+            OpenClasses {
+                failed: true,
+                ..none
+            },
+            &[None],
+        ),
+        (none, &[]),
+    ] {
+        scene
+            .observed
+            .with_observer(move |observer| observer.set_open_classes(classes).unwrap());
+        assert_eq!(kinds(&opens(&scene, &acts)), expected);
+    }
+}
+
+fn a_memory_file_is_told() {
+    let scene = World::get().calls();
+    let (_, calls) = scene.calls("call memfd_create s:harmless 3 .");
+    assert_eq!(line(&calls[0]), "memfd_create=3 fd 3: harmless @,  @, ");
+    assert_eq!(calls[0].arguments[1], 3);
+    assert!(calls[0].file.as_ref().unwrap().flags.has(FileFlags::MEMFD));
+}
+
+fn quiet_opens_are_quiet_by_path_and_class() {
+    let scene = World::get().overlay().seen_by(observed());
+    let path = format!("/tmp/{}", token());
+    scene.shell(&format!("echo > {path}; ln {path} {path}.2"));
+    let read = format!("read openat {path}");
+    let told = opens(&scene, &read);
+    assert_eq!(told.len(), 1);
+    quiet(&scene, &told[0]);
+    assert_eq!(opens(&scene, &read), []);
+    // Another class, another name of the same file.
+    assert_eq!(opens(&scene, &format!("hold {path}")).len(), 1);
+    assert_eq!(opens(&scene, &format!("read open {path}.2")).len(), 1);
+    // Its content does not matter.
+    scene.shell(&format!("echo >> {path}"));
+    assert_eq!(opens(&scene, &read), []);
+    scene
+        .observed
+        .with_observer(|observer| observer.bump_epoch().unwrap());
+    let again = opens(&scene, &read);
+    assert_eq!(again.len(), 1);
+    // An answer to a record of the epoch before is none.
+    quiet(&scene, &told[0]);
+    assert_eq!(opens(&scene, &read).len(), 1);
+    quiet(&scene, &again[0]);
+    assert_eq!(opens(&scene, &read), []);
+}
+
+fn a_path_that_changes_is_another_open() {
+    let scene = World::get().overlay().seen_by(observed());
+    let dir = format!("/tmp/{}", token());
+    scene.shell(&format!(
+        "mkdir -p {dir}/a/b {dir}/c; echo > {dir}/a/b/file; echo > {dir}/c/file"
+    ));
+    let read = |path: &str| opens(&scene, &format!("read openat {dir}/{path}"));
+    let told = read("a/b/file");
+    quiet(&scene, &told[0]);
+    assert_eq!(read("a/b/file"), []);
+    // A folder above gets another name, and its own again.
+    scene.shell(&format!("mv {dir}/a {dir}/A"));
+    assert_eq!(read("A/b/file").len(), 1);
+    scene.shell(&format!("mv {dir}/A {dir}/a"));
+    assert_eq!(read("a/b/file"), []);
+    // Another file takes its name.
+    scene.shell(&format!(
+        "cp {dir}/c/file {dir}/new; mv {dir}/new {dir}/a/b/file"
+    ));
+    let told = read("a/b/file");
+    assert_eq!(told.len(), 1);
+    quiet(&scene, &told[0]);
+    // The same folder by another mount, and by that one alone.
+    let acts = format!(
+        "unshare 0x20000 call mount 0 s:/ 0 0x44000 0 . call mount s:{dir}/a s:{dir}/c 0 0x1000 0 . \
+         read openat {dir}/c/b/file read openat {dir}/a/b/file"
+    );
+    let told = opens(&scene, &acts);
+    let told: Vec<_> = told
+        .iter()
+        .filter(|call| call.call == Call::Openat)
+        .collect();
+    assert_eq!(told.len(), 1);
+    assert_eq!(told[0].path.escaped(), format!("{dir}/c/b/file"));
+}
+
+fn a_flood_is_its_containers_own_loss() {
+    let scene = World::get().overlay().seen_by(observed());
+    let budget = CallBudget {
+        per_second: 1,
+        burst: 5,
+    };
+    scene
+        .observed
+        .with_observer(move |observer| observer.set_call_budget(budget).unwrap());
+    let path = format!("/tmp/{}", token());
+    let flood = format!("read openat {path} ").repeat(100);
+    let exec = scene.act(&format!(
+        "copy openat {ACT} {path} {flood}call prctl 15 s:x ."
+    ));
+    let told = scene.all(|event| match event {
+        KernelEvent::Call(call) if call.base.program == exec.base.program => Some(call.call),
+        _ => None,
+    });
+    // What is rare and tells much has nothing to do with it.
+    assert!(told.len() < 20 && told.contains(&Call::Prctl), "{told:?}");
+    let flooding = scene
+        .observed
+        .with_observer(|observer| observer.flooding_containers());
+    let [(container, over)] = flooding[..] else {
+        panic!("{flooding:?}")
+    };
+    assert_eq!(container, exec.base.container);
+    assert!(over > 80);
+    let lost = scene.observed.losses()[&(DropPlace::ContainerBudget, DropReason::Budget)];
+    assert!(lost >= over);
+    // It has been told of.
+    let again = scene
+        .observed
+        .with_observer(|observer| observer.flooding_containers());
+    assert!(again.iter().all(|&(_, count)| count < over));
 }

@@ -1,4 +1,5 @@
 //! The public interface: files in, events out.
 
+mod catalogue;
 mod evtx;
 mod evtx_writer;

@@ -72,6 +72,7 @@ macro_rules! k8s_audit_fields {
         KaWorkloadHostpathsWritable = "ka.workload.hostpaths.writable", List, None, Audit, "Those of `ka.workload.hostpaths` that a container may write to.";
         KaWorkloadImages = "ka.workload.images", List, None, Audit, "Images of all containers in the request, whatever kind of object holds them.";
         KaWorkloadRepositories = "ka.workload.images.repository", List, None, Audit, "The same without tag and digest.";
+        KaWorkloadDigests = "ka.workload.images.digest", List, None, Audit, "Digests of those images that are named with one: `sha256:…`.";
         KaWorkloadCommands = "ka.workload.commands", List, None, Audit, "Commands with arguments, hooks and probes of all containers in the request.";
         KaWorkloadPrivileged = "ka.workload.privileged", Boolean, None, Audit, "Whether any container in the request is privileged.";
         KaWorkloadCapabilities = "ka.workload.capabilities", List, None, Audit, "Capabilities that containers in the request add, in capitals and without `CAP_`.";

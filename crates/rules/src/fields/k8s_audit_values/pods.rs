@@ -18,6 +18,7 @@ pub(super) fn value<'a>(field: Field, argument: &Argument, document: &'a Json) -
         | Field::KaWorkloadHostpathsWritable
         | Field::KaWorkloadImages
         | Field::KaWorkloadRepositories
+        | Field::KaWorkloadDigests
         | Field::KaWorkloadCommands
         | Field::KaWorkloadPrivileged
         | Field::KaWorkloadCapabilities
@@ -154,12 +155,7 @@ fn volume_types<'a>(volumes: Option<&'a Json>, argument: &Argument) -> Value<'a>
         .filter_map(Json::as_object)
         .flat_map(|volume| volume.keys())
         .filter(|key| *key != "name");
-    Value::List(
-        kinds
-            .take(ENTRIES_MAX)
-            .map(Value::text)
-            .collect(),
-    )
+    Value::List(kinds.take(ENTRIES_MAX).map(Value::text).collect())
 }
 
 /// Whether a volume is this host path, or begins so if the path ends in `*`.
@@ -216,6 +212,13 @@ fn workload<'a>(field: Field, document: &'a Json) -> Value<'a> {
         Field::KaWorkloadRepositories => {
             let names = found.images.into_iter().map(repository);
             Value::List(names.map(Value::text).collect())
+        }
+        Field::KaWorkloadDigests => {
+            let digests = found
+                .images
+                .into_iter()
+                .filter_map(|image| image.split_once('@'));
+            Value::List(digests.map(|(_, digest)| Value::text(digest)).collect())
         }
         Field::KaWorkloadCommands => {
             Value::List(found.commands.into_iter().map(Value::owned).collect())

@@ -148,6 +148,7 @@ fn every_kind_of_workload_is_looked_into() {
         ("ka.workload.hostpaths", "(/,/var/run/docker.sock)"),
         ("ka.workload.hostpaths.writable", "(/var/run/docker.sock)"),
         ("ka.workload.images.repository", "(reg:5000/a/b,busybox)"),
+        ("ka.workload.images.digest", "(sha256:00)"),
         ("ka.workload.commands", "(sh -c id)"),
         ("ka.workload.privileged", "true"),
         ("ka.workload.capabilities", "(SYS_ADMIN)"),

@@ -3,7 +3,7 @@
 use crate::ast::{Expr, Operand};
 use crate::compile::{CompileError, Compiler};
 use crate::format::{Template, name_of};
-use crate::index::{Conditions, Entry, KindIndex};
+use crate::index::{Conditions, Entry, KindIndex, places};
 use crate::kinds::KindSet;
 use crate::program::{Memo, NodeId, OperandId, Program, Run};
 use crate::rule::{Count, Rule};
@@ -145,11 +145,25 @@ impl RuleSet {
         if !errors.is_empty() {
             return Err(errors);
         }
+        for index in &mut kinds {
+            index.finish(&compiler.program);
+        }
         Ok(RuleSet {
             rules: compiled,
             program: compiler.program,
             kinds,
         })
+    }
+
+    /// A set without rules: nothing matches.
+    pub fn empty() -> RuleSet {
+        let mut kinds: Vec<KindIndex> = Vec::new();
+        kinds.resize_with(EventKind::INDEX_MAX, KindIndex::default);
+        RuleSet {
+            rules: Vec::new(),
+            program: Program::default(),
+            kinds,
+        }
     }
 
     /// The rules, by [`RuleId`].
@@ -179,8 +193,10 @@ impl RuleSet {
             return;
         };
         let RuleState { memo, rules, key } = state;
+        let mut candidates = std::mem::take(&mut memo.candidates);
         let mut run = Run::new(&self.program, subject, memo);
-        for entry in &index.entries {
+        index.candidates(&mut run, &mut candidates);
+        for entry in places(&candidates).filter_map(|place| index.entries.get(place)) {
             self.apply(
                 entry,
                 Unknowns::Wait,
@@ -191,6 +207,8 @@ impl RuleSet {
                 matches,
             );
         }
+        drop(run);
+        memo.candidates = candidates;
     }
 
     /// Evaluates one rule again, for an event that left it undecided.
@@ -220,14 +238,22 @@ impl RuleSet {
         let Some(index) = self.kinds.get(subject.kind().index()) else {
             return false;
         };
+        let mut candidates = std::mem::take(&mut memo.candidates);
         let mut run = Run::new(&self.program, subject, memo);
-        index.entries.iter().any(|entry| {
+        index.candidates(&mut run, &mut candidates);
+        let any = places(&candidates).any(|place| {
+            let Some(entry) = index.entries.get(place) else {
+                return false;
+            };
             run.truth(entry.condition) != Truth::False
                 && entry
                     .exceptions
                     .iter()
                     .all(|exception| run.truth(*exception) != Truth::True)
-        })
+        });
+        drop(run);
+        memo.candidates = candidates;
+        any
     }
 
     #[expect(

@@ -6,6 +6,7 @@
 use crate::evaluate::RuleSet;
 use crate::fields::{Argument, Field};
 use crate::program::Memo;
+use crate::state::RuleState;
 use crate::subject::{EventKind, Subject, Value};
 use yagura_event::{Call, MonotonicNs};
 
@@ -23,6 +24,11 @@ impl RuleSet {
             rules: self,
             memo: Memo::default(),
         }
+    }
+
+    /// [`Prefilter::could_match`] with memory that is there already: for one event in between.
+    pub fn could_match<S: Subject + ?Sized>(&self, partial: &S, state: &mut RuleState) -> bool {
+        self.any_may_match(partial, &mut state.memo)
     }
 }
 

@@ -111,6 +111,8 @@ pub(crate) struct Memo {
     places: Vec<(u32, u32)>,
     /// Empty between events: only the memory is kept.
     values: Vec<Value<'static>>,
+    /// Bits of the rules that the event may match.
+    pub(crate) candidates: Vec<u64>,
 }
 
 /// Epochs that fit beside the truth.

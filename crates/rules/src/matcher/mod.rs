@@ -5,11 +5,13 @@ mod glob;
 mod number;
 mod path;
 mod text;
+mod tree;
 
 pub(crate) use address::AddressSet;
 pub(crate) use number::{NumberTest, parse_number};
 pub(crate) use path::PathSet;
-pub(crate) use text::{TextTest, compare_texts};
+pub(crate) use text::{TextKey, TextTest, compare_texts};
+pub(crate) use tree::{PathTree, PrefixTree};
 
 use crate::ast::Operator;
 use crate::fields::FieldType;

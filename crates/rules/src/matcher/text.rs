@@ -26,7 +26,7 @@ pub(crate) enum TextTest {
     /// It contains this.
     Contains(Box<Finder<'static>>),
     /// It contains this in any case.
-    IContains(AhoCorasick),
+    IContains(Box<[u8]>, AhoCorasick),
     /// It begins with this.
     StartsWith(Box<[u8]>),
     /// It ends with this.
@@ -83,7 +83,7 @@ impl TextTest {
             Operator::GreaterOrEqual => TextTest::GreaterOrEqual(bytes()),
             Operator::Contains => TextTest::Contains(finder(text.as_bytes())),
             Operator::BContains => TextTest::Contains(finder(&hexadecimal(text)?)),
-            Operator::IContains => TextTest::IContains(searcher_in_any_case(text)?),
+            Operator::IContains => TextTest::IContains(bytes(), searcher_in_any_case(text)?),
             Operator::StartsWith => TextTest::StartsWith(bytes()),
             Operator::BStartsWith => TextTest::StartsWith(hexadecimal(text)?),
             Operator::EndsWith => TextTest::EndsWith(bytes()),
@@ -104,13 +104,51 @@ impl TextTest {
             TextTest::Greater(item) => text > item.as_ref(),
             TextTest::GreaterOrEqual(item) => text >= item.as_ref(),
             TextTest::Contains(finder) => finder.find(text).is_some(),
-            TextTest::IContains(searcher) => searcher.is_match(text),
+            TextTest::IContains(_, searcher) => searcher.is_match(text),
             TextTest::StartsWith(item) => text.starts_with(item),
             TextTest::EndsWith(item) => text.ends_with(item),
             TextTest::Pattern(pattern) => pattern.is_match(text),
             TextTest::PathMatch(paths) => paths.contains(text),
         }
     }
+
+    /// Parts of which a text must have one to match; `None` if there are no such parts.
+    pub(crate) fn keys(&self) -> Option<Vec<TextKey<'_>>> {
+        match self {
+            TextTest::Equal(item) => Some(vec![TextKey::Whole(item)]),
+            TextTest::In(items) => Some(items.items().map(TextKey::Whole).collect()),
+            TextTest::Contains(finder) => Some(vec![TextKey::Inside(finder.needle())]),
+            TextTest::IContains(item, _) => Some(vec![TextKey::InsideInAnyCase(item)]),
+            TextTest::StartsWith(item) => Some(vec![TextKey::Beginning(item)]),
+            TextTest::EndsWith(item) => Some(vec![TextKey::End(item)]),
+            TextTest::PathMatch(paths) => {
+                let paths = paths.paths()?.iter();
+                Some(paths.map(|path| TextKey::Above(path)).collect())
+            }
+            TextTest::Less(_)
+            | TextTest::LessOrEqual(_)
+            | TextTest::Greater(_)
+            | TextTest::GreaterOrEqual(_)
+            | TextTest::Pattern(_) => None,
+        }
+    }
+}
+
+/// A part that a text must have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TextKey<'k> {
+    /// The text is this.
+    Whole(&'k [u8]),
+    /// It begins with this.
+    Beginning(&'k [u8]),
+    /// It ends with this.
+    End(&'k [u8]),
+    /// It contains this.
+    Inside(&'k [u8]),
+    /// It contains this in any case.
+    InsideInAnyCase(&'k [u8]),
+    /// It is this path or lies below.
+    Above(&'k [u8]),
 }
 
 fn finder(text: &[u8]) -> Box<Finder<'static>> {

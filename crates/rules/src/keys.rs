@@ -1,0 +1,176 @@
+//! What an event must have to match a condition.
+
+use crate::ast::Operator;
+use crate::fields::{Field, FieldType};
+use crate::matcher::{Matcher, TextKey};
+use crate::program::{Node, NodeId, OperandId, OperandProgram, Program, TestProgram};
+
+/// Something that the value of an operand must have.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Key {
+    /// It is this text.
+    Whole(Box<[u8]>),
+    /// It is this number.
+    Number(i64),
+    /// It begins with this.
+    Beginning(Box<[u8]>),
+    /// It ends with this.
+    End(Box<[u8]>),
+    /// It is this path or lies below.
+    Above(Box<[u8]>),
+    /// It contains this.
+    Inside(Box<[u8]>),
+    /// It contains this in any case.
+    InsideInAnyCase(Box<[u8]>),
+}
+
+/// Keys of which an event must have one, with the share of events that probably do.
+#[derive(Debug)]
+struct Keys {
+    keys: Vec<(OperandId, Key)>,
+    share: f32,
+}
+
+/// Keys that more events have are of no use.
+const SHARE_MAX: f32 = 0.5;
+/// Keys of one rule. More are not looked up faster than the rule is evaluated, and fill memory for each kind of event.
+const KEYS_MAX: usize = 4096;
+
+/// Keys of which an event must have one to match a condition; `None` if none are known that leave out many events.
+pub(crate) fn keys_of(program: &Program, condition: NodeId) -> Option<Vec<(OperandId, Key)>> {
+    keys(program, condition)
+        .filter(|keys| keys.share < SHARE_MAX && keys.keys.len() <= KEYS_MAX)
+        .map(|keys| keys.keys)
+}
+
+fn keys(program: &Program, node: NodeId) -> Option<Keys> {
+    match program.node(node) {
+        Node::Constant(true) | Node::Not(_) => None,
+        Node::Constant(false) => Some(Keys {
+            keys: Vec::new(),
+            share: 0.0,
+        }),
+        Node::Test(test) => keys_of_test(program, program.test(*test)?),
+        // One part of many must hold: that which leaves out most.
+        Node::And(children) => children
+            .iter()
+            .filter_map(|child| keys(program, *child))
+            .min_by(|left, right| left.share.total_cmp(&right.share)),
+        Node::Or(children) => {
+            let mut all = Keys {
+                keys: Vec::new(),
+                share: 0.0,
+            };
+            for child in children {
+                let one = keys(program, *child)?;
+                all.keys.extend(one.keys);
+                all.share += one.share;
+                if all.keys.len() > KEYS_MAX {
+                    return None;
+                }
+            }
+            Some(all)
+        }
+    }
+}
+
+fn keys_of_test(program: &Program, test: &TestProgram) -> Option<Keys> {
+    let matcher = test.matcher.as_ref().filter(|_| test.fields.is_empty())?;
+    if test.operator == Operator::NotEqual {
+        return None;
+    }
+    let field = field_of(program, test.operand)?;
+    let mut keys: Vec<Key> = Vec::new();
+    if let Matcher::Number(number) | Matcher::Either(number, _) = matcher {
+        keys.extend(number.items()?.into_iter().map(Key::Number));
+    }
+    if let Matcher::Text(text) | Matcher::Either(_, text) = matcher {
+        keys.extend(text.keys()?.into_iter().map(|key| match key {
+            TextKey::Whole(text) => Key::Whole(text.into()),
+            TextKey::Beginning(text) => Key::Beginning(text.into()),
+            TextKey::End(text) => Key::End(text.into()),
+            TextKey::Inside(text) => Key::Inside(text.into()),
+            TextKey::InsideInAnyCase(text) => Key::InsideInAnyCase(text.into()),
+            TextKey::Above(path) => Key::Above(path.into()),
+        }));
+    }
+    if keys.is_empty() {
+        return None;
+    }
+    let share = keys.iter().map(|key| share_of(field, key)).sum();
+    let operand = test.operand;
+    Some(Keys {
+        keys: keys.into_iter().map(|key| (operand, key)).collect(),
+        share,
+    })
+}
+
+fn field_of(program: &Program, operand: OperandId) -> Option<Field> {
+    match program.operand(operand)? {
+        OperandProgram::Field(field, _) => Some(*field),
+        OperandProgram::Transformed(_, inner) => field_of(program, *inner),
+    }
+}
+
+/// Share of the events that probably have a key.
+fn share_of(field: Field, key: &Key) -> f32 {
+    let base = match key {
+        Key::Whole(text) | Key::Beginning(text) | Key::End(text) | Key::Inside(text)
+            if text.len() < 2 =>
+        {
+            0.3
+        }
+        Key::Whole(_) | Key::Number(_) => 0.002,
+        Key::Beginning(_) | Key::Above(_) => 0.02,
+        Key::End(_) => 0.01,
+        Key::Inside(_) | Key::InsideInAnyCase(_) => 0.02,
+    };
+    base * commonness(field)
+}
+
+/// How much more often an event has a certain value of a field than of one with many values.
+fn commonness(field: Field) -> f32 {
+    match field {
+        Field::FdType
+        | Field::FdTypechar
+        | Field::FdL4proto
+        | Field::FdSockfamily
+        | Field::EvtRes
+        | Field::EvtRawRes
+        | Field::EvtCategory
+        | Field::EvtIoDir
+        | Field::EvtCount
+        | Field::UserName
+        | Field::UserUid
+        | Field::UserLoginuid
+        | Field::GroupGid
+        | Field::GroupName
+        | Field::ProcTty
+        | Field::ContainerType
+        | Field::ContainerId
+        | Field::K8sNsName
+        | Field::KaStage
+        | Field::KaVerb
+        | Field::KaResponseCode
+        | Field::KaAuthDecision
+        | Field::WinChannel
+        | Field::WinProvider => 250.0,
+        Field::EvtArg | Field::EvtRawArg | Field::ProcVpid | Field::KaTargetResource => 50.0,
+        // Many values each, and of all ancestors: more often found, and dearer to look up.
+        Field::ProcAname
+        | Field::ProcAexe
+        | Field::ProcAexepath
+        | Field::ProcAcmdline
+        | Field::ProcImageLineage => 10.0,
+        // Long to search.
+        Field::ProcCmdline
+        | Field::ProcPcmdline
+        | Field::ProcArgs
+        | Field::ProcExeline
+        | Field::EvtBuffer
+        | Field::EvtArgs
+        | Field::WinScriptText => 3.0,
+        _ if field.row().value == FieldType::Boolean => 250.0,
+        _ => 1.0,
+    }
+}

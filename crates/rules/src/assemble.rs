@@ -6,7 +6,7 @@ use crate::diagnostic::Code;
 use crate::exception;
 use crate::parse;
 use crate::raw::{RawFirstSeen, RawSequence, RawTest, RawThreshold, RuleKeys};
-use crate::resolve::{Reported, Resolved, Resolver, Size};
+use crate::resolve::{Reported, Resolved, Resolver};
 use crate::rule::{
     Count, Exception, FirstSeen, Priority, Rule, RuleSeverity, RuleTest, Sequence, Step, TestEvent,
     Threshold,
@@ -18,8 +18,6 @@ use crate::source::Text;
 pub(crate) struct Assembled {
     /// The rule; without what was wrong with it.
     pub(crate) rule: Rule,
-    /// How large its conditions are.
-    pub(crate) size: Size,
     /// Whether all of it is there.
     pub(crate) is_whole: bool,
 }
@@ -32,7 +30,6 @@ pub(crate) fn rule(entry: &RuleEntry, resolver: &mut Resolver<'_>) -> Option<Ass
     check_blocks(entry, resolver);
     let mut assembler = Assembler {
         resolver,
-        size: Size::default(),
         is_whole: true,
     };
     let condition = keys.condition.as_ref();
@@ -72,11 +69,10 @@ pub(crate) fn rule(entry: &RuleEntry, resolver: &mut Resolver<'_>) -> Option<Ass
         condition,
         sequence,
     };
-    let (size, is_whole) = (assembler.size, assembler.is_whole);
+    let is_whole = assembler.is_whole;
     let has_condition = rule.condition.is_some() || rule.sequence.is_some();
     Some(Assembled {
         rule,
-        size,
         is_whole: is_whole && has_condition && resolver.diagnostics.errors() == errors,
     })
 }
@@ -100,7 +96,6 @@ fn check_blocks(entry: &RuleEntry, resolver: &mut Resolver<'_>) {
 #[derive(Debug)]
 struct Assembler<'a, 'c> {
     resolver: &'a mut Resolver<'c>,
-    size: Size,
     is_whole: bool,
 }
 
@@ -110,14 +105,12 @@ impl Assembler<'_, '_> {
         self.take(resolved)
     }
 
-    /// Notes how large a condition is, or that it could not be made.
+    /// Notes that a condition could not be made.
     fn take(&mut self, resolved: Result<Resolved, Reported>) -> Option<Expr> {
         let Ok(resolved) = resolved else {
             self.is_whole = false;
             return None;
         };
-        self.size.tests += resolved.size.tests;
-        self.size.items += resolved.size.items;
         Some((*resolved.expr).clone())
     }
 

@@ -4,6 +4,7 @@ use crate::ast::{Expr, Item, Operand, Operator, Position, Test, Transformer};
 use crate::diagnostic::{Code, Diagnostics};
 use crate::fields::{self, Availability, Field, FieldRow, FieldType, LookupError};
 use crate::lex::Lexer;
+use crate::limits::DIAGNOSTICS_MAX;
 use crate::matcher::{Matcher, MatcherError};
 use crate::raw::RuleKeys;
 use crate::rule::{Count, Rule, RuleSource};
@@ -38,9 +39,14 @@ impl Checker {
         keys: &RuleKeys,
         diagnostics: &mut Diagnostics,
     ) -> bool {
+        // What is not shown need not be looked for: a guess for each of many misspelt fields takes long.
+        if !diagnostics.shows(Code::UnknownField) {
+            return false;
+        }
         let mut check = Check {
             source: rule.source,
             problems: Vec::new(),
+            gives_hints: diagnostics.shows(Code::UnknownEventType),
         };
         check.rule(rule);
         if let Some(output) = &keys.output {
@@ -72,6 +78,8 @@ impl Checker {
 struct Check {
     source: RuleSource,
     problems: Vec<Problem>,
+    /// Whether warnings are still shown, so that hints for them are worth the work.
+    gives_hints: bool,
 }
 
 impl Check {
@@ -125,6 +133,10 @@ impl Check {
     }
 
     fn test(&mut self, test: &Test) {
+        // Nobody reads more of one rule, and a guess for each of many misspelt fields takes long.
+        if self.problems.len() >= DIAGNOSTICS_MAX {
+            return;
+        }
         let never = match test.operator {
             Operator::NotEqual => "this test always holds",
             _ => "this test never holds",
@@ -288,7 +300,12 @@ impl Check {
                 && !names().any(|name| name == text)
             {
                 let message = format!("events of type {} never occur here", quote(text));
-                let hint = nearest(text, names()).map(|near| format!("did you mean {near}?"));
+                let near = if self.gives_hints && self.problems.len() < DIAGNOSTICS_MAX {
+                    nearest(text, names())
+                } else {
+                    None
+                };
+                let hint = near.map(|near| format!("did you mean {near}?"));
                 self.push(Code::UnknownEventType, *at, message, hint);
             }
         }

@@ -2,7 +2,7 @@
 
 use crate::ast::Position;
 use crate::diagnostic::{Code, Diagnostics};
-use crate::limits::RULES_MAX;
+use crate::limits::{NAMES_COMPARED_MAX, RULES_MAX};
 use crate::raw::{Item, Mode, RawException, RawList, RawMacro, RawRule, RuleKeys};
 use crate::rule::RuleSource;
 use crate::source::Text;
@@ -343,7 +343,10 @@ fn nothing_to_change<'n>(
         "there is no {what} {} yet that could be changed",
         quote(name)
     );
-    let hint = match nearest(name, names) {
+    if !diagnostics.shows(Code::NothingToChange) {
+        return diagnostics.report(Code::NothingToChange, at, message);
+    }
+    let hint = match nearest(name, names.take(NAMES_COMPARED_MAX)) {
         Some(near) => format!("did you mean {}?", quote(near)),
         None => "it must be defined before, in this file or one loaded earlier".to_owned(),
     };

@@ -283,6 +283,16 @@ impl Diagnostics {
         });
     }
 
+    /// Whether one more problem of this kind is shown. If not, hints for it need not be worked out: a hostile file could make
+    /// that take long.
+    pub(crate) fn shows(&self, code: Code) -> bool {
+        let count = match code.severity() {
+            Severity::Error => self.errors,
+            Severity::Warning => self.warnings,
+        };
+        count < DIAGNOSTICS_MAX
+    }
+
     /// Errors so far, those beyond the bound included.
     pub(crate) fn errors(&self) -> usize {
         self.errors

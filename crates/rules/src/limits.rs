@@ -27,8 +27,10 @@ pub const RESOLVED_DEPTH_MAX: usize = 200;
 pub const RESOLVED_TESTS_MAX: usize = 20_000;
 /// Items of one condition with its macros and lists put in, and of one list with others put in.
 pub const RESOLVED_ITEMS_MAX: usize = 200_000;
-/// Tests and items of all rules together. Stops many rules from each using the bound.
-pub const SET_SIZE_MAX: usize = 5_000_000;
+/// Tests and items of all rules, macros and lists together. Stops many of them from each using the bound.
+pub const SET_SIZE_MAX: usize = 1_000_000;
+/// Names among which a misspelt one is looked for.
+pub const NAMES_COMPARED_MAX: usize = 2_000;
 /// Exceptions of one rule.
 pub const EXCEPTIONS_MAX: usize = 500;
 /// Steps of a sequence. Each open sequence holds one event a step.

@@ -5,7 +5,7 @@ use crate::ast::{Item, Position};
 use crate::check::Checker;
 use crate::collect::Collection;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Severity};
-use crate::limits::{FILES_MAX, SET_SIZE_MAX};
+use crate::limits::FILES_MAX;
 use crate::lint;
 use crate::read;
 use crate::resolve::Resolver;
@@ -84,27 +84,12 @@ fn resolve(
     diagnostics: &mut Diagnostics,
 ) -> Loaded {
     let mut resolver = Resolver::new(collection, diagnostics);
-    let mut size = 0;
     let mut rules = Vec::with_capacity(collection.rules.len());
     let mut checker = Checker::default();
     for entry in &collection.rules {
-        let Some(Assembled {
-            rule,
-            size: rule_size,
-            is_whole,
-        }) = assemble::rule(entry, &mut resolver)
-        else {
+        let Some(Assembled { rule, is_whole }) = assemble::rule(entry, &mut resolver) else {
             continue;
         };
-        size += rule_size.tests + rule_size.items;
-        if size > SET_SIZE_MAX {
-            let message =
-                format!("all rules together have more than {SET_SIZE_MAX} tests and values");
-            resolver
-                .diagnostics
-                .report(Code::ConditionTooLarge, rule.position, message);
-            break;
-        }
         if !checker.rule(&rule, &entry.keys, resolver.diagnostics) || !is_whole {
             continue;
         }

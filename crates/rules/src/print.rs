@@ -33,7 +33,7 @@ fn write_expr(out: &mut String, expr: &Expr, within: Within) {
     match expr {
         Expr::Or(children) => write_joined(out, children, " or ", Within::Or, within >= Within::Or),
         Expr::And(children) => {
-            write_joined(out, children, " and ", Within::And, within >= Within::And)
+            write_joined(out, children, " and ", Within::And, within >= Within::And);
         }
         Expr::Not(child) => {
             // Two in a row would be read as none.

@@ -87,7 +87,7 @@ impl<'f> Reader<'f> {
     /// Warns of keys that have no effect.
     pub(crate) fn known(&mut self, entries: &Entries<'_>, known: &[&str]) {
         for (key, _) in entries.iter() {
-            if !known.contains(&key.text.as_str()) {
+            if !known.contains(&key.text.as_str()) && self.diagnostics.shows(Code::UnknownKey) {
                 let hint = match nearest(&key.text, known.iter().copied()) {
                     Some(near) => format!("did you mean \"{near}\"?"),
                     None => format!("known keys: {}", known.join(", ")),

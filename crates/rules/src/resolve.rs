@@ -4,7 +4,8 @@ use crate::ast::{Expr, Item, Operator, Position, Test};
 use crate::collect::{Age, Collection};
 use crate::diagnostic::{Code, Diagnostics};
 use crate::limits::{
-    REFERENCE_DEPTH_MAX, RESOLVED_DEPTH_MAX, RESOLVED_ITEMS_MAX, RESOLVED_TESTS_MAX,
+    NAMES_COMPARED_MAX, REFERENCE_DEPTH_MAX, RESOLVED_DEPTH_MAX, RESOLVED_ITEMS_MAX,
+    RESOLVED_TESTS_MAX, SET_SIZE_MAX,
 };
 use crate::parse;
 use crate::source::Text;
@@ -19,6 +20,8 @@ pub(crate) struct Resolver<'c> {
     lists: Vec<State<Rc<Vec<Item>>>>,
     /// Names of what is being resolved, for the message on a cycle.
     chain: Vec<String>,
+    /// Tests and items of all that has been resolved.
+    spent: usize,
     pub(crate) macros_used: Vec<bool>,
     pub(crate) lists_used: Vec<bool>,
     pub(crate) diagnostics: &'c mut Diagnostics,
@@ -69,6 +72,7 @@ impl<'c> Resolver<'c> {
             macros_used: vec![false; collection.macros.len()],
             lists_used: vec![false; collection.lists.len()],
             chain: Vec::new(),
+            spent: 0,
             collection,
             diagnostics,
         }
@@ -84,6 +88,7 @@ impl<'c> Resolver<'c> {
     pub(crate) fn expr(&mut self, expr: &Expr) -> Result<Resolved, Reported> {
         let mut size = Size::default();
         let expr = self.put_in(expr, usize::MAX, 0, &mut size)?;
+        self.spend(size.tests + size.items)?;
         Ok(Resolved {
             expr: Rc::new(expr),
             size,
@@ -100,6 +105,7 @@ impl<'c> Resolver<'c> {
         let Some(entry) = self.collection.macros.get(index) else {
             return Err(Reported);
         };
+        self.check_spent()?;
         set(&mut self.macros, index, State::Busy);
         self.chain.push(entry.name.clone());
         let mut size = Size::default();
@@ -107,9 +113,12 @@ impl<'c> Resolver<'c> {
             .parse(&entry.condition)
             .and_then(|expr| self.put_in(&expr, entry.age.last, 0, &mut size));
         self.chain.pop();
-        let resolved = expr.map(|expr| Resolved {
-            expr: Rc::new(expr),
-            size,
+        let resolved = expr.and_then(|expr| {
+            self.spend(size.tests + size.items)?;
+            Ok(Resolved {
+                expr: Rc::new(expr),
+                size,
+            })
         });
         let state = resolved.clone().map_or(State::Failed, State::Done);
         set(&mut self.macros, index, state);
@@ -127,6 +136,7 @@ impl<'c> Resolver<'c> {
         let Some(entry) = collection.lists.get(index) else {
             return Err(Reported);
         };
+        self.check_spent()?;
         set(&mut self.lists, index, State::Busy);
         self.chain.push(entry.name.clone());
         let mut items = Vec::new();
@@ -150,6 +160,7 @@ impl<'c> Resolver<'c> {
             }
         }
         self.chain.pop();
+        let result = result.and_then(|()| self.spend(items.len()));
         let items = Rc::new(items);
         let state = match result {
             Ok(()) => State::Done(Rc::clone(&items)),
@@ -188,6 +199,7 @@ impl<'c> Resolver<'c> {
         })
     }
 
+    /// Recursion is bounded: by that of parsing, and between macros by that of references.
     fn put_in(
         &mut self,
         expr: &Expr,
@@ -324,6 +336,32 @@ impl<'c> Resolver<'c> {
         Err(Reported)
     }
 
+    /// Counts what has been made; once it is too much, nothing more is.
+    fn spend(&mut self, size: usize) -> Result<(), Reported> {
+        let before = self.spent;
+        self.spent += size;
+        if before <= SET_SIZE_MAX && self.spent > SET_SIZE_MAX {
+            let message = format!(
+                "all rules, macros and lists together have more than {SET_SIZE_MAX} tests and values"
+            );
+            let at = Position {
+                file: 0,
+                line: 1,
+                column: 1,
+            };
+            self.diagnostics
+                .report(Code::ConditionTooLarge, at, message);
+        }
+        self.check_spent()
+    }
+
+    fn check_spent(&self) -> Result<(), Reported> {
+        if self.spent > SET_SIZE_MAX {
+            return Err(Reported);
+        }
+        Ok(())
+    }
+
     fn check_reference(
         &mut self,
         what: &str,
@@ -354,7 +392,11 @@ impl<'c> Resolver<'c> {
 
     fn unknown_macro(&mut self, at: Position, name: &str) {
         let message = format!("there is no macro {}", quote(name));
-        let names = self.collection.macros.iter().map(|m| m.name.as_str());
+        if !self.diagnostics.shows(Code::UnknownMacro) {
+            return self.diagnostics.report(Code::UnknownMacro, at, message);
+        }
+        let names = self.collection.macros.iter().take(NAMES_COMPARED_MAX);
+        let names = names.map(|entry| entry.name.as_str());
         let hint = if self.collection.list_index(name).is_some() {
             format!("it is a list: write for example proc.name in ({name})")
         } else {

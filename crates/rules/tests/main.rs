@@ -9,6 +9,7 @@ mod common;
 mod corpus;
 mod diagnostics;
 mod evaluate;
+mod hostile;
 mod memory;
 mod messages;
 mod properties;

@@ -69,9 +69,10 @@ fn run(text: &str) -> (String, usize) {
             ("rules", _) => {
                 is_checked = true;
                 checked += 1;
-                for rule in loaded(&files).rules {
-                    out += &print::rule(&rule);
-                }
+                let printed = canonical(&files);
+                let again = canonical(&[("printed".to_owned(), printed.clone())]);
+                assert_eq!(again, printed);
+                out += &printed;
             }
             _ => out += &block,
         }
@@ -90,6 +91,10 @@ fn loaded(files: &[(String, String)]) -> Loaded {
         })
         .collect();
     load(&sources, &LoadOptions::default())
+}
+
+fn canonical(files: &[(String, String)]) -> String {
+    loaded(files).rules.iter().map(print::rule).collect()
 }
 
 /// The lines that differ.

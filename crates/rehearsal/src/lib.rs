@@ -1,11 +1,13 @@
-//! Throw-away containers, and harmless rehearsals of drift and of its look-alikes in them.
+//! Throw-away containers, and harmless rehearsals of attacks, of drift, and of look-alikes in them.
 //!
 //! Does: builds an image from the host's own programs, runs containers of it with runc or crun, makes things happen in
 //! them, tells what it ran and when, and takes everything away again.
 //! Never: observes or judges. Whether something was detected is for a caller to say, who compares times and paths with
-//! the alerts it saw. Touches nothing that it did not make.
+//! the alerts it saw. Touches nothing that it did not make, but that some rehearsals give kernel settings the value that
+//! they hold, and mount folders of the host read-only.
 //!
-//! Start at [`drift::CASES`] and [`rehearse`]; the world around them is [`ThrowAwayImage`] and [`ThrowAwayContainer`].
+//! Start at [`keys::REHEARSALS`] and [`keys::perform`] for the threat catalogue, at [`drift::CASES`] and [`rehearse`] for
+//! drift alone; the world around them is [`ThrowAwayImage`] and [`ThrowAwayContainer`].
 //!
 //! ```no_run
 //! use std::sync::Arc;

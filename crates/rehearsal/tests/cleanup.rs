@@ -11,6 +11,7 @@ use std::process::{Child, Command, ExitCode, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use yagura_rehearsal::drift::CASES;
+use yagura_rehearsal::keys::{REHEARSALS, Stage, perform};
 use yagura_rehearsal::{
     ContainerOptions, RootKind, RuntimeChoice, RuntimeProgram, StartError, ThrowAwayContainer,
     ThrowAwayImage, cleanup_all, cleanup_leftovers, rehearse,
@@ -33,6 +34,7 @@ pub(crate) fn trials(runtime: &RuntimeProgram, root: RootKind) -> Vec<Trial> {
         trial("a_dropped_container_leaves_nothing", drop_leaves_nothing),
         trial("a_killed_owner_is_cleaned_up_after", killed_owner),
         trial("an_interrupted_owner_leaves_nothing", interrupted_owner),
+        trial("a_killed_owner_of_a_network_leaves_nothing", killed_stage),
         trial("links_and_strangers_are_left_alone", strangers),
         trial("a_folder_without_execution_will_do", no_execution),
         trial("a_folder_on_an_overlay_will_do", on_overlay),
@@ -81,6 +83,33 @@ fn killed_owner(options: &ContainerOptions) -> Result<(), AnyError> {
     assert_eq!(fs::read_dir(&base.0)?.count(), 0, "{leftovers:?}");
     assert_eq!(traces(&id, &base.0), Vec::<String>::new());
     Ok(())
+}
+
+fn killed_stage(options: &ContainerOptions) -> Result<(), AnyError> {
+    let base = TestDir::new(options, "stage");
+    let mut owner = Owner::start("stage", options, &base.0)?;
+    let id = owner.line()?;
+    let top = base.0.to_string_lossy().into_owned();
+    assert!(!running_below(&top).is_empty(), "the check is blind");
+    owner.0.kill()?;
+    owner.0.wait()?;
+    // Container and the network's other end end by themselves: both wait for their owner's end.
+    wait_until(|| running_below(&top).is_empty());
+    let leftovers = cleanup_leftovers(&base.0)?;
+    assert!(leftovers.failed.is_empty(), "{leftovers:?}");
+    assert_eq!(fs::read_dir(&base.0)?.count(), 0, "{leftovers:?}");
+    assert_eq!(traces(&id, &base.0), Vec::<String>::new());
+    Ok(())
+}
+
+/// Processes of the host whose program lies below a directory.
+fn running_below(dir: &str) -> Vec<PathBuf> {
+    fs::read_dir("/proc")
+        .unwrap()
+        .flatten()
+        .filter_map(|entry| fs::read_link(entry.path().join("exe")).ok())
+        .filter(|exe| exe.starts_with(dir))
+        .collect()
 }
 
 fn interrupted_owner(options: &ContainerOptions) -> Result<(), AnyError> {
@@ -303,8 +332,20 @@ pub(crate) fn play(role: &str) -> ExitCode {
         options.root = RootKind::Plain;
     }
     let image = Arc::new(ThrowAwayImage::build(&options.base).unwrap());
-    let container = ThrowAwayContainer::start(&image, &options).unwrap();
     let mut out = std::io::stdout();
+    if role == "stage" {
+        let rehearsal = REHEARSALS
+            .iter()
+            .find(|rehearsal| rehearsal.name == "outbound-tor")
+            .unwrap();
+        let mut stage = Stage::new(&image, &options);
+        let told = perform(rehearsal, &mut stage);
+        assert!(told.ran, "{told:?}");
+        writeln!(out, "{}", stage.container_ids()[0]).unwrap();
+        std::io::stdin().lines().for_each(drop);
+        return ExitCode::SUCCESS;
+    }
+    let container = ThrowAwayContainer::start(&image, &options).unwrap();
     writeln!(out, "{}\n{}", container.id(), container.first_pid()).unwrap();
     std::io::stdin().lines().for_each(drop);
     if role == "clean" {

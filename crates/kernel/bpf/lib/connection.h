@@ -23,6 +23,7 @@ struct {
 /* The connection that a thread's connect(2) has begun. */
 struct connecting {
 	u64 sk;
+	u64 count; /* of connections that its event stands for, zero if it has none */
 	struct side remote;
 };
 

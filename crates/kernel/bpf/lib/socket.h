@@ -206,27 +206,47 @@ static __always_inline bool is_zero(const __u8 *address)
 	return !halves[0] && !halves[1];
 }
 
+/* The address of a connected socket's peer. */
+static __always_inline void address_of(struct sock *sk, __u8 *address)
+{
+	if (BPF_CORE_READ(sk, __sk_common.skc_family) == AF_INET)
+		map_address(address, BPF_CORE_READ(sk, __sk_common.skc_daddr));
+	else
+		bpf_probe_read_kernel(address, ADDRESS_BYTES,
+				      (void *)sk + bpf_core_field_offset(struct sock, __sk_common.skc_v6_daddr));
+}
+
 /* The peer of a connected socket. Raw sockets have an address alone. */
 static __always_inline void remote_of(struct sock *sk, struct side *side)
 {
 	u16 family = BPF_CORE_READ(sk, __sk_common.skc_family);
-	__be32 v4 = 0;
 
 	side->known = 0;
 	if (!is_inet(family))
 		return;
 	side->port = __builtin_bswap16(BPF_CORE_READ(sk, __sk_common.skc_dport));
-	if (family == AF_INET) {
-		v4 = BPF_CORE_READ(sk, __sk_common.skc_daddr);
-		map_address(side->address, v4);
-	} else {
-		bpf_probe_read_kernel(side->address, sizeof(side->address),
-				      (void *)sk + bpf_core_field_offset(struct sock, __sk_common.skc_v6_daddr));
-	}
+	address_of(sk, side->address);
 	if (side->port)
 		side->known = 1;
 	else if (BPF_CORE_READ(sk, sk_type) == SOCK_RAW)
-		side->known = family == AF_INET ? v4 != 0 : !is_zero(side->address);
+		side->known = family == AF_INET ? BPF_CORE_READ(sk, __sk_common.skc_daddr) != 0 :
+						  !is_zero(side->address);
+}
+
+/* The same of a socket that the verifier knows as one, which costs less. Not for raw sockets. */
+static __always_inline void trusted_remote_of(struct sock *sk, struct side *side)
+{
+	u16 family = sk->__sk_common.skc_family;
+
+	side->known = 0;
+	if (!is_inet(family))
+		return;
+	side->port = __builtin_bswap16(sk->__sk_common.skc_dport);
+	if (family == AF_INET)
+		map_address(side->address, sk->__sk_common.skc_daddr);
+	else
+		address_of(sk, side->address);
+	side->known = side->port != 0;
 }
 
 /* The own side of a bound or connected socket. */
@@ -343,6 +363,23 @@ static __always_inline void key_by_side(struct socket_work *work, const struct s
 {
 	__builtin_memcpy(work->key.address, side->address, sizeof(side->address));
 	work->key.port = side->port;
+}
+
+/* Unix sockets of one name are one flow: by the kernel's own copy of the name, which all of them share. */
+static __always_inline void key_by_name(struct socket_work *work, struct sock *sk)
+{
+	struct unix_sock *own = (void *)sk;
+	struct unix_sock *peer;
+	u64 address = 0;
+
+	if (!bpf_core_type_exists(struct unix_sock))
+		return;
+	peer = (void *)BPF_CORE_READ(own, peer);
+	if (peer)
+		address = (u64)BPF_CORE_READ(peer, addr);
+	if (!address)
+		address = (u64)BPF_CORE_READ(own, addr);
+	__builtin_memcpy(work->key.address, &address, sizeof(address));
 }
 
 /* Appends the name that a Unix socket is bound to or connected to, by the kernel's own copy. */

@@ -9,6 +9,8 @@
 /* First sends of a connection that are told as long as they are short. */
 #define FIRST_SENDS_MAX 3
 #define SHORT_SEND_BYTES 16
+/* Connections to one Unix socket whose first data is told in one window. */
+#define UNIX_FREE 32
 /* Datagrams to one place, and questions to one name server, in one window before only their count is told. */
 #define DATAGRAMS_FREE 1
 #define QUESTIONS_FREE 256
@@ -148,16 +150,13 @@ static __always_inline void tell_names(struct socket_work *work, struct sock *sk
 }
 
 /* A datagram, or several to the same place. */
-static __always_inline void tell_datagrams(struct socket_work *work, struct sock *sk, u32 count)
+static __always_inline void tell_datagrams(struct socket_work *work, struct sock *sk, u16 local_port, u32 count)
 {
-	struct side local = {};
-
-	local_of(sk, &local);
 	key_by_side(work, &work->remote);
 	/* A server's answers are one flow, whoever is answered. */
-	if (local.known && local.port < PORT_EPHEMERAL_MIN && work->remote.port >= PORT_EPHEMERAL_MIN) {
+	if (local_port && local_port < PORT_EPHEMERAL_MIN && work->remote.port >= PORT_EPHEMERAL_MIN) {
 		__builtin_memset(work->key.address, 0, sizeof(work->key.address));
-		work->key.port = local.port;
+		work->key.port = local_port;
 	}
 	work->key.call = CALL_SENDTO;
 	work->is_volume = 1;
@@ -193,16 +192,26 @@ static __always_inline bool wants_first(struct socket_memory *memory)
 	       (!memory->sends || memory->bytes < SHORT_SEND_BYTES);
 }
 
-/* A Unix socket without a name of its own that is connected to one that has a name. */
-static __always_inline bool is_unix_client(struct sock *sk)
+/*
+ * Whether the first data of a Unix socket is to be told: it has no name of its own and is connected to one that has, and
+ * the program's connections to that were not told too often.
+ */
+static __always_inline bool is_unix_client(struct task_state *state, struct sock *sk)
 {
 	struct unix_sock *own = (void *)sk;
+	struct socket_work *work;
 	struct unix_sock *peer;
 
 	if (!bpf_core_type_exists(struct unix_sock) || BPF_CORE_READ(own, addr))
 		return false;
 	peer = (void *)BPF_CORE_READ(own, peer);
-	return peer && BPF_CORE_READ(peer, addr);
+	if (!peer || !BPF_CORE_READ(peer, addr))
+		return false;
+	work = begin_work(state, CALL_SENDTO, 0);
+	if (!work)
+		return false;
+	key_by_name(work, sk);
+	return count_flow(&work->key, 1, UNIX_FREE) != 0;
 }
 
 /* Sent on a connection. */
@@ -246,7 +255,7 @@ int BPF_PROG(on_send, struct sock *sk, int sent, int flags)
 		if (!memory && family == AF_UNIX) {
 			memory = bpf_sk_storage_get(&socket_memories, sk, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
 			if (memory)
-				memory->is_outbound = is_unix_client(sk);
+				memory->is_outbound = is_unix_client(state, sk);
 		}
 		if (memory)
 			on_stream(state, sk, memory, sent);
@@ -272,7 +281,7 @@ int BPF_PROG(on_send, struct sock *sk, int sent, int flags)
 	if (work->remote.known && is_names_port(work->remote.port))
 		tell_names(work, sk, sent);
 	else
-		tell_datagrams(work, sk, 1);
+		tell_datagrams(work, sk, sk->__sk_common.skc_num, 1);
 	return 0;
 }
 
@@ -311,7 +320,7 @@ static __always_inline void on_message(struct socket_work *work, struct sock *sk
 	find_destination(work, sk);
 	work->name = 0;
 	if (!work->remote.known || !is_names_port(work->remote.port)) {
-		tell_datagrams(work, sk, count);
+		tell_datagrams(work, sk, BPF_CORE_READ(sk, __sk_common.skc_num), count);
 		return;
 	}
 	bpf_probe_read_user(&bytes, sizeof(bytes), (void *)address + sizeof(struct passed_message) + 24);

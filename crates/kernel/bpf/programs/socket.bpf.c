@@ -22,23 +22,6 @@ static __always_inline void tell_flow(struct socket_work *work, struct sock *sk,
 		tell_of(work, sk);
 }
 
-/* Unix sockets of one name are one flow: by the kernel's own copy of the name, which all of them share. */
-static __always_inline void key_by_name(struct socket_work *work, struct sock *sk)
-{
-	struct unix_sock *own = (void *)sk;
-	struct unix_sock *peer;
-	u64 address = 0;
-
-	if (!bpf_core_type_exists(struct unix_sock))
-		return;
-	peer = (void *)BPF_CORE_READ(own, peer);
-	if (peer)
-		address = (u64)BPF_CORE_READ(peer, addr);
-	if (!address)
-		address = (u64)BPF_CORE_READ(own, addr);
-	__builtin_memcpy(work->key.address, &address, sizeof(address));
-}
-
 static __always_inline void on_socket(struct call *call)
 {
 	u16 family = call->arguments[0];
@@ -54,30 +37,22 @@ static __always_inline void on_socket(struct call *call)
 		return;
 	__builtin_memcpy(work->key.address, asked, sizeof(asked));
 	work->is_volume = is_inet(family) && kind != SOCK_RAW;
+	work->count = count_flow(&work->key, 1, SOCKETS_FREE);
+	if (!work->count)
+		return;
 	if (!is_error(call->result))
 		work->fd = call->result;
-	tell_flow(work, kernel_socket(file_of(call->task, call->result)), SOCKETS_FREE);
-}
-
-/* A connection has begun within connect(2): who is connected is told when the call ends, with its result. */
-static __always_inline void keep_connecting(struct task_struct *task, struct sock *sk)
-{
-	struct connecting *connecting;
-
-	connecting = bpf_task_storage_get(&connections, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
-	if (!connecting)
-		return;
-	remote_of(sk, &connecting->remote);
-	connecting->sk = (u64)sk;
+	tell_of(work, kernel_socket(file_of(call->task, call->result)));
 }
 
 /*
- * A TCP connection begins, by whatever system call: its address is the one that the kernel uses, and its first data is
- * to be told.
+ * A TCP connection begins, by whatever system call: its address is the one that the kernel uses. Its first data is told
+ * if the connection is.
  */
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(on_socket_state, struct sock *sk, int before, int after)
 {
+	struct connecting *connecting = NULL;
 	struct socket_memory *memory;
 	struct task_struct *task;
 	struct task_state *state;
@@ -89,22 +64,29 @@ int BPF_PROG(on_socket_state, struct sock *sk, int before, int after)
 	state = bpf_task_storage_get(&tasks, task, NULL, 0);
 	if (!state)
 		return 0;
-	memory = bpf_sk_storage_get(&socket_memories, sk, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	work = begin_work(state, CALL_CONNECT, -EINPROGRESS);
+	if (!work)
+		return 0;
+	trusted_remote_of(sk, &work->remote);
+	key_by_side(work, &work->remote);
+	work->count = count_flow(&work->key, 1, CONNECTS_FREE);
+	memory = bpf_sk_storage_get(&socket_memories, sk, NULL,
+				    work->count ? BPF_LOCAL_STORAGE_GET_F_CREATE : 0);
 	if (memory) {
 		__builtin_memset(memory, 0, sizeof(*memory));
-		memory->is_outbound = 1;
+		memory->is_outbound = work->count != 0;
 	}
-	if (call_of(task, (struct pt_regs *)bpf_task_pt_regs(task)) == CALL_CONNECT) {
-		keep_connecting(task, sk);
-		return 0;
+	if (call_of(task, (struct pt_regs *)bpf_task_pt_regs(task)) == CALL_CONNECT)
+		connecting = bpf_task_storage_get(&connections, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (connecting) {
+		/* Told when the call ends, with its result. */
+		connecting->sk = (u64)sk;
+		connecting->count = work->count;
+		connecting->remote = work->remote;
+	} else if (work->count && (filter_of(CALL_CONNECT) & FILTER_SENT)) {
+		/* io_uring, data that goes ahead of the connection, socketcall(2). */
+		tell_of(work, sk);
 	}
-	/* io_uring, data that goes ahead of the connection, socketcall(2). */
-	work = begin_work(state, CALL_CONNECT, -EINPROGRESS);
-	if (!work || !(filter_of(CALL_CONNECT) & FILTER_SENT))
-		return 0;
-	remote_of(sk, &work->remote);
-	key_by_side(work, &work->remote);
-	tell_flow(work, sk, CONNECTS_FREE);
 	return 0;
 }
 
@@ -136,26 +118,47 @@ static __always_inline bool find_peer(struct call *call, struct socket_work *wor
 	return work->remote.known && work->remote.port;
 }
 
-static __always_inline void on_connect(struct call *call)
+/* Another thread may have put another socket behind the descriptor: the one that was connected counts. */
+static __always_inline void tell_connecting(struct call *call, struct connecting *connecting)
 {
-	struct connecting *connecting = bpf_task_storage_get(&connections, call->task, NULL, 0);
-	struct socket_work *work = begin_work(call->state, CALL_CONNECT, call->result);
-	struct sock *sk = kernel_socket(file_of(call->task, (int)call->arguments[0]));
+	struct socket_work *work;
 
+	if (!connecting->count)
+		return;
+	work = begin_work(call->state, CALL_CONNECT, call->result);
 	if (!work)
 		return;
 	work->fd = call->arguments[0];
+	work->count = connecting->count;
+	work->remote = connecting->remote;
+	tell_of(work, (void *)connecting->sk);
+}
+
+/* A connection that has only begun is no failure. */
+static __always_inline bool is_wanted_connect(struct call *call)
+{
+	return is_wanted(call) || ((call->filter & FILTER_SENT) && call->result == -EINPROGRESS);
+}
+
+static __always_inline void on_connect(struct call *call)
+{
+	struct connecting *connecting = bpf_task_storage_get(&connections, call->task, NULL, 0);
+	struct socket_work *work;
+	struct sock *sk;
+
 	if (connecting && connecting->sk) {
-		/* Another thread may have put another socket behind the descriptor: what was connected counts. */
-		work->remote = connecting->remote;
-		sk = (void *)connecting->sk;
+		if (is_wanted_connect(call))
+			tell_connecting(call, connecting);
 		connecting->sk = 0;
-	} else if (!sk || call->result == -EALREADY || call->result == -EISCONN || !find_peer(call, work, sk)) {
 		return;
 	}
-	/* A connection that has only begun is no failure. */
-	if (!is_wanted(call) && !((call->filter & FILTER_SENT) && call->result == -EINPROGRESS))
+	if (!is_wanted_connect(call) || call->result == -EALREADY || call->result == -EISCONN)
 		return;
+	sk = kernel_socket(file_of(call->task, (int)call->arguments[0]));
+	work = begin_work(call->state, CALL_CONNECT, call->result);
+	if (!sk || !work || !find_peer(call, work, sk))
+		return;
+	work->fd = call->arguments[0];
 	if (work->remote.known)
 		key_by_side(work, &work->remote);
 	tell_flow(work, sk, CONNECTS_FREE);
@@ -193,20 +196,21 @@ static __always_inline void on_local(struct call *call)
 
 static __always_inline void on_accept(struct call *call)
 {
-	struct socket_work *work = begin_work(call->state, call->number, call->result);
-	struct sock *sk = kernel_socket(file_of(call->task, call->result));
-	struct side local = {};
+	struct socket_work *work;
+	struct sock *sk;
 
-	if (!work || !sk || !is_wanted(call))
+	if (!is_wanted(call) || is_error(call->result))
+		return;
+	sk = kernel_socket(file_of(call->task, call->result));
+	work = begin_work(call->state, call->number, call->result);
+	if (!work || !sk)
 		return;
 	work->fd = call->result;
 	work->is_server = 1;
-	remote_of(sk, &work->remote);
-	if (work->remote.known) {
+	if (is_inet(BPF_CORE_READ(sk, __sk_common.skc_family))) {
 		/* Whatever the peer's port: each of its connections has another. */
-		local_of(sk, &local);
-		key_by_side(work, &work->remote);
-		work->key.port = local.port;
+		address_of(sk, work->key.address);
+		work->key.port = BPF_CORE_READ(sk, __sk_common.skc_num);
 	} else {
 		key_by_name(work, sk);
 	}

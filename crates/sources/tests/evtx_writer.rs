@@ -115,7 +115,7 @@ fn element(chunk: &mut Vec<u8>, Element(tag, attributes, content): &Element<'_>)
     }
     chunk.push(0x02);
     match content {
-        Content::Text(text) if text.is_empty() => {}
+        Content::Text("") => {}
         Content::Text(text) => value(chunk, text),
         Content::Elements(elements) => {
             for inner in elements {

@@ -41,11 +41,7 @@ fn main() -> ExitCode {
             trials.extend(cleanup::trials(runtime, kind));
         }
     }
-    trials.extend(debian::trials());
-    if let Some(runtime) = runtimes.first() {
-        trials.extend(benign::trials(runtime));
-        trials.extend(full::trials(runtime));
-    }
+    trials.extend(on_debian(runtimes.first(), root));
     if runtimes.is_empty() {
         trials.push(Trial::test("containers", || Ok(())));
     }
@@ -58,7 +54,10 @@ fn main() -> ExitCode {
     }
     let trials = trials
         .into_iter()
-        .map(|trial| trial.with_ignored_flag(skipped))
+        .map(|trial| {
+            let ignored = skipped || trial.has_ignored_flag();
+            trial.with_ignored_flag(ignored)
+        })
         .collect();
     let conclusion = libtest_mimic::run(&arguments, trials);
     if let Some(Err(error)) = IMAGE.get().map(|image| image.remove()) {
@@ -70,6 +69,24 @@ fn main() -> ExitCode {
         return ExitCode::FAILURE;
     }
     conclusion.exit_code()
+}
+
+/// Tests on the Debian root file system, ignored where there can be none.
+fn on_debian(runtime: Option<&RuntimeProgram>, root: bool) -> Vec<Trial> {
+    let mut trials = debian::trials();
+    if let Some(runtime) = runtime {
+        trials.extend(benign::trials(runtime));
+        trials.extend(full::trials(runtime));
+    }
+    let possible = debian::possible();
+    if root && !possible {
+        let count = trials.len();
+        eprintln!("SKIPPED: {count} tests with a Debian root file system, they need mmdebstrap");
+    }
+    trials
+        .into_iter()
+        .map(|trial| trial.with_ignored_flag(!possible))
+        .collect()
 }
 
 /// The image of all tests, built by whoever comes first.

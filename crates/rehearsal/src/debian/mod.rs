@@ -221,19 +221,13 @@ fn build(cache: &Path, path: &Path) -> Result<(), DebianError> {
 fn build_in(dir: &Path) -> Result<PathBuf, DebianError> {
     let mmdebstrap = find_program("mmdebstrap").ok_or(DebianError::ToolMissing)?;
     let [root, log, list] = ["root", "log", "sources.list"].map(|name| dir.join(name));
-    // Dies with this process, and takes its mounts along: a killed command must not go on installing.
-    let mut command = match find_program("setpriv") {
-        Some(setpriv) => {
-            let mut command = Command::new(setpriv);
-            command.args(["--pdeathsig", "TERM", "--"]).arg(&mmdebstrap);
-            command
-        }
-        None => Command::new(&mmdebstrap),
-    };
+    let mut command = confined(&mmdebstrap);
     command
-        .args(["--mode=root", "--variant=minbase", "--quiet"])
+        .args(["--mode=root", "--variant=minbase"])
         .arg(format!("--logfile={}", log.display()))
         .arg(format!("--include={}", recipe::PACKAGES.join(",")))
+        // What a crash leaves half-written is never taken for a root file system.
+        .arg("--dpkgopt=force-unsafe-io")
         .args(recipe::EXCLUDED.map(|pattern| format!("--dpkgopt=path-exclude={pattern}")))
         .args(
             sources::access_settings()
@@ -256,6 +250,21 @@ fn build_in(dir: &Path) -> Result<PathBuf, DebianError> {
     }
     let log = fs::read(&log).unwrap_or(output.stderr);
     Err(failure(output.exit, &String::from_utf8_lossy(&log)))
+}
+
+/// A command that ends with this process, however that ends, and all that it started with it: a killed preparation
+/// must not go on installing. Its mounts are its own. On a host without these tools it is run as it is.
+fn confined(program: &Path) -> Command {
+    let (Some(setpriv), Some(unshare)) = (find_program("setpriv"), find_program("unshare")) else {
+        return Command::new(program);
+    };
+    let mut command = Command::new(setpriv);
+    command
+        .args(["--pdeathsig", "KILL"])
+        .arg(unshare)
+        .args(["--mount-proc", "--pid", "--fork", "--kill-child=KILL"])
+        .arg(program);
+    command
 }
 
 fn fetch_spares() -> String {

@@ -273,17 +273,23 @@ static int act_no_arguments(int count, char **arguments, char **environment)
 	return FAILED_EXEC;
 }
 
-/* beyond FD PATH: reads a path that begins at a descriptor which the program was started with. */
+/* beyond FD PATH: from the descriptor of a folder that it was started with, opens a path and starts a program there. */
 static int act_beyond(int count, char **arguments, char **environment)
 {
-	char folder[32];
+	static char path[256];
+	char *program[] = { "cat", arguments[1], 0 };
+	int length, at;
 
 	(void)count;
-	(void)environment;
-	descriptor_path(folder, (int)number(arguments[0]));
-	tell("chdir", CALL1(chdir, folder));
-	tell("open", CALL4(openat, AT_FDCWD, arguments[1], O_RDONLY, 0));
-	return 0;
+	descriptor_path(path, (int)number(arguments[0]));
+	length = (int)length_of(path);
+	CALL1(chdir, path);
+	path[length++] = '/';
+	for (at = 0; arguments[1][at] && length < 255; at++)
+		path[length++] = arguments[1][at];
+	tell("open", CALL4(openat, AT_FDCWD, path, O_RDONLY, 0));
+	CALL3(execve, "/bin/cat", program, environment);
+	return FAILED_EXEC;
 }
 
 #endif

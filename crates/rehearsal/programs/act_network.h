@@ -453,10 +453,11 @@ static int act_send_self(int count, char **arguments, char **environment)
 	return copy_all(self, fd) < 0 ? FAILED_COPY : 0;
 }
 
-/* receive PORT PATH [ARGUMENT…]: writes what the first who connects sends, and runs it. */
+/* receive PORT PATH [ARGUMENT…]: writes what the first who connects sends, and runs it as a child. */
 static int act_receive(int count, char **arguments, char **environment)
 {
-	int server = listen_on(arguments[0]), fd, file;
+	int server = listen_on(arguments[0]), status = 0, fd, file;
+	long child;
 
 	(void)count;
 	if (server < 0 || !wait_ready(server, POLLIN, RELAY_IDLE_MS))
@@ -469,8 +470,14 @@ static int act_receive(int count, char **arguments, char **environment)
 		return FAILED_COPY;
 	CALL1(close, file);
 	CALL1(close, fd);
-	CALL3(execve, arguments[1], arguments + 1, environment);
-	return FAILED_EXEC;
+	child = fork_process();
+	if (child == 0) {
+		CALL3(execve, arguments[1], arguments + 1, environment);
+		return FAILED_EXEC;
+	}
+	if (child < 0 || CALL4(wait4, child, &status, 0, 0) < 0)
+		return FAILED_EXEC;
+	return exit_code(status);
 }
 
 #endif

@@ -52,10 +52,11 @@ pub(super) const PRIVILEGE_ESCALATION: &[KeyRehearsal] = &[
     ),
     attempt!(
         "escape-modprobe",
-        "the path of modprobe is written to, with what it holds",
+        "the path of modprobe is written to, with what it holds; where the kernel has none, a stand-in",
         KeyNeeds::NOTHING,
         Privileged,
-        "rehearsal-act write-back /proc/sys/kernel/modprobe",
+        "test -e /proc/sys/kernel/modprobe || { mount -t tmpfs none /proc/sys/kernel && echo /sbin/modprobe > /proc/sys/kernel/modprobe; }; \
+         rehearsal-act write-back /proc/sys/kernel/modprobe",
     ),
     run(
         KEY,
@@ -80,10 +81,11 @@ pub(super) const PRIVILEGE_ESCALATION: &[KeyRehearsal] = &[
     ),
     attempt!(
         "escape-sysrq",
-        "sysrq-trigger is opened for writing",
+        "sysrq-trigger is opened for writing; where the kernel has none, a stand-in is",
         KeyNeeds::NOTHING,
         Privileged,
-        "rehearsal-act open-write /proc/sysrq-trigger",
+        "trigger=/proc/sysrq-trigger; test -e $trigger || { trigger=/host/proc/sysrq-trigger; mkdir -p /host/proc; touch $trigger; }; \
+         rehearsal-act open-write $trigger",
     ),
     attempt!(
         "escape-mount-device",
@@ -263,14 +265,15 @@ pub(super) const PRIVILEGE_ESCALATION: &[KeyRehearsal] = &[
         "a file open for reading goes into a pipe that is then written to (CVE-2022-0847)",
         KeyNeeds::NOTHING,
         Default,
-        "echo stand-in > /data/read-only && chmod 444 /data/read-only && rehearsal-act splice /data/read-only",
+        "rehearsal-act splice /etc/hostname",
     ),
     attempt!(
         "escape-memory-devices",
-        "the machine's memory is opened for reading and left unread",
+        "the machine's memory is opened for reading and left unread; where the kernel shows none, a stand-in is",
         KeyNeeds::NOTHING,
         Privileged,
-        "rehearsal-act node character /dev/mem 1 1; rehearsal-act open-read /dev/mem; rehearsal-act open-read /proc/kcore",
+        "rehearsal-act node character /dev/mem 1 1; rehearsal-act open-read /dev/mem; rehearsal-act open-read /proc/kcore; \
+         test -e /proc/kcore || { mkdir -p /host/proc; touch /host/proc/kcore; rehearsal-act open-read /host/proc/kcore; }",
     ),
     attempt!(
         "escape-perf-event",
@@ -429,7 +432,8 @@ fn on_socket(stage: &mut Stage, name: &str, at: &str) -> Result<(), RehearsalErr
     let container = stage.start(&options)?;
     let request =
         "POST /v1.43/containers/create HTTP/1.1\\r\\nHost: x\\r\\nContent-Length: 2\\r\\n\\r\\n{}";
-    stage.act(&container, &[ACT, "say-unix", at, request], "")
+    stage.prepare(&container, "cp /payload/act /tmp/dock")?;
+    stage.act(&container, &["/tmp/dock", "say-unix", at, request], "")
 }
 
 /// A privileged container that sees the host's processes, among them one made for the purpose.

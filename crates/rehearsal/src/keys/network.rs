@@ -130,9 +130,9 @@ pub(super) const INTERNAL_LATERAL_MOVEMENT: &[KeyRehearsal] = &[
     run(
         LATERAL,
         "lateral-admin-ports",
-        "administration ports of a few hosts",
+        "administration ports of a few hosts, by a dropped program",
         KeyNeeds::NETWORK,
-        |stage| sweep(stage, "172.16.3.10 4 22 445 3389 5985 6379 10250 2375 2379"),
+        admin_ports,
     ),
 ];
 
@@ -194,10 +194,10 @@ pub(super) const BRUTE_FORCE_TOOL: &[KeyRehearsal] = &[
     ),
     run(
         BRUTE_FORCE,
-        "brute-force-redis",
-        "sixty short connections to one Redis port",
+        "brute-force-ftp",
+        "sixty short connections to one FTP port",
         KeyNeeds::NETWORK,
-        |stage| attempts(stage, 6379),
+        |stage| attempts(stage, 21),
     ),
     run(
         BRUTE_FORCE,
@@ -291,13 +291,6 @@ pub(super) const PORT_LISTEN: &[KeyRehearsal] = &[
         KeyNeeds::NOTHING,
         "cp /payload/act /tmp/agent && /tmp/agent listen 8081 300",
     ),
-    shell(
-        LISTEN,
-        "listen-new-port",
-        "a program of the image listens on a port that it never used",
-        KeyNeeds::NOTHING,
-        "/usr/bin/rehearsal-act listen 50050 300",
-    ),
 ];
 
 pub(super) const DOCKER_REMOTE_API: &[KeyRehearsal] = &[
@@ -385,6 +378,14 @@ fn sweep(stage: &mut Stage, arguments: &str) -> Result<(), RehearsalError> {
     stage.act_shell(&container, &format!("{ACT} sweep {arguments}"))
 }
 
+fn admin_ports(stage: &mut Stage) -> Result<(), RehearsalError> {
+    let container = stage.start(&stage.options())?;
+    stage.peer(&container)?;
+    stage.prepare(&container, "cp /payload/act /tmp/spread")?;
+    let script = "/tmp/spread sweep 172.16.3.10 6 22 445 3389 5985 6379 10250 2375";
+    stage.act_shell(&container, script)
+}
+
 /// Two hundred ports.
 fn ports() -> String {
     (1..=200)
@@ -457,9 +458,7 @@ fn docker_unix(stage: &mut Stage) -> Result<(), RehearsalError> {
         .push(bind(&socket, "/var/run/docker.sock", false));
     let container = stage.start(&options)?;
     let request = "GET /v1.43/containers/json HTTP/1.1\\r\\nHost: docker\\r\\n\\r\\n";
-    stage.act(
-        &container,
-        &[ACT, "say-unix", "/var/run/docker.sock", request],
-        "",
-    )
+    stage.prepare(&container, "cp /payload/act /tmp/dock")?;
+    let argv = ["/tmp/dock", "say-unix", "/var/run/docker.sock", request];
+    stage.act(&container, &argv, "")
 }

@@ -9,7 +9,9 @@ use crate::pending::Pending;
 use crate::pipeline::Pipeline;
 use crate::process_table::ExeOrigin;
 use crate::sink::Sink;
-use yagura_event::{Alert, Base, DriftKind, DriftVector, DropReason, FileFlags, Provenance};
+use yagura_event::{
+    Alert, Base, DriftKind, DriftVector, DropReason, FileFlags, Provenance, WrittenHow,
+};
 use yagura_policy::drift::{Decision, DriftPolicy, ProvenanceSet, Verdict, decide};
 
 /// What a candidate turned out to be.
@@ -124,6 +126,8 @@ impl Pipeline {
                 kind: case.finding.kind,
                 provenance: case.origin.provenance,
                 path: case.path.clone(),
+                how: case.writer.map_or(WrittenHow::Other, |writer| writer.how),
+                sha256: case.inspection().and_then(|inspection| inspection.sha256),
             },
             is_self_copy: is_self_copy(case),
             provenance: case.origin.provenance,

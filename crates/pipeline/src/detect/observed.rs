@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use yagura_event::{
     BaseFlags, CallEvent, CgroupId, ContainerKey, Credentials, DriftKind, DriftVector, Endpoint,
-    MonotonicNs, ProcessKey, ProgramKey, Provenance, Text,
+    MonotonicNs, ProcessKey, ProgramKey, Provenance, Sha256, Text, WrittenHow,
 };
 use yagura_rules::EventKind;
 
@@ -144,6 +144,10 @@ pub(crate) struct SeenDrift {
     pub(crate) provenance: Provenance,
     /// The file.
     pub(crate) path: Text,
+    /// How the file came about, as far as its writer tells.
+    pub(crate) how: WrittenHow,
+    /// Digest of the file, where it could be read.
+    pub(crate) sha256: Option<Sha256>,
 }
 
 impl What {

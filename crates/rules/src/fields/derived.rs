@@ -11,6 +11,8 @@ macro_rules! derived_fields {
         DriftVector = "drift.vector", Text, None, Kernel, "How the program came to run: the names of drift alerts.";
         DriftKind = "drift.kind", Text, None, Kernel, "What ran: `binary`, `library` or `script`.";
         DriftProvenance = "drift.provenance", Text, None, Kernel, "Where the file comes from: the names of drift alerts.";
+        DriftHow = "drift.how", Text, None, Kernel, "How the file came about, as far as its writer tells: `downloaded`, `built` or `other`.";
+        DriftSha256 = "drift.sha256", Text, None, Kernel, "SHA-256 of the file, in lower case; nothing if it could not be read.";
         TargetPid = "target.pid", Number, None, Kernel, "Process id of the process that the call acts on, as the host sees it.";
         TargetName = "target.name", Text, None, Kernel, "Name of the process that the call acts on.";
         TargetExe = "target.exe", Text, None, Kernel, "Path of the executable of the process that the call acts on.";

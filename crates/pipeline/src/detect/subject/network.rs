@@ -167,6 +167,13 @@ impl<'a> EventSubject<'a> {
             (Field::DriftProvenance, _) => what.drift().map_or(Value::Absent, |drift| {
                 Value::text(drift.provenance.as_str())
             }),
+            (Field::DriftHow, _) => what
+                .drift()
+                .map_or(Value::Absent, |drift| Value::text(drift.how.as_str())),
+            (Field::DriftSha256, _) => match what.drift().and_then(|drift| drift.sha256) {
+                Some(digest) => Value::owned(digest.to_string()),
+                None => Value::Absent,
+            },
             (Field::FdName, What::Drift(drift) | What::SelfCopy(drift)) => {
                 Value::text(drift.path.as_bytes())
             }

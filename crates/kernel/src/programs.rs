@@ -128,6 +128,14 @@ pub const PROGRAMS: &[Program] = &[
     called("on_connect_exit", "connections that are begun"),
     called("on_local_exit", "sockets that are bound and listened on"),
     called("on_accept_exit", "connections that are taken"),
+    called(
+        "on_old_send_exit",
+        "on kernels before 6.3: first data, datagrams, and what name servers are asked",
+    ),
+    called(
+        "on_old_receive_exit",
+        "on kernels before 6.3: what name servers answer",
+    ),
     called("on_messages_exit", "datagrams that are sent together"),
     called(
         "on_copy_exit",

@@ -99,6 +99,10 @@ struct {
 		[CALL_LISTEN] = (void *)&on_local_exit,
 		[CALL_ACCEPT] = (void *)&on_accept_exit,
 		[CALL_ACCEPT4] = (void *)&on_accept_exit,
+		[CALL_SENDTO] = (void *)&on_old_send_exit,
+		[CALL_SENDMSG] = (void *)&on_old_send_exit,
+		[CALL_RECVFROM] = (void *)&on_old_receive_exit,
+		[CALL_RECVMSG] = (void *)&on_old_receive_exit,
 		[CALL_SENDMMSG] = (void *)&on_messages_exit,
 	},
 };
@@ -118,7 +122,8 @@ int BPF_PROG(on_call_exit, struct pt_regs *regs, s64 ret)
 	/* What a connection left behind for its call's end is taken up there, whatever came of it. */
 	if (is_error(ret) && !(filter & FILTER_FAILED) && number != CALL_CONNECT)
 		return 0;
-	if (!bpf_task_storage_get(&tasks, task, NULL, 0))
+	/* Seen where the socket sends and receives. */
+	if (HAS_SEND_TRACEPOINT && number >= CALL_SENDTO && number <= CALL_RECVMSG)
 		return 0;
 	bpf_tail_call(ctx, &call_programs, number);
 	return 0;

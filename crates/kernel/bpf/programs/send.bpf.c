@@ -16,9 +16,6 @@
 #define QUESTIONS_FREE 256
 /* Messages of one sendmmsg(2) that are looked at one by one. */
 #define MESSAGES_MAX 8
-/* Ports of name servers: of the network, and of multicast. */
-#define PORT_NAMES 53
-#define PORT_MULTICAST_NAMES 5353
 /* Ports from here on are the other side's own choice: whoever sends from a port below answers. */
 #define PORT_EPHEMERAL_MIN 32768
 /* include/linux/socket.h */
@@ -124,11 +121,6 @@ __noinline int find_payload(void)
 	}
 	work->fd = arguments[0];
 	return number;
-}
-
-static __always_inline bool is_names_port(u16 port)
-{
-	return port == PORT_NAMES || port == PORT_MULTICAST_NAMES;
 }
 
 /* Keeps of the payload no more than was sent or received. */
@@ -310,6 +302,60 @@ int BPF_PROG(on_receive, struct sock *sk, int received, int flags)
 	tell_names(work, sk, received);
 	return 0;
 }
+
+/* On older kernels the ends of sendto(2) and sendmsg(2) are all that is seen of what is sent: not write(2). */
+static __always_inline void on_old_send(struct call *call)
+{
+	struct sock *sk = kernel_socket(file_of(call->task, (int)call->arguments[0]));
+	struct socket_memory *memory;
+	struct socket_work *work;
+	u64 key = (u64)sk;
+	u16 family;
+
+	if (!sk || call->result <= 0)
+		return;
+	family = BPF_CORE_READ(sk, __sk_common.skc_family);
+	if (BPF_CORE_READ(sk, sk_type) == SOCK_STREAM) {
+		memory = bpf_map_lookup_elem(&old_socket_memories, &key);
+		if (memory)
+			on_stream(call->state, sk, memory, call->result);
+		return;
+	}
+	work = begin_work(call->state, CALL_SENDTO, call->result);
+	if (!work || (!is_inet(family) && family != AF_PACKET))
+		return;
+	find_payload();
+	find_destination(work, sk);
+	work->name = 0;
+	if (work->remote.known && is_names_port(work->remote.port))
+		tell_names(work, sk, call->result);
+	else
+		tell_datagrams(work, sk, BPF_CORE_READ(sk, __sk_common.skc_num), 1);
+}
+
+/* The same of what is received: who sent a datagram stands in the call's own answer. */
+static __always_inline void on_old_receive(struct call *call)
+{
+	struct sock *sk = kernel_socket(file_of(call->task, (int)call->arguments[0]));
+	struct socket_work *work;
+
+	if (!sk || call->result <= 0 || !is_inet(BPF_CORE_READ(sk, __sk_common.skc_family)))
+		return;
+	work = begin_work(call->state, CALL_RECVFROM, call->result);
+	if (!work)
+		return;
+	find_payload();
+	if (call->number == CALL_RECVFROM && call->arguments[4])
+		passed_side(call->arguments[4], sizeof(struct passed_address), &work->remote);
+	else
+		find_destination(work, sk);
+	work->name = 0;
+	if (work->remote.known && is_names_port(work->remote.port))
+		tell_names(work, sk, call->result);
+}
+
+ON_CALL_EXIT(on_old_send_exit, on_old_send)
+ON_CALL_EXIT(on_old_receive_exit, on_old_receive)
 
 /* One message of several. */
 static __always_inline void on_message(struct socket_work *work, struct sock *sk, u64 address, u32 count)

@@ -53,11 +53,12 @@ SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(on_socket_state, struct sock *sk, int before, int after)
 {
 	struct connecting *connecting = NULL;
-	struct socket_memory *memory;
 	struct task_struct *task;
 	struct task_state *state;
 	struct socket_work *work;
 
+	if (after == TCP_CLOSE)
+		forget_connection(sk);
 	if (after != TCP_SYN_SENT)
 		return 0;
 	task = bpf_get_current_task_btf();
@@ -70,12 +71,7 @@ int BPF_PROG(on_socket_state, struct sock *sk, int before, int after)
 	trusted_remote_of(sk, &work->remote);
 	key_by_side(work, &work->remote);
 	work->count = count_flow(&work->key, 1, CONNECTS_FREE);
-	memory = bpf_sk_storage_get(&socket_memories, sk, NULL,
-				    work->count ? BPF_LOCAL_STORAGE_GET_F_CREATE : 0);
-	if (memory) {
-		__builtin_memset(memory, 0, sizeof(*memory));
-		memory->is_outbound = work->count != 0;
-	}
+	remember_connection(sk, work->count != 0, &work->remote);
 	if (call_of(task, (struct pt_regs *)bpf_task_pt_regs(task)) == CALL_CONNECT)
 		connecting = bpf_task_storage_get(&connections, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
 	if (connecting) {

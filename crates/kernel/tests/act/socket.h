@@ -1,8 +1,9 @@
 /*
- * Acts on sockets. They all act on one descriptor, the one that was made last; `swap` takes the one before instead:
+ * Acts on sockets. They all act on one descriptor, the one that was made last; `swap` takes the one before instead, and
+ * `use` any other, by the order in which they were made:
  *
  *   act unshare 0x40000000 loopback socket 2 1 0 bind 127.0.0.1 80 listen socket 2 1 0 connect 127.0.0.1 80 \
- *       send write hello swap accept
+ *       send write hello use 0 accept
  */
 #include <arpa/inet.h>
 #include <net/if.h>
@@ -18,13 +19,26 @@
 /* Messages of one call. */
 #define MESSAGES 20
 
+/* Descriptors of one run that `use` knows. */
+#define MADE_MAX 64
+
 /* The descriptor that is acted on, and the one before. */
 static int current = -1, previous = -1;
+/* All of them in their order. */
+static int made[MADE_MAX];
+static int made_count;
 
-static void take(int fd)
+static void act_on(int fd)
 {
 	previous = current;
 	current = fd;
+}
+
+static void take(int fd)
+{
+	if (made_count < MADE_MAX)
+		made[made_count++] = fd;
+	act_on(fd);
 }
 
 /* Text, or bytes as `hex:` and their digits. */
@@ -201,6 +215,17 @@ static int step_traffic(const char *act)
 		count = number();
 		length = address(&to);
 		flood(how, count, &to, length);
+	} else if (!strcmp(act, "scan")) {
+		/* So many ports of one host, each asked once. */
+		count = number();
+		length = address(&to);
+		for (long port = 1; port <= count; port++) {
+			int fd = done("socket", socket(AF_INET, SOCK_STREAM, 0));
+
+			((struct sockaddr_in *)&to)->sin_port = htons(port);
+			connect(fd, (void *)&to, length);
+			close(fd);
+		}
 	} else if (!strcmp(act, "connects")) {
 		/* Each with a socket of its own, and refused. */
 		count = number();
@@ -245,7 +270,9 @@ static int step_socket(const char *act)
 	} else if (!strcmp(act, "accept4")) {
 		take(done(act, accept4(current, NULL, NULL, SOCK_CLOEXEC)));
 	} else if (!strcmp(act, "swap")) {
-		take(previous);
+		act_on(previous);
+	} else if (!strcmp(act, "use")) {
+		act_on(made[number() % MADE_MAX]);
 	} else {
 		return step_stream(act) || step_traffic(act);
 	}

@@ -15,6 +15,8 @@ cases![
     answers_to_many_are_one_flow,
     questions_and_answers_of_a_stub_resolver,
     questions_of_several_messages_in_one_call,
+    questions_and_answers_over_tcp,
+    raw_packets_by_their_destination,
 ];
 
 /// A question for `pool.example`, type A.
@@ -233,4 +235,41 @@ fn questions_of_several_messages_in_one_call() {
         assert_eq!(event.data.as_bytes(), bytes(QUESTION));
         assert_eq!(socket(event).remote, endpoint("127.0.0.1", 53));
     }
+}
+
+fn questions_and_answers_over_tcp() {
+    let framed = |hex: &str| {
+        let digits = hex.trim_start_matches("hex:");
+        format!("hex:{:04x}{digits}", digits.len() / 2)
+    };
+    let (question, answer) = (framed(QUESTION), framed(ANSWER));
+    let (_, told) = calls(&format!(
+        "socket 2 1 0 bind 127.0.0.1 53 listen socket 2 1 0 connect 127.0.0.1 53 \
+         send write {question} use 0 accept receive read send write {answer} \
+         use 1 receive read send send {question}"
+    ));
+    let seen: Vec<_> = told
+        .iter()
+        .filter(|event| !event.data.is_empty())
+        .map(|event| {
+            assert_eq!(socket(event).remote, endpoint("127.0.0.1", 53));
+            (event.call, event.data.as_bytes().to_vec())
+        })
+        .collect();
+    let expected = [
+        (Call::Sendto, bytes(&question)),
+        (Call::Recvfrom, bytes(&answer)),
+        (Call::Sendto, bytes(&question)),
+    ];
+    assert_eq!(seen, expected);
+}
+
+fn raw_packets_by_their_destination() {
+    // An echo request; raw sockets have no ports.
+    let (_, told) = calls("socket 2 3 1 sendto 127.0.0.1 0 sendto hex:0800f7ff00000000");
+    let sent = one(&told, Call::Sendto);
+    let facts = socket(sent);
+    assert_eq!((facts.kind, facts.protocol), (3, 1));
+    assert_eq!(facts.remote, endpoint("127.0.0.1", 0));
+    assert_eq!((sent.arguments[5], sent.data.is_empty()), (1, true));
 }

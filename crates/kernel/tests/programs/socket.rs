@@ -2,6 +2,7 @@
 
 use super::cases;
 use crate::world::World;
+use std::collections::HashSet;
 use std::net::IpAddr;
 use yagura_event::{Call, CallEvent, CallGroup, Endpoint, ExecEvent, KernelEvent, SocketFacts};
 
@@ -15,6 +16,7 @@ cases![
     unusual_sockets_are_told_and_usual_ones_counted,
     data_ahead_of_a_connection_begins_it,
     the_same_again_is_counted,
+    a_scan_is_told_up_to_its_budget,
     sockets_outside_containers_are_not_told,
 ];
 
@@ -283,6 +285,27 @@ fn the_same_again_is_counted() {
     assert!((35..200).contains(&events), "{events}");
     assert!((256..=500).contains(&count), "{count}");
     assert_eq!(sum("127.0.0.2"), (3, 3));
+}
+
+fn a_scan_is_told_up_to_its_budget() {
+    // In a container of its own: the budget is the container's.
+    let scene = World::get()
+        .start(|_| ())
+        .seen_by(World::get().calls().observed);
+    let exec = scene.act("unshare 0x40000000 loopback scan 10000 127.0.0.1 1");
+    let ports = scene.all(|event| match event {
+        KernelEvent::Call(event)
+            if event.call == Call::Connect && event.base.program == exec.base.program =>
+        {
+            socket(event).remote.map(|remote| remote.port)
+        }
+        _ => None,
+    });
+    let distinct: HashSet<_> = ports.iter().collect();
+    assert_eq!(distinct.len(), ports.len());
+    // Two thousand in each second that it took.
+    assert!((2000..10000).contains(&ports.len()), "{}", ports.len());
+    assert_eq!(ports[..100], (1..=100).collect::<Vec<u16>>());
 }
 
 fn sockets_outside_containers_are_not_told() {

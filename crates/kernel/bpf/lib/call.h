@@ -24,7 +24,7 @@
 /* A call that ended. */
 struct call {
 	struct task_struct *task;
-	struct task_state *state; /* NULL outside containers */
+	struct task_state *state;
 	u32 number; /* of enum call_number */
 	u32 filter; /* of enum call_filter */
 	s64 result;
@@ -43,15 +43,18 @@ static __always_inline u32 filter_of(u32 number)
 	return filter ? *filter : 0;
 }
 
-/* Reads what ended from the tracepoint's arguments: the registers, then the result. */
-static __always_inline void see_call(struct pt_regs *regs, s64 result, struct call *call)
+/* Reads what ended from the tracepoint's arguments: the registers, then the result. False outside containers. */
+static __always_inline bool see_call(struct pt_regs *regs, s64 result, struct call *call)
 {
 	call->task = bpf_get_current_task_btf();
 	call->state = bpf_task_storage_get(&tasks, call->task, NULL, 0);
+	if (!call->state)
+		return false;
 	call->number = call_of(call->task, regs);
 	call->filter = filter_of(call->number);
 	call->result = result;
 	syscall_arguments(call->task, regs, call->arguments);
+	return true;
 }
 
 /* Whether user space wants the call as it ended. */
@@ -69,21 +72,20 @@ static __always_inline bool is_wanted(struct call *call)
 	{                                                 \
 		struct call call = {};                    \
                                                           \
-		see_call(regs, ret, &call);               \
-		if (call.state)                           \
+		if (see_call(regs, ret, &call))           \
 			handler(&call);                   \
 		return 0;                                 \
 	}
 
+/* The open file of a descriptor of the current task, whose memory is read as it is: this is on the way of every open. */
 static __always_inline struct file *file_of(struct task_struct *task, long fd)
 {
-	struct fdtable *table = BPF_CORE_READ(task, files, fdt);
-	struct file **fds = BPF_CORE_READ(table, fd);
+	struct fdtable *table = task->files->fdt;
 	struct file *file = NULL;
 
-	if (fd < 0 || fd >= BPF_CORE_READ(table, max_fds))
+	if (fd < 0 || fd >= table->max_fds)
 		return NULL;
-	bpf_probe_read_kernel(&file, sizeof(file), fds + fd);
+	bpf_probe_read_kernel(&file, sizeof(file), table->fd + fd);
 	return file;
 }
 

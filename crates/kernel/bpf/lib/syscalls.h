@@ -98,23 +98,23 @@ static const u8 native_calls[SYSCALL_NUMBERS] = {
 };
 #endif
 
-/* The call, zero if it is none of interest. */
+/* The call, zero if it is none of interest. Nearly all are none: that is found out first. */
 static __always_inline u32 call_of(struct task_struct *task, struct pt_regs *regs)
 {
 	u32 number = syscall_number(regs);
+	u32 compat = 0;
 
 	if (number >= SYSCALL_NUMBERS)
 		return 0;
 	/* The same again, in a way that the verifier keeps. */
 	barrier_var(number);
 	number &= SYSCALL_NUMBERS - 1;
-	if (!is_compat_call(task))
-		return native_calls[number];
 #if defined(__TARGET_ARCH_x86)
-	return compat_calls[number];
-#else
-	return 0;
+	compat = compat_calls[number];
 #endif
+	if (!(native_calls[number] | compat))
+		return 0;
+	return is_compat_call(task) ? compat : native_calls[number];
 }
 
 #endif

@@ -114,6 +114,8 @@ int BPF_PROG(on_call_exit, struct pt_regs *regs, s64 ret)
 	u32 number = call_of(task, regs);
 	u32 filter;
 
+	if (!HAS_SEND_TRACEPOINT && !number)
+		number = plain_call_of(task, regs);
 	if (!number)
 		return 0;
 	filter = filter_of(number);

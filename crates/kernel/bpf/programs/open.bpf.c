@@ -54,55 +54,38 @@ static __always_inline void note_open(struct call *call, struct file *file, u32 
 	send_file_event(call->task, state, RECORD_SCRIPT, &seen, 0);
 }
 
-/* The parent of a directory entry, and the hash of its name that the kernel made with the parent's address. */
-struct named_entry {
-	struct dentry *parent;
-	u64 name;
-};
-
-static __always_inline void read_entry(struct dentry *dentry, struct named_entry *entry)
-{
-	u32 parent = bpf_core_field_offset(struct dentry, d_parent);
-
-	if (bpf_core_field_offset(struct dentry, d_name.hash_len) == parent + sizeof(entry->parent)) {
-		bpf_probe_read_kernel(entry, sizeof(*entry), (void *)dentry + parent);
-		return;
-	}
-	entry->parent = BPF_CORE_READ(dentry, d_parent);
-	entry->name = BPF_CORE_READ(dentry, d_name.hash_len);
-}
-
 /*
- * A number for a path given as two addresses: that of every name up to the bottom of the mount namespace, so that a
+ * A number for the path of an open file, given by its address: that of every name up to the bottom of the mount namespace, so that a
  * rename of any directory and any mount on the way make another one. Zero if the path is too deep to be told apart.
  * Names enter by the hash that the kernel keys with addresses nobody outside it knows: a container cannot look for
  * two names of one number.
  */
-__noinline u64 path_number(u64 dentry_address, u64 mnt_address)
+__noinline u64 path_number(u64 file_address)
 {
-	struct dentry *dentry = (void *)dentry_address;
-	struct mount *mount = mount_of((void *)mnt_address);
-	struct dentry *top = BPF_CORE_READ(mount, mnt.mnt_root);
-	struct named_entry entry = {};
+	struct dentry *dentry = PEEK(file, file_address, f_path.dentry);
+	struct mount *mount = mount_of(PEEK(file, file_address, f_path.mnt));
+	struct dentry *top = PEEK(mount, mount, mnt.mnt_root);
 	u64 number = MIX_SEED;
 
 	for (int step = 0; step < PATH_STEPS_MAX; step++) {
+		struct dentry *parent;
+
 		if (dentry == top) {
-			struct mount *above = BPF_CORE_READ(mount, mnt_parent);
+			struct mount *above = PEEK(mount, mount, mnt_parent);
 
 			if (above == mount)
 				return number;
-			dentry = BPF_CORE_READ(mount, mnt_mountpoint);
+			dentry = PEEK(mount, mount, mnt_mountpoint);
 			mount = above;
-			top = BPF_CORE_READ(mount, mnt.mnt_root);
+			top = PEEK(mount, mount, mnt.mnt_root);
 			continue;
 		}
-		read_entry(dentry, &entry);
-		if (entry.parent == dentry)
+		parent = PEEK(dentry, dentry, d_parent);
+		if (parent == dentry)
 			return 0;
-		number = (number ^ entry.name) * MIX_PRIME;
+		number = (number ^ PEEK(dentry, dentry, d_name.hash_len)) * MIX_PRIME;
 		number ^= number >> 32;
-		dentry = entry.parent;
+		dentry = parent;
 	}
 	return 0;
 }
@@ -136,14 +119,12 @@ static __always_inline u32 open_class(u32 mode, u64 flags)
 /* Whether user space has said that no rule can match this open. Fills the key. */
 static __always_inline bool is_quiet(struct call *call, struct file *file, struct quiet_open_key *key)
 {
-	struct path path = {};
-	struct inode *inode = BPF_CORE_READ(file, f_inode);
+	struct inode *inode = PEEK(file, file, f_inode);
 
-	bpf_probe_read_kernel(&path, sizeof(path), (void *)file + bpf_core_field_offset(struct file, f_path));
 	key->container = call->state->container;
-	key->ino = BPF_CORE_READ(inode, i_ino);
-	key->dev = BPF_CORE_READ(inode, i_sb, s_dev);
-	key->path = path_number((u64)path.dentry, (u64)path.mnt);
+	key->ino = PEEK(inode, inode, i_ino);
+	key->dev = PEEK(super_block, PEEK(inode, inode, i_sb), s_dev);
+	key->path = path_number((u64)file);
 	return key->path && bpf_map_lookup_elem(&quiet_opens, key);
 }
 
@@ -211,7 +192,7 @@ static __always_inline void on_open(struct call *call)
 		file = file_of(call->task, call->result);
 		if (!file)
 			return;
-		mode = BPF_CORE_READ(file, f_mode);
+		mode = PEEK(file, file, f_mode);
 		note_open(call, file, mode);
 	}
 	if (!is_wanted(call))

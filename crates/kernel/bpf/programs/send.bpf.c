@@ -303,7 +303,21 @@ int BPF_PROG(on_receive, struct sock *sk, int received, int flags)
 	return 0;
 }
 
-/* On older kernels the ends of sendto(2) and sendmsg(2) are all that is seen of what is sent: not write(2). */
+/* On older kernels: calls that send or receive if their descriptor is a socket, by the call that they are told as. */
+static __always_inline u32 plain_call_of(struct task_struct *task, struct pt_regs *regs)
+{
+	u32 number = syscall_number(regs);
+
+	if (is_compat_call(task))
+		return 0;
+	if (number == NR_WRITE || number == NR_WRITEV)
+		return CALL_SENDTO;
+	if (number == NR_READ || number == NR_READV)
+		return CALL_RECVFROM;
+	return 0;
+}
+
+/* On older kernels what is sent is seen at the ends of calls. */
 static __always_inline void on_old_send(struct call *call)
 {
 	struct sock *sk = kernel_socket(file_of(call->task, (int)call->arguments[0]));

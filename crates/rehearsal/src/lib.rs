@@ -7,7 +7,8 @@
 //! they hold, and mount folders of the host read-only.
 //!
 //! Start at [`keys::REHEARSALS`] and [`keys::perform`] for the threat catalogue, at [`drift::CASES`] and [`rehearse`] for
-//! drift alone; the world around them is [`ThrowAwayImage`] and [`ThrowAwayContainer`].
+//! drift alone; the world around them is [`ThrowAwayImage`] and [`ThrowAwayContainer`]. With Debian's servers and tools,
+//! which [`debian::DebianRoot`] fetches once, there are [`full::REHEARSALS`], and [`benign::WORKLOADS`] to stay silent about.
 //!
 //! ```no_run
 //! use std::sync::Arc;

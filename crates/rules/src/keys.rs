@@ -2,7 +2,7 @@
 
 use crate::ast::Operator;
 use crate::fields::{Field, FieldType};
-use crate::matcher::{Matcher, TextKey};
+use crate::matcher::{Matcher, NumberTest, TextKey, TextTest};
 use crate::program::{Node, NodeId, OperandId, OperandProgram, Program, TestProgram};
 
 /// Something that the value of an operand must have.
@@ -32,7 +32,7 @@ struct Keys {
 }
 
 /// Keys that more events have are of no use.
-const SHARE_MAX: f32 = 0.5;
+const SHARE_MAX: f32 = 0.8;
 /// Keys of one rule. More are not looked up faster than the rule is evaluated, and fill memory for each kind of event.
 const KEYS_MAX: usize = 4096;
 
@@ -80,29 +80,49 @@ fn keys_of_test(program: &Program, test: &TestProgram) -> Option<Keys> {
         return None;
     }
     let field = field_of(program, test.operand)?;
-    let mut keys: Vec<Key> = Vec::new();
-    if let Matcher::Number(number) | Matcher::Either(number, _) = matcher {
-        keys.extend(number.items()?.into_iter().map(Key::Number));
+    let operand = test.operand;
+    let made = |keys: Vec<Key>| Keys {
+        share: keys.iter().map(|key| share_of(field, key)).sum(),
+        keys: keys.into_iter().map(|key| (operand, key)).collect(),
+    };
+    let numbers = |number: &NumberTest| -> Option<Vec<Key>> {
+        Some(number.items()?.into_iter().map(Key::Number).collect())
+    };
+    match matcher {
+        Matcher::Number(number) => numbers(number).map(made),
+        Matcher::Text(text) => best_of(text).map(made),
+        // The value may be either.
+        Matcher::Either(number, text) => {
+            let mut keys = numbers(number)?;
+            keys.extend(best_of(text)?);
+            Some(made(keys))
+        }
+        Matcher::Exists | Matcher::Boolean { .. } | Matcher::Address(_) => None,
     }
-    if let Matcher::Text(text) | Matcher::Either(_, text) = matcher {
-        keys.extend(text.keys()?.into_iter().map(|key| match key {
+}
+
+/// The keys of a text that the fewest texts have.
+fn best_of(text: &TextTest) -> Option<Vec<Key>> {
+    let ways = text.keys().into_iter().map(|keys| {
+        let keys: Vec<Key> = keys.into_iter().map(Key::from).collect();
+        let share: f32 = keys.iter().map(base_share).sum();
+        (share, keys)
+    });
+    ways.min_by(|left, right| left.0.total_cmp(&right.0))
+        .map(|(_, keys)| keys)
+}
+
+impl From<TextKey<'_>> for Key {
+    fn from(key: TextKey<'_>) -> Key {
+        match key {
             TextKey::Whole(text) => Key::Whole(text.into()),
             TextKey::Beginning(text) => Key::Beginning(text.into()),
             TextKey::End(text) => Key::End(text.into()),
             TextKey::Inside(text) => Key::Inside(text.into()),
             TextKey::InsideInAnyCase(text) => Key::InsideInAnyCase(text.into()),
             TextKey::Above(path) => Key::Above(path.into()),
-        }));
+        }
     }
-    if keys.is_empty() {
-        return None;
-    }
-    let share = keys.iter().map(|key| share_of(field, key)).sum();
-    let operand = test.operand;
-    Some(Keys {
-        keys: keys.into_iter().map(|key| (operand, key)).collect(),
-        share,
-    })
 }
 
 fn field_of(program: &Program, operand: OperandId) -> Option<Field> {
@@ -114,24 +134,30 @@ fn field_of(program: &Program, operand: OperandId) -> Option<Field> {
 
 /// Share of the events that probably have a key.
 fn share_of(field: Field, key: &Key) -> f32 {
-    let base = match key {
-        Key::Whole(text) | Key::Beginning(text) | Key::End(text) | Key::Inside(text)
-            if text.len() < 2 =>
-        {
-            0.3
-        }
-        Key::Whole(_) | Key::Number(_) => 0.002,
-        Key::Beginning(_) | Key::Above(_) => 0.02,
-        Key::End(_) => 0.01,
-        Key::Inside(_) | Key::InsideInAnyCase(_) => 0.02,
+    base_share(key) * commonness(field)
+}
+
+/// Share of many different texts that probably have a key: the longer it is, the fewer.
+fn base_share(key: &Key) -> f32 {
+    let (text, weight) = match key {
+        Key::Number(_) => return 0.0005,
+        Key::Whole(text) if text.is_empty() => return 0.2,
+        Key::Whole(_) => return 0.0005,
+        Key::Beginning(text) | Key::Above(text) => (text, 0.3),
+        Key::End(text) => (text, 0.1),
+        Key::Inside(text) | Key::InsideInAnyCase(text) => (text, 0.15),
     };
-    base * commonness(field)
+    #[expect(clippy::cast_precision_loss, reason = "an estimate")]
+    let length = text.len().max(1) as f32;
+    weight / length.powf(1.5)
 }
 
 /// How much more often an event has a certain value of a field than of one with many values.
 fn commonness(field: Field) -> f32 {
     match field {
-        Field::FdType
+        Field::EvtType
+        | Field::SyscallType
+        | Field::FdType
         | Field::FdTypechar
         | Field::FdL4proto
         | Field::FdSockfamily
@@ -154,8 +180,8 @@ fn commonness(field: Field) -> f32 {
         | Field::KaResponseCode
         | Field::KaAuthDecision
         | Field::WinChannel
-        | Field::WinProvider => 250.0,
-        Field::EvtArg | Field::EvtRawArg | Field::ProcVpid | Field::KaTargetResource => 50.0,
+        | Field::WinProvider => 1000.0,
+        Field::EvtArg | Field::EvtRawArg | Field::ProcVpid | Field::KaTargetResource => 200.0,
         // Many values each, and of all ancestors: more often found, and dearer to look up.
         Field::ProcAname
         | Field::ProcAexe
@@ -169,8 +195,8 @@ fn commonness(field: Field) -> f32 {
         | Field::ProcExeline
         | Field::EvtBuffer
         | Field::EvtArgs
-        | Field::WinScriptText => 3.0,
-        _ if field.row().value == FieldType::Boolean => 250.0,
+        | Field::WinScriptText => 1.5,
+        _ if field.row().value == FieldType::Boolean => 1000.0,
         _ => 1.0,
     }
 }

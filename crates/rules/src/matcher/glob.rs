@@ -2,13 +2,49 @@
 
 use super::MatcherError;
 use crate::limits::REGEX_BYTES_MAX;
+use super::literals::{Inside, Literals, literals_of};
+use aho_corasick::AhoCorasick;
 use regex::bytes::{Regex, RegexBuilder};
 
 /// Bytes of the longest pattern. Stops a rule file from costing seconds to load.
 const PATTERN_BYTES_MAX: usize = 16 * 1024;
 
+/// A pattern, with what a text must have to match it.
+#[derive(Debug)]
+pub(crate) struct Pattern {
+    regex: Regex,
+    /// What a matching text must have.
+    pub(crate) literals: Literals,
+    /// Searches for what a matching text contains: faster than the pattern, and mostly not found.
+    inside: Option<AhoCorasick>,
+}
+
+impl Pattern {
+    fn new(regex: Regex, literals: Literals) -> Pattern {
+        let inside = literals.inside.as_ref().and_then(|inside| {
+            let any_case = inside.iter().any(|one| one.any_case);
+            AhoCorasick::builder()
+                .ascii_case_insensitive(any_case)
+                .build(inside.iter().map(|Inside { text, .. }| text))
+                .ok()
+        });
+        Pattern {
+            regex,
+            literals,
+            inside,
+        }
+    }
+
+    pub(crate) fn is_match(&self, text: &[u8]) -> bool {
+        self.inside
+            .as_ref()
+            .is_none_or(|inside| inside.is_match(text))
+            && self.regex.is_match(text)
+    }
+}
+
 /// Compiles a regular expression that must match a whole text.
-pub(crate) fn whole_regex(pattern: &str) -> Result<Regex, MatcherError> {
+pub(crate) fn whole_regex(pattern: &str) -> Result<Pattern, MatcherError> {
     build(&format!("^(?:{pattern})$"), pattern, false)
 }
 
@@ -18,7 +54,7 @@ pub(crate) fn glob_regex(
     any: &str,
     behind: &str,
     ignore_case: bool,
-) -> Result<Regex, MatcherError> {
+) -> Result<Pattern, MatcherError> {
     let regex = translate(glob, any).map_err(|reason| error(glob, reason))?;
     build(&format!("(?s)^{regex}{behind}$"), glob, ignore_case)
 }
@@ -30,7 +66,7 @@ fn error(pattern: &str, reason: impl Into<String>) -> MatcherError {
     }
 }
 
-fn build(regex: &str, written: &str, ignore_case: bool) -> Result<Regex, MatcherError> {
+fn build(regex: &str, written: &str, ignore_case: bool) -> Result<Pattern, MatcherError> {
     if written.len() > PATTERN_BYTES_MAX {
         let shown: String = written.chars().take(64).collect();
         return Err(error(
@@ -38,7 +74,7 @@ fn build(regex: &str, written: &str, ignore_case: bool) -> Result<Regex, Matcher
             format!("{} bytes, at most {PATTERN_BYTES_MAX}", written.len()),
         ));
     }
-    RegexBuilder::new(regex)
+    let compiled = RegexBuilder::new(regex)
         // With a pattern in ASCII, `.` is any byte: a name that is not UTF-8 must not hide from a rule.
         .unicode(!regex.is_ascii())
         .case_insensitive(ignore_case)
@@ -57,7 +93,9 @@ fn build(regex: &str, written: &str, ignore_case: bool) -> Result<Regex, Matcher
                     .to_owned(),
             };
             error(written, reason)
-        })
+        })?;
+    let literals = literals_of(regex, !regex.is_ascii(), ignore_case);
+    Ok(Pattern::new(compiled, literals))
 }
 
 /// Groups of extended globs: the character before `(` and what the group becomes.

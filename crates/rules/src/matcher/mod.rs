@@ -2,6 +2,7 @@
 
 mod address;
 mod glob;
+mod literals;
 mod number;
 mod path;
 mod text;

@@ -1,9 +1,8 @@
 //! Sets of paths with all that lies below them (`pmatch`).
 
 use super::MatcherError;
-use super::glob::glob_regex;
+use super::glob::{Pattern, glob_regex};
 use super::tree::PathTree;
-use regex::bytes::Regex;
 
 /// Paths; each stands for itself and all below.
 #[derive(Debug, Default)]
@@ -12,7 +11,7 @@ pub(crate) struct PathSet {
     /// Paths without wildcards, as written.
     paths: Vec<Box<[u8]>>,
     /// Paths with wildcards, which stand for parts of one component.
-    patterns: Vec<Regex>,
+    patterns: Vec<Pattern>,
 }
 
 impl PathSet {

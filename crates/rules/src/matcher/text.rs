@@ -1,12 +1,12 @@
 //! Tests of texts.
 
-use super::glob::{glob_regex, whole_regex};
+use super::glob::{Pattern, glob_regex, whole_regex};
+use super::literals::Inside;
 use super::{MatcherError, PathSet};
 use crate::ast::Operator;
 use crate::hash::FixedSet;
 use aho_corasick::AhoCorasick;
 use memchr::memmem::{self, Finder};
-use regex::bytes::Regex;
 
 /// A test of a text.
 #[derive(Debug)]
@@ -32,7 +32,7 @@ pub(crate) enum TextTest {
     /// It ends with this.
     EndsWith(Box<[u8]>),
     /// It matches this as a whole.
-    Pattern(Regex),
+    Pattern(Box<Pattern>),
     /// It is one of these paths or lies below.
     PathMatch(PathSet),
 }
@@ -87,9 +87,9 @@ impl TextTest {
             Operator::StartsWith => TextTest::StartsWith(bytes()),
             Operator::BStartsWith => TextTest::StartsWith(hexadecimal(text)?),
             Operator::EndsWith => TextTest::EndsWith(bytes()),
-            Operator::Glob => TextTest::Pattern(glob_regex(text, ".", "", false)?),
-            Operator::IGlob => TextTest::Pattern(glob_regex(text, ".", "", true)?),
-            Operator::Regex => TextTest::Pattern(whole_regex(text)?),
+            Operator::Glob => TextTest::Pattern(Box::new(glob_regex(text, ".", "", false)?)),
+            Operator::IGlob => TextTest::Pattern(Box::new(glob_regex(text, ".", "", true)?)),
+            Operator::Regex => TextTest::Pattern(Box::new(whole_regex(text)?)),
             Operator::PathMatch => TextTest::PathMatch(PathSet::new(items)?),
             Operator::Exists => return Err(MatcherError::Operator { value: "text" }),
         })
@@ -112,25 +112,53 @@ impl TextTest {
         }
     }
 
-    /// Parts of which a text must have one to match; `None` if there are no such parts.
-    pub(crate) fn keys(&self) -> Option<Vec<TextKey<'_>>> {
+    /// Parts of which a text must have one to match, in each of several ways that say enough alone.
+    pub(crate) fn keys(&self) -> Vec<Vec<TextKey<'_>>> {
+        let one = |key| vec![vec![key]];
         match self {
-            TextTest::Equal(item) => Some(vec![TextKey::Whole(item)]),
-            TextTest::In(items) => Some(items.items().map(TextKey::Whole).collect()),
-            TextTest::Contains(finder) => Some(vec![TextKey::Inside(finder.needle())]),
-            TextTest::IContains(item, _) => Some(vec![TextKey::InsideInAnyCase(item)]),
-            TextTest::StartsWith(item) => Some(vec![TextKey::Beginning(item)]),
-            TextTest::EndsWith(item) => Some(vec![TextKey::End(item)]),
-            TextTest::PathMatch(paths) => {
-                let paths = paths.paths()?.iter();
-                Some(paths.map(|path| TextKey::Above(path)).collect())
-            }
+            TextTest::Equal(item) => one(TextKey::Whole(item)),
+            TextTest::In(items) => vec![items.items().map(TextKey::Whole).collect()],
+            TextTest::Contains(finder) => one(TextKey::Inside(finder.needle())),
+            TextTest::IContains(item, _) => one(TextKey::InsideInAnyCase(item)),
+            TextTest::StartsWith(item) => one(TextKey::Beginning(item)),
+            TextTest::EndsWith(item) => one(TextKey::End(item)),
+            TextTest::PathMatch(paths) => match paths.paths() {
+                Some(paths) => vec![paths.iter().map(|path| TextKey::Above(path)).collect()],
+                None => Vec::new(),
+            },
+            TextTest::Pattern(pattern) => keys_of_pattern(pattern),
             TextTest::Less(_)
             | TextTest::LessOrEqual(_)
             | TextTest::Greater(_)
-            | TextTest::GreaterOrEqual(_)
-            | TextTest::Pattern(_) => None,
+            | TextTest::GreaterOrEqual(_) => Vec::new(),
         }
+    }
+}
+
+fn keys_of_pattern(pattern: &Pattern) -> Vec<Vec<TextKey<'_>>> {
+    let literals = &pattern.literals;
+    let ways = [
+        literals
+            .beginnings
+            .as_ref()
+            .map(|texts| texts.iter().map(|text| TextKey::Beginning(text)).collect()),
+        literals
+            .ends
+            .as_ref()
+            .map(|texts| texts.iter().map(|text| TextKey::End(text)).collect()),
+        literals
+            .inside
+            .as_ref()
+            .map(|texts| texts.iter().map(key_inside).collect()),
+    ];
+    ways.into_iter().flatten().collect()
+}
+
+fn key_inside(one: &Inside) -> TextKey<'_> {
+    if one.any_case {
+        TextKey::InsideInAnyCase(&one.text)
+    } else {
+        TextKey::Inside(&one.text)
     }
 }
 

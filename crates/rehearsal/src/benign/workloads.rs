@@ -52,12 +52,12 @@ pub const WORKLOADS: &[BenignWorkload] = &[
         "snapshots, a configuration that the server rewrites itself, replication on the loopback",
         |stage| stage.first("redis.sh", &[]),
     ),
-    script(
+    drifting(
         "apt-install",
         "maintainer scripts create a user, change passwd and group, and register services",
         |stage| stage.first("apt-install.sh", &[]),
     ),
-    script(
+    drifting(
         "dpkg-maintenance",
         "locales, alternatives, ldconfig with a new folder, a diversion that renames a program",
         |stage| stage.first("dpkg-maintenance.sh", &[]),
@@ -82,7 +82,7 @@ pub const WORKLOADS: &[BenignWorkload] = &[
     ),
     BenignWorkload {
         limit: MINUTE_LIMIT,
-        ..script(
+        ..drifting(
             "cron-jobs",
             "cron starts shells for a backup of /etc, log rotation and a check of the disk; a user's table is installed",
             |stage| stage.first("cron-jobs.sh", &[]),

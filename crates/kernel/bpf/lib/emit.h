@@ -25,16 +25,16 @@ struct scratch {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
+	__uint(max_entries, 2);
 	__type(key, u32);
 	__type(value, struct scratch);
 } scratches SEC(".maps");
 
 static __always_inline struct scratch *get_scratch(void)
 {
-	u32 zero = 0;
+	u32 slot = memory_slot();
 
-	return bpf_map_lookup_elem(&scratches, &zero);
+	return bpf_map_lookup_elem(&scratches, &slot);
 }
 
 /* Appends the path; returns its bytes and adds to the file's flags. */
@@ -42,12 +42,11 @@ static __always_inline u32 append_path(struct scratch *scratch, struct dentry *d
 				       struct dentry *root)
 {
 	struct walk *walk;
-	u32 zero = 0;
 	u32 start;
 	u32 bytes;
 
 	walk_path((u64)dentry, (u64)mnt);
-	walk = bpf_map_lookup_elem(&walks, &zero);
+	walk = get_walk();
 	if (!walk)
 		return 0;
 	start = walk->start & (PATH_BYTES_MAX - 1);

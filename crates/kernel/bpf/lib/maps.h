@@ -160,6 +160,7 @@ struct {
 /* What a container's calls have used of its budget. */
 struct container_budget {
 	u64 paid_until_ns; /* how far its records of volume are paid for, at one record in `record_ns` */
+	u64 rare_until_ns; /* the same of those that are rare */
 	u64 over; /* records that were not sent */
 };
 
@@ -217,6 +218,20 @@ struct {
 	__type(key, u32);
 	__type(value, struct host_root);
 } host_roots SEC(".maps");
+
+/*
+ * The thread that walks through the running processes, zero if none does. Where the kernel may be preempted anywhere,
+ * another program may come upon the same CPU in between: this thread has memory of its own.
+ */
+volatile u32 visitor;
+
+/* Which of a CPU's two places in memory is the current thread's. */
+static __always_inline u32 memory_slot(void)
+{
+	u32 thread = visitor;
+
+	return thread && thread == (u32)bpf_get_current_pid_tgid();
+}
 
 static __always_inline void count_loss(u32 place)
 {

@@ -27,10 +27,17 @@ struct walk {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
+	__uint(max_entries, 2);
 	__type(key, u32);
 	__type(value, struct walk);
 } walks SEC(".maps");
+
+static __always_inline struct walk *get_walk(void)
+{
+	u32 slot = memory_slot();
+
+	return bpf_map_lookup_elem(&walks, &slot);
+}
 
 static __always_inline struct mount *mount_of(struct vfsmount *mnt)
 {
@@ -71,8 +78,7 @@ __noinline int walk_path(u64 dentry_address, u64 mnt_address)
 {
 	struct dentry *dentry = (void *)dentry_address;
 	struct mount *mount = mount_of((void *)mnt_address);
-	u32 zero = 0;
-	struct walk *walk = bpf_map_lookup_elem(&walks, &zero);
+	struct walk *walk = get_walk();
 
 	if (!walk)
 		return 0;

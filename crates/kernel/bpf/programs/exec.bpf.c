@@ -21,8 +21,7 @@ static __always_inline void cut_version(const char *raw, struct interpreter_name
 /* Where the last component of the text in the walk begins. Global, so that the verifier forgets how it was found. */
 __noinline int base_name_start(void)
 {
-	u32 zero = 0;
-	struct walk *walk = bpf_map_lookup_elem(&walks, &zero);
+	struct walk *walk = get_walk();
 	int start = 0;
 
 	if (!walk)
@@ -46,8 +45,7 @@ __noinline int base_name_start(void)
 __noinline int called_as_kind(u64 argument)
 {
 	struct interpreter_name name = {};
-	u32 zero = 0;
-	struct walk *walk = bpf_map_lookup_elem(&walks, &zero);
+	struct walk *walk = get_walk();
 	u8 *kind;
 
 	if (!walk || bpf_probe_read_user_str(walk->text, BASE_NAME_SCAN_MAX, (void *)argument) < 0)
@@ -299,8 +297,12 @@ int on_existing(struct bpf_iter__task *context)
 	struct task_state *state;
 	struct file *file;
 
-	if (!task)
+	/* At the end. */
+	if (!task) {
+		visitor = 0;
 		return 0;
+	}
+	visitor = bpf_get_current_pid_tgid();
 	if (is_learning_host()) {
 		learn_host(task);
 		return 0;

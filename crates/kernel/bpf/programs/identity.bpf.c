@@ -9,7 +9,7 @@ static __always_inline void on_credentials(struct call *call)
 		fill_header(call->task, call->state, RECORD_CREDENTIALS, &record.header);
 		record.header.size = sizeof(record);
 		fill_credentials(call->task, &record.credentials);
-		send_exec_class(&record, sizeof(record), CONVENIENT);
+		send_rare(call->state->container, &record, sizeof(record), CONVENIENT);
 	}
 	tell_call(call, call->number);
 }
@@ -24,7 +24,7 @@ static __always_inline void on_namespaces(struct call *call)
 		record.header.size = sizeof(record);
 		fill_namespaces(call->task, &record.namespaces);
 		fill_root(call->task, &root, &record.header, &record.root);
-		send_exec_class(&record, sizeof(record), CONVENIENT);
+		send_rare(call->state->container, &record, sizeof(record), CONVENIENT);
 	}
 	tell_call(call, call->number);
 }

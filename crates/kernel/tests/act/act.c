@@ -419,6 +419,20 @@ static int step_process(const char *act)
 		}
 	} else if (!strcmp(act, "child")) {
 		begin_child();
+	} else if (!strcmp(act, "renames")) {
+		for (long count = number(); count > 0; count--)
+			done(act, prctl(PR_SET_NAME, "renamed"));
+	} else if (!strcmp(act, "own-terminal")) {
+		/* For a process that leads no group yet, such as a forked one. */
+		int master = done(act, posix_openpt(O_RDWR | O_NOCTTY));
+
+		done(act, grantpt(master));
+		done(act, unlockpt(master));
+		done(act, setsid());
+		int terminal = done(act, open(ptsname(master), O_RDWR));
+
+		for (int fd = 0; fd < 3; fd++)
+			done(act, dup2(terminal, fd));
 	} else if (!strcmp(act, "orphan")) {
 		/* The child goes on only when it has been adopted. */
 		pid_t parent = getpid();

@@ -13,6 +13,7 @@ cases![
     keys,
     pages_of_read_only_files,
     copies_of_descriptors,
+    a_flood_of_rare_calls_is_told_all_the_same,
 ];
 
 /// The calls of these kinds.
@@ -180,4 +181,12 @@ fn copies_of_descriptors() {
         (&pipe.socket, pipe.file.as_ref().unwrap().mode & 0o170_000),
         (&None, 0o10_000)
     );
+}
+
+fn a_flood_of_rare_calls_is_told_all_the_same() {
+    // More than a container may have among the programs that begin: the others come by the ring of calls.
+    const COUNT: usize = 15_000;
+    let scene = World::get().calls();
+    let (_, calls) = scene.calls(&format!("renames {COUNT}"));
+    assert_eq!(only(calls, &[Call::Prctl]).len(), COUNT);
 }

@@ -90,7 +90,7 @@ fn every_rule_says_what_it_is_about() {
     for rule in loaded().rules {
         let key = rule.key.as_deref().unwrap_or_default();
         let item = items.get(key);
-        let [_, _, label_en, label_ja, _] =
+        let [_, label_en, label_ja, _, _] =
             item.unwrap_or_else(|| panic!("{:?} has the unknown key {key:?}", rule.name));
         assert_eq!(rule.title_en.as_deref(), Some(*label_en), "{:?}", rule.name);
         assert_eq!(rule.title_ja.as_deref(), Some(*label_ja), "{:?}", rule.name);

@@ -5,6 +5,7 @@
     reason = "helpers of tests stop at the first surprise"
 )]
 
+mod catalogue;
 mod common;
 mod corpus;
 mod diagnostics;

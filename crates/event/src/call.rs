@@ -37,7 +37,8 @@ macro_rules! calls {
 /// Calls that carry the same kind of facts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum CallGroup {
-    /// Opens: [`CallEvent::file`] is the opened file, where the call succeeded, and `path` its path; `flags` are open(2)'s.
+    /// Opens: [`CallEvent::file`] is the opened file, where the call succeeded, and `path` its path. The flags stand among
+    /// the arguments: the second of `open`, else the third, which for `openat2` are those of its struct.
     Open,
     /// One path, named by the caller: [`CallEvent::path`]; for calls on a descriptor the path of its file.
     Path,

@@ -1,5 +1,6 @@
 //! One module for each file of `bpf/programs/`.
 
+mod dispatch;
 mod dup;
 mod exec;
 mod exit;
@@ -11,6 +12,7 @@ mod plain;
 mod process;
 mod send;
 mod socket;
+mod stream;
 
 use libtest_mimic::Trial;
 use yagura_event::CallEvent;
@@ -20,8 +22,9 @@ type Case = (&'static str, fn());
 
 /// Every test that needs containers.
 pub(crate) fn trials() -> Vec<Trial> {
-    let modules: [(&str, &[Case]); 11] = [
+    let modules: [(&str, &[Case]); 13] = [
         ("dup", dup::CASES),
+        ("dispatch", dispatch::CASES),
         ("exec", exec::CASES),
         ("exit", exit::CASES),
         ("fork", fork::CASES),
@@ -30,6 +33,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         ("open", open::CASES),
         ("send", send::CASES),
         ("socket", socket::CASES),
+        ("stream", stream::CASES),
         ("plain", plain::CASES),
         ("process", process::CASES),
     ];

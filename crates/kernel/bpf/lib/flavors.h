@@ -155,17 +155,16 @@ extern void *bpf_rdonly_cast(const void *address, u32 type) __ksym __weak;
  * One field of a kernel struct at an address, for what is read at every open: BPF_CORE_READ() costs several times as
  * much. Both yield zero where there is no memory.
  */
-#define PEEK(type, address, field)                                                                            \
-	({                                                                                                    \
-		typeof(((struct type *)0)->field) peeked;                                                     \
-		const void *at = (const void *)(address);                                                     \
-                                                                                                              \
-		if (bpf_ksym_exists(bpf_rdonly_cast))                                                         \
-			peeked = ((struct type *)bpf_rdonly_cast(at, bpf_core_type_id_kernel(struct type)))   \
-					 ->field;                                                             \
-		else                                                                                          \
-			bpf_core_read(&peeked, sizeof(peeked), &((struct type *)at)->field);                  \
-		peeked;                                                                                       \
+#define PEEK(type, address, field)                                                                                  \
+	({                                                                                                          \
+		typeof(((struct type *)0)->field) peeked;                                                           \
+		const void *at = (const void *)(address);                                                           \
+                                                                                                                    \
+		if (bpf_ksym_exists(bpf_rdonly_cast))                                                               \
+			peeked = ((struct type *)bpf_rdonly_cast(at, bpf_core_type_id_kernel(struct type)))->field; \
+		else                                                                                                \
+			bpf_core_read(&peeked, sizeof(peeked), &((struct type *)at)->field);                        \
+		peeked;                                                                                             \
 	})
 
 /* arch/x86/include/asm/thread_info.h TS_COMPAT: a system call as programs of 32 bits make it, at its end too. */

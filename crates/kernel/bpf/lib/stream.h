@@ -88,7 +88,8 @@ static __always_inline bool read_peer(struct sock___stream *sk, __u8 *address, _
 		map_address(address, BPF_CORE_READ(sk, __sk_common.skc_daddr));
 	else if (family == STREAM_AF_INET6)
 		bpf_probe_read_kernel(address, ADDRESS_BYTES,
-				      (void *)sk + bpf_core_field_offset(struct sock___stream, __sk_common.skc_v6_daddr));
+				      (void *)sk +
+					      bpf_core_field_offset(struct sock___stream, __sk_common.skc_v6_daddr));
 	else
 		return false;
 	return true;

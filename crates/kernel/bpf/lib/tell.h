@@ -33,8 +33,14 @@ struct shape {
 	u8 flags; /* of enum shape_flag */
 };
 
-#define PATH(at, name) { .directory = at, .path = name, .flags = SHAPE_VOLUME }
-#define PATHS(at, name, new_at, new_name)                                                                  	{                                                                                                  		.directory = at, .path = name, .new_directory = new_at, .new_path = new_name,              		.flags = SHAPE_VOLUME                                                                      	}
+#define PATH(at, name)                                               \
+	{                                                            \
+		.directory = at, .path = name, .flags = SHAPE_VOLUME \
+	}
+#define PATHS(at, name, new_at, new_name)                                                                           \
+	{                                                                                                           \
+		.directory = at, .path = name, .new_directory = new_at, .new_path = new_name, .flags = SHAPE_VOLUME \
+	}
 
 static const struct shape shapes[CALLS_MAX] = {
 	[CALL_RENAME] = PATHS(CWD, FIRST, CWD, SECOND),

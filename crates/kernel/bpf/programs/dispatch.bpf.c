@@ -10,7 +10,8 @@ struct {
 	__uint(max_entries, CALLS_MAX);
 	__uint(key_size, sizeof(u32));
 	__array(values, int(void *));
-} call_programs SEC(".maps") = {
+} call_programs SEC(".maps")
+= {
 	.values = {
 		[CALL_OPEN] = (void *)&on_open_exit,
 		[CALL_OPENAT] = (void *)&on_open_exit,

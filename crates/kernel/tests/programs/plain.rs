@@ -13,9 +13,7 @@ cases![
     the_newer_mount_calls,
     calls_that_the_kernel_guards,
     calls_that_change_who_and_where,
-    calls_of_32_bit_programs_are_seen,
     hostile_paths_are_kept_and_cut,
-    what_is_not_wanted_is_not_told,
 ];
 
 /// A folder of a test's own.
@@ -229,21 +227,6 @@ fn calls_that_change_who_and_where() {
     );
 }
 
-fn calls_of_32_bit_programs_are_seen() {
-    if !cfg!(target_arch = "x86_64") {
-        return;
-    }
-    let scene = World::get().calls();
-    let dir = folder(&scene);
-    let calls = check(
-        &scene,
-        &dir,
-        "tries compat-mkdir DIR/small",
-        &["mkdir=0 fd -1: DIR/small @,  @, "],
-    );
-    assert_eq!(calls[0].arguments[1], 0o700);
-}
-
 fn hostile_paths_are_kept_and_cut() {
     let scene = World::get().calls();
     let dir = folder(&scene);
@@ -262,11 +245,4 @@ fn hostile_paths_are_kept_and_cut() {
             "unlink=-2 fd -1:  @DIR,  @, ",
         ],
     );
-}
-
-fn what_is_not_wanted_is_not_told() {
-    // Nothing was said to the observer that the other tests share.
-    let scene = World::get().overlay();
-    let (_, calls) = scene.calls("call mkdir s:/tmp/unwanted 0700 . call rmdir s:/tmp/unwanted . fails call unlink s:/none .");
-    assert_eq!(calls, []);
 }

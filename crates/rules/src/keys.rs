@@ -1,7 +1,7 @@
 //! What an event must have to match a condition.
 
-use crate::ast::Operator;
-use crate::fields::{Field, FieldType};
+use crate::ast::{Operator, Transformer};
+use crate::fields::{Argument, Field, FieldType};
 use crate::matcher::{Matcher, NumberTest, TextKey, TextTest};
 use crate::program::{Node, NodeId, OperandId, OperandProgram, Program, TestProgram};
 
@@ -24,23 +24,24 @@ pub(crate) enum Key {
     InsideInAnyCase(Box<[u8]>),
 }
 
-/// Keys of which an event must have one, with the share of events that probably do.
+/// Keys of which an event must have one.
 #[derive(Debug)]
 struct Keys {
     keys: Vec<(OperandId, Key)>,
+    /// Share of events that probably have one.
     share: f32,
+    /// Share of events that probably have the most common one.
+    share_of_one_max: f32,
 }
 
-/// Keys that more events have are of no use.
-const SHARE_MAX: f32 = 0.8;
+/// A key that more events have is of no use.
+const SHARE_OF_ONE_MAX: f32 = 0.3;
 /// Keys of one rule. More are not looked up faster than the rule is evaluated, and fill memory for each kind of event.
 const KEYS_MAX: usize = 4096;
 
 /// Keys of which an event must have one to match a condition; `None` if none are known that leave out many events.
 pub(crate) fn keys_of(program: &Program, condition: NodeId) -> Option<Vec<(OperandId, Key)>> {
-    keys(program, condition)
-        .filter(|keys| keys.share < SHARE_MAX && keys.keys.len() <= KEYS_MAX)
-        .map(|keys| keys.keys)
+    keys(program, condition).map(|keys| keys.keys)
 }
 
 fn keys(program: &Program, node: NodeId) -> Option<Keys> {
@@ -49,8 +50,10 @@ fn keys(program: &Program, node: NodeId) -> Option<Keys> {
         Node::Constant(false) => Some(Keys {
             keys: Vec::new(),
             share: 0.0,
+            share_of_one_max: 0.0,
         }),
-        Node::Test(test) => keys_of_test(program, program.test(*test)?),
+        Node::Test(test) => keys_of_test(program, program.test(*test)?)
+            .filter(|keys| keys.share_of_one_max < SHARE_OF_ONE_MAX),
         // One part of many must hold: that which leaves out most.
         Node::And(children) => children
             .iter()
@@ -60,11 +63,13 @@ fn keys(program: &Program, node: NodeId) -> Option<Keys> {
             let mut all = Keys {
                 keys: Vec::new(),
                 share: 0.0,
+                share_of_one_max: 0.0,
             };
             for child in children {
                 let one = keys(program, *child)?;
                 all.keys.extend(one.keys);
                 all.share += one.share;
+                all.share_of_one_max = all.share_of_one_max.max(one.share_of_one_max);
                 if all.keys.len() > KEYS_MAX {
                     return None;
                 }
@@ -79,10 +84,11 @@ fn keys_of_test(program: &Program, test: &TestProgram) -> Option<Keys> {
     if test.operator == Operator::NotEqual {
         return None;
     }
-    let field = field_of(program, test.operand)?;
     let operand = test.operand;
+    let commonness = commonness_of(program, operand)?;
     let made = |keys: Vec<Key>| Keys {
-        share: keys.iter().map(|key| share_of(field, key)).sum(),
+        share: commonness * keys.iter().map(base_share).sum::<f32>(),
+        share_of_one_max: commonness * keys.iter().map(base_share).fold(0.0, f32::max),
         keys: keys.into_iter().map(|key| (operand, key)).collect(),
     };
     let numbers = |number: &NumberTest| -> Option<Vec<Key>> {
@@ -125,23 +131,63 @@ impl From<TextKey<'_>> for Key {
     }
 }
 
-fn field_of(program: &Program, operand: OperandId) -> Option<Field> {
+/// How much more often an event has a certain value of an operand than of one with many values.
+fn commonness_of(program: &Program, operand: OperandId) -> Option<f32> {
     match program.operand(operand)? {
-        OperandProgram::Field(field, _) => Some(*field),
-        OperandProgram::Transformed(_, inner) => field_of(program, *inner),
+        OperandProgram::Field(field, Argument::Index(_)) if is_of_ancestors(*field) => Some(1.5),
+        OperandProgram::Field(field, _) => Some(commonness(*field)),
+        OperandProgram::Transformed(Transformer::Length, _) => Some(1000.0),
+        OperandProgram::Transformed(_, inner) => commonness_of(program, *inner),
     }
 }
 
-/// Share of the events that probably have a key.
-fn share_of(field: Field, key: &Key) -> f32 {
-    base_share(key) * commonness(field)
+fn is_of_ancestors(field: Field) -> bool {
+    matches!(
+        field,
+        Field::ProcAname
+            | Field::ProcAexe
+            | Field::ProcAexepath
+            | Field::ProcAcmdline
+            | Field::ProcImageLineage
+    )
 }
+
+/// Names of programs that most containers run all the time.
+const COMMON_NAMES: [&str; 24] = [
+    "sh",
+    "bash",
+    "dash",
+    "ash",
+    "busybox",
+    "python",
+    "python3",
+    "perl",
+    "ruby",
+    "php",
+    "php-fpm",
+    "java",
+    "node",
+    "nginx",
+    "httpd",
+    "apache2",
+    "postgres",
+    "mysqld",
+    "redis-server",
+    "cat",
+    "ls",
+    "grep",
+    "sed",
+    "runc",
+];
 
 /// Share of many different texts that probably have a key: the longer it is, the fewer.
 fn base_share(key: &Key) -> f32 {
     let (text, weight) = match key {
         Key::Number(_) => return 0.0005,
         Key::Whole(text) if text.is_empty() => return 0.2,
+        Key::Whole(text) if COMMON_NAMES.iter().any(|name| name.as_bytes() == &**text) => {
+            return 0.03;
+        }
         Key::Whole(_) => return 0.0005,
         Key::Beginning(text) | Key::Above(text) => (text, 0.3),
         Key::End(text) => (text, 0.1),
@@ -152,7 +198,6 @@ fn base_share(key: &Key) -> f32 {
     weight / length.powf(1.5)
 }
 
-/// How much more often an event has a certain value of a field than of one with many values.
 fn commonness(field: Field) -> f32 {
     match field {
         Field::EvtType
@@ -183,11 +228,7 @@ fn commonness(field: Field) -> f32 {
         | Field::WinProvider => 1000.0,
         Field::EvtArg | Field::EvtRawArg | Field::ProcVpid | Field::KaTargetResource => 200.0,
         // Many values each, and of all ancestors: more often found, and dearer to look up.
-        Field::ProcAname
-        | Field::ProcAexe
-        | Field::ProcAexepath
-        | Field::ProcAcmdline
-        | Field::ProcImageLineage => 10.0,
+        _ if is_of_ancestors(field) => 10.0,
         // Long to search.
         Field::ProcCmdline
         | Field::ProcPcmdline

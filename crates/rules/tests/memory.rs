@@ -3,8 +3,11 @@
 use crate::common::{at_ms, compile, event};
 use yagura_rules::{Evidence, RuleState};
 
+/// Milliseconds, kind, values.
+type TimedEvent<'e> = (u64, &'e str, &'e [(&'e str, &'e str)]);
+
 /// Feeds events `(milliseconds, kind, values)`; gives the evidence of the matches with the places of their last events.
-fn run(yaml: &str, events: &[(u64, &str, &[(&str, &str)])]) -> Vec<(usize, Evidence)> {
+fn run(yaml: &str, events: &[TimedEvent<'_>]) -> Vec<(usize, Evidence)> {
     let set = compile(yaml);
     let mut state = RuleState::new(&set);
     let mut found = Vec::new();

@@ -143,7 +143,7 @@ fn event(unknowns: bool) -> impl Strategy<Value = Event> {
 
 impl Event {
     fn path(&self) -> Option<&'static str> {
-        self.texts["fd.name"].as_ref()?.first().copied()
+        self.texts.get("fd.name")?.as_ref()?.first().copied()
     }
 
     fn is_open(&self) -> bool {
@@ -165,7 +165,7 @@ impl Subject for Event {
             Field::EvtType => Value::text(self.kind.as_str()),
             Field::EvtIsOpenWrite if self.is_open() => Value::Boolean(self.flags & 3 != 0),
             Field::EvtIsOpenWrite => Value::Absent,
-            _ => match &self.texts[field.name()] {
+            _ => match self.texts.get(field.name()).unwrap() {
                 None => Value::Unknown,
                 Some(texts) if field == Field::ProcAname => {
                     Value::List(texts.iter().map(|text| Value::text(*text)).collect())

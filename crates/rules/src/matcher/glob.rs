@@ -1,8 +1,8 @@
 //! Globs and regular expressions.
 
 use super::MatcherError;
-use crate::limits::REGEX_BYTES_MAX;
 use super::literals::{Inside, Literals, literals_of};
+use crate::limits::REGEX_BYTES_MAX;
 use aho_corasick::AhoCorasick;
 use regex::bytes::{Regex, RegexBuilder};
 

@@ -7,7 +7,7 @@ use regex_syntax::hir::{Class, Hir, HirKind};
 /// Alternatives of one kind; more are not worth looking up.
 const LITERALS_MAX: usize = 64;
 /// Bytes that a literal has at least; shorter ones are everywhere.
-const LITERAL_BYTES_MIN: usize = 2;
+const LITERAL_BYTES_MIN: usize = 3;
 
 /// Texts of which a matching text must have one, three times: any of the three says enough.
 #[derive(Debug, Default)]
@@ -21,7 +21,7 @@ pub(crate) struct Literals {
 }
 
 /// A text that is contained.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Inside {
     /// The text; in lower case if the case doesn't matter.
     pub(crate) text: Vec<u8>,
@@ -91,42 +91,81 @@ fn useful(literals: Vec<Inside>) -> Option<Vec<Inside>> {
     is_useful.then_some(literals)
 }
 
-/// The best of what the parts of a concatenation must contain: runs of literals, or what one part must.
+/// The best of what the parts of a concatenation must contain: runs of parts that are one of a few texts each, or what one part
+/// must contain.
 fn inside_any(parts: &[Hir]) -> Option<Vec<Inside>> {
     let mut candidates: Vec<Vec<Inside>> = Vec::new();
-    let mut run = Inside {
-        text: Vec::new(),
-        any_case: false,
-    };
-    let nothing = run.clone();
+    let mut run = vec![Inside::default()];
     for part in parts {
-        match (part.kind(), letter_in_any_case(part)) {
-            (HirKind::Literal(literal), _) => run.text.extend_from_slice(&literal.0),
-            (_, Some(letter)) => {
-                run.text.push(letter);
-                run.any_case = true;
-            }
-            _ => {
-                candidates.push(vec![std::mem::replace(&mut run, nothing.clone())]);
+        let longer = texts(part).and_then(|texts| product(&run, &texts));
+        match longer {
+            Some(longer) => run = longer,
+            None => {
+                candidates.push(std::mem::take(&mut run));
                 candidates.extend(inside(part));
+                run = texts(part).unwrap_or_else(|| vec![Inside::default()]);
             }
         }
     }
-    candidates.push(vec![run]);
+    candidates.push(run);
     candidates
         .into_iter()
         .filter_map(useful)
         .max_by_key(|literals| {
             let shortest = literals.iter().map(|literal| literal.text.len()).min();
             // Many alternatives are found more often than few.
-            shortest.unwrap_or(0) * 4 / (3 + literals.len().ilog2() as usize)
+            shortest.unwrap_or(0) * 12 / (3 + literals.len().ilog2() as usize)
         })
-        .map(|mut literals| {
-            for literal in literals.iter_mut().filter(|literal| literal.any_case) {
-                literal.text.make_ascii_lowercase();
+}
+
+/// Every text that an expression matches, if they are few.
+fn texts(hir: &Hir) -> Option<Vec<Inside>> {
+    if let Some(letter) = letter_in_any_case(hir) {
+        return Some(vec![Inside {
+            text: vec![letter],
+            any_case: true,
+        }]);
+    }
+    match hir.kind() {
+        HirKind::Empty | HirKind::Look(_) => Some(vec![Inside::default()]),
+        HirKind::Literal(literal) => Some(vec![Inside {
+            text: literal.0.to_vec(),
+            any_case: false,
+        }]),
+        HirKind::Capture(capture) => texts(&capture.sub),
+        HirKind::Concat(parts) => parts.iter().try_fold(vec![Inside::default()], |all, part| {
+            product(&all, &texts(part)?)
+        }),
+        HirKind::Alternation(parts) => {
+            let mut all = Vec::new();
+            for part in parts {
+                all.extend(texts(part)?);
             }
-            literals
-        })
+            (all.len() <= LITERALS_MAX).then_some(all)
+        }
+        HirKind::Class(_) | HirKind::Repetition(_) => None,
+    }
+}
+
+/// Each text with each other behind it, if they are few.
+fn product(texts: &[Inside], behind: &[Inside]) -> Option<Vec<Inside>> {
+    (texts.len() * behind.len() <= LITERALS_MAX).then(|| {
+        let pairs = texts
+            .iter()
+            .flat_map(|text| behind.iter().map(move |behind| (text, behind)));
+        pairs
+            .map(|(text, behind)| {
+                let mut both = Inside {
+                    text: [text.text.as_slice(), &behind.text].concat(),
+                    any_case: text.any_case || behind.any_case,
+                };
+                if both.any_case {
+                    both.text.make_ascii_lowercase();
+                }
+                both
+            })
+            .collect()
+    })
 }
 
 /// The lower-case letter of a class that is one ASCII letter in both cases: what `(?i)` makes of letters.
@@ -171,7 +210,9 @@ mod tests {
         let found = literals_of(&format!("^(?:{regex})$"), false, false);
         let texts = |found: &Option<Vec<Vec<u8>>>| -> Vec<String> {
             let found = found.iter().flatten();
-            found.map(|text| String::from_utf8_lossy(text).into_owned()).collect()
+            found
+                .map(|text| String::from_utf8_lossy(text).into_owned())
+                .collect()
         };
         assert_eq!(texts(&found.beginnings), beginnings, "{regex}");
         assert_eq!(texts(&found.ends), ends, "{regex}");
@@ -179,7 +220,12 @@ mod tests {
             .inside
             .iter()
             .flatten()
-            .map(|one| (String::from_utf8_lossy(&one.text).into_owned(), one.any_case))
+            .map(|one| {
+                (
+                    String::from_utf8_lossy(&one.text).into_owned(),
+                    one.any_case,
+                )
+            })
             .collect();
         let expected: Vec<(String, bool)> = expected_inside
             .iter()
@@ -191,11 +237,26 @@ mod tests {
     #[test]
     fn what_must_be_there_is_found() {
         check("/proc/.+/mem", &["/proc/"], &["/mem"], &[("/proc/", false)]);
-        check("(?s).*core_pattern=.*", &[], &[], &[("core_pattern=", false)]);
-        check("(abc|defg)", &["abc", "defg"], &["abc", "defg"], &[("abc", false), ("defg", false)]);
+        check(
+            "(?s).*core_pattern=.*",
+            &[],
+            &[],
+            &[("core_pattern=", false)],
+        );
+        check(
+            "(abc|defg)",
+            &["abc", "defg"],
+            &["abc", "defg"],
+            &[("abc", false), ("defg", false)],
+        );
         check("(abc|.*)", &[], &[], &[]);
         check("(abc)*", &[], &[], &[]);
-        check("(abc)?def", &["abcdef", "def"], &["abcdef", "def"], &[("def", false)]);
+        check(
+            "(abc)?def",
+            &["abcdef", "def"],
+            &["abcdef", "def"],
+            &[("def", false)],
+        );
     }
 
     #[test]

@@ -176,6 +176,8 @@ impl Pipeline {
             && let Some(program) = self.programs.program_mut(candidate.program)
         {
             program.exe_origin = exe_origin;
+            let key = candidate.program;
+            self.detect(|detector, around| detector.program_decided(key, around));
         }
     }
 

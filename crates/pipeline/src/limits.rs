@@ -56,6 +56,9 @@ pub(crate) const WAITING_EVENTS_OF_CONTAINER_MAX: usize = 2048;
 /// Events of all containers that wait for metadata.
 pub(crate) const WAITING_EVENTS_MAX: usize = 32_768;
 
+/// Events that wait for their program's file to be read. Later ones are judged without waiting.
+pub(crate) const UNDECIDED_EVENTS_MAX: usize = 4096;
+
 /// Files found to be the image's by reading them, remembered so that each is read once.
 pub(crate) const IMAGE_FILES_MAX: usize = 8192;
 

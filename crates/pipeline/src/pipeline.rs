@@ -232,7 +232,9 @@ impl Pipeline {
                 let before = rights::gained_by_call(&event, &self.programs);
                 self.programs.credentials(&event);
                 if let Some(before) = before {
-                    self.detect(|detector, around| detector.rights_gained(&event.base, before, around));
+                    self.detect(|detector, around| {
+                        detector.rights_gained(&event.base, before, around)
+                    });
                 }
             }
             KernelEvent::Namespaces(event) => self.programs.namespaces(&event),

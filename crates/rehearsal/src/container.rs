@@ -5,7 +5,7 @@ use crate::command::{self, CommandError, Exit, Input, Output};
 use crate::image::ThrowAwayImage;
 use crate::limits::{CASE_TIMEOUT, NOTE_BYTES_MAX, START_TIMEOUT};
 use crate::owner::read_proc;
-use crate::remains::{self, DirectoryError, Making, Remains, RemoveError, STATE_DIR, mount_tmpfs};
+use crate::remains::{self, DirectoryError, Making, Remains, RemoveError, mount_tmpfs};
 use crate::runtime::{RuntimeProgram, find_program};
 use rustix::mount::{MountFlags, mount};
 use std::collections::BTreeMap;
@@ -222,7 +222,7 @@ impl ThrowAwayContainer {
 
     fn lay_out(&self, options: &ContainerOptions, argv: &[&str]) -> io::Result<()> {
         let dir = &self.remains.dir;
-        for part in ["rootfs", "data", STATE_DIR, "layers"] {
+        for part in ["rootfs", "data", "layers"] {
             fs::create_dir(dir.join(part))?;
         }
         match options.root {
@@ -330,9 +330,10 @@ impl ThrowAwayContainer {
         &self.runtime
     }
 
-    /// Tells where the runtime keeps its state: what `--root` of runc and crun was.
+    /// Tells where the runtime keeps its state: what `--root` of runc and crun was. It is the container's private
+    /// directory itself, so that whoever searches the folder of all of them finds it one level down.
     pub fn state_root(&self) -> PathBuf {
-        self.remains.dir.join(remains::STATE_DIR)
+        self.remains.dir.clone()
     }
 
     /// Tells how its root file system is made.
@@ -383,7 +384,7 @@ impl ThrowAwayContainer {
     }
 
     fn runtime_command(&self) -> Command {
-        self.runtime.command(&self.remains.dir.join(STATE_DIR))
+        self.runtime.command(&self.remains.dir)
     }
 
     fn root_error(&self, source: io::Error) -> StartError {

@@ -16,9 +16,6 @@ use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use std::thread;
 use std::time::Instant;
 
-/// Where a container's runtime keeps its records, below the private directory.
-pub(crate) const STATE_DIR: &str = "state";
-
 /// Why something could not be removed.
 #[derive(Debug, thiserror::Error)]
 pub enum RemoveError {
@@ -195,7 +192,7 @@ impl Remains {
     }
 
     fn delete_container(&self) {
-        let state = self.dir.join(STATE_DIR);
+        let state = self.dir.clone();
         if let Some(runtime) = &self.runtime
             && state.join(&self.name).exists()
         {

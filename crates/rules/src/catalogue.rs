@@ -5,7 +5,7 @@ use crate::source::Source;
 include!(concat!(env!("OUT_DIR"), "/catalogue_files.rs"));
 
 /// The files, to be loaded before any of the user's.
-pub fn sources() -> impl Iterator<Item = Source<'static>> {
+pub fn sources<'s>() -> impl Iterator<Item = Source<'s>> {
     FILES.iter().map(|(name, bytes)| Source {
         name,
         bytes,

@@ -10,13 +10,14 @@ mod exit;
 mod input;
 mod log;
 mod output;
+mod rule_files;
 mod signals;
 
 use clap::Parser as _;
 use exit::{Failure, Outcome};
 use std::process::ExitCode;
 
-/// Security centre for container workloads: what runs in your containers that is not their images'.
+/// Security centre for container workloads: threats, and what runs in your containers that is not their images'.
 #[derive(Debug, clap::Parser)]
 #[command(
     name = "yagura",
@@ -36,9 +37,11 @@ struct Arguments {
 enum Command {
     Doctor(commands::doctor::Arguments),
     Sensor(commands::sensor::Arguments),
-    #[command(subcommand, after_help = exit::HELP)]
-    Simulate(commands::simulate::Command),
+    Simulate(commands::simulate::Arguments),
+    Capture(commands::capture::Arguments),
     Replay(commands::replay::Arguments),
+    #[command(subcommand, after_help = exit::HELP)]
+    Rules(commands::rules::Command),
     Demo(commands::demo::Arguments),
     #[command(subcommand, after_help = exit::HELP)]
     Policy(commands::policy::Command),
@@ -56,7 +59,9 @@ fn run(arguments: Arguments) -> Result<Outcome, Failure> {
     match arguments.command {
         Command::Doctor(arguments) => commands::doctor::run(&arguments),
         Command::Sensor(arguments) => commands::sensor::run(arguments),
-        Command::Simulate(command) => commands::simulate::run(&command),
+        Command::Simulate(arguments) => commands::simulate::run(&arguments),
+        Command::Capture(arguments) => commands::capture::run(arguments),
+        Command::Rules(command) => commands::rules::run(&command),
         Command::Replay(arguments) => commands::replay::run(&arguments),
         Command::Demo(arguments) => commands::demo::run(&arguments),
         Command::Policy(command) => commands::policy::run(&command),

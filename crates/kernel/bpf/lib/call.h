@@ -214,24 +214,6 @@ __noinline u32 append_user_bytes(u64 address, u64 bytes)
 	return bytes;
 }
 
-/* Records of volume that are sent by a CPU wake the reader at most so often; it looks again that long after waking. */
-#define CALL_WAKE_NS 1000000
-
-/*
- * How the reader is woken for a record of volume. These records have come through every filter, so they are wanted
- * soon; but a flood of them must not wake it for each.
- */
-static __always_inline enum urgency call_urgency(u64 now)
-{
-	u32 zero = 0;
-	u64 *last = bpf_map_lookup_elem(&call_wakes, &zero);
-
-	if (!last || now - *last < CALL_WAKE_NS)
-		return CONVENIENT;
-	*last = now;
-	return URGENT;
-}
-
 /*
  * Records that are rare and tell much, which one container may have in the ring of the programs that begin: 2,000 a
  * second, after a quiet time 10,000. Who makes more of them to drown others' finds them in the ring of calls.

@@ -104,6 +104,24 @@ enum urgency {
 	URGENT,
 };
 
+/* Records that are not urgent one by one, sent by a CPU, wake the reader at most so often; it looks again that long after waking. */
+#define CALL_WAKE_NS 1000000
+
+/*
+ * How the reader is woken for programs of the image and for calls in volume. They have come through every filter, so they
+ * are wanted soon; but a flood of them must not wake it for each.
+ */
+static __always_inline enum urgency call_urgency(u64 now)
+{
+	u32 zero = 0;
+	u64 *last = bpf_map_lookup_elem(&call_wakes, &zero);
+
+	if (!last || now - *last < CALL_WAKE_NS)
+		return CONVENIENT;
+	*last = now;
+	return URGENT;
+}
+
 /* include/uapi/linux/bpf.h */
 #define BPF_RB_NO_WAKEUP 1
 #define BPF_RB_FORCE_WAKEUP 2

@@ -216,6 +216,8 @@ static __always_inline void send_program(struct task_struct *task, struct task_s
 	if (!started_from.pid || (record->header.flags & (BASE_EXISTING | BASE_HOST_ROOT)) ||
 	    record->standard_input.flags || !is_image_file(&seen, state))
 		urgency = URGENT;
+	else
+		urgency = call_urgency(record->header.time_ns);
 	send_with_tail(scratch, &record->header, sizeof(*record), urgency);
 }
 

@@ -104,11 +104,11 @@ pub(crate) fn table(call: Call) -> &'static [(&'static str, Shape)] {
         Call::Dup | Call::Dup2 | Call::Dup3 => &[("res", Result), ("oldfd", Decimal(0)), ("newfd", Descriptor)],
         Call::Fcntl => &[("res", Result), ("fd", Decimal(0)), ("cmd", Decimal(1)), ("newfd", Descriptor)],
         Call::Socket => &[("fd", Descriptor), ("domain", Words(0, words::FAMILY)), ("type", Words(1, words::SOCKET)), ("proto", Decimal(2))],
-        Call::Connect => &[("res", Result), ("tuple", Tuple), ("fd", Descriptor), ("addr", RemoteAddress)],
+        Call::Connect => &[("res", Result), ("tuple", Tuple), ("fd", Descriptor), ("addr", RemoteAddress), ("count", Decimal(5))],
         Call::Bind => &[("res", Result), ("addr", Tuple), ("fd", Descriptor)],
         Call::Listen => &[("res", Result), ("fd", Descriptor), ("backlog", Decimal(1))],
         Call::Accept | Call::Accept4 => &[("fd", Descriptor), ("tuple", Tuple), ("flags", Hexadecimal(3))],
-        Call::Sendto | Call::Sendmsg => &[("res", Result), ("data", Data), ("fd", Descriptor), ("size", Decimal(2)), ("tuple", Tuple)],
+        Call::Sendto | Call::Sendmsg => &[("res", Result), ("data", Data), ("fd", Descriptor), ("size", Decimal(2)), ("tuple", Tuple), ("count", Decimal(5))],
         Call::Recvfrom | Call::Recvmsg => &[("res", Result), ("data", Data), ("tuple", Tuple), ("size", Result)],
     }
 }

@@ -9,12 +9,13 @@ use super::observed::{Observed, RemoteStream, SeenDrift, What};
 use super::prefilter::{self, Wishes};
 use super::subject::EventSubject;
 use crate::container_table::{ContainerEntry, ContainerTable};
-use crate::limits::{WAITING_EVENTS_MAX, WAITING_EVENTS_OF_CONTAINER_MAX};
-use crate::process_table::{ProcessTable, Program};
+use crate::limits::{UNDECIDED_EVENTS_MAX, WAITING_EVENTS_MAX, WAITING_EVENTS_OF_CONTAINER_MAX};
+use crate::process_table::{ExeOrigin, ProcessTable, Program};
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use yagura_event::{
-    Alert, Base, BaseFlags, CallEvent, ContainerKey, Credentials, ExitEvent, MonotonicNs, Node, ProcessKey,
+    Alert, Base, BaseFlags, CallEvent, ContainerKey, Credentials, ExitEvent, MonotonicNs, Node,
+    ProcessKey, ProgramKey,
 };
 use yagura_rules::{Match, Outcome, RuleId, RuleSet, RuleState, Subject, Unknowns};
 
@@ -54,6 +55,9 @@ pub(crate) struct Detector {
     deadlines: BTreeMap<(MonotonicNs, ContainerKey), ()>,
     waiting_events: usize,
     started: HashSet<ContainerKey>,
+    /// Events of programs whose file is still being read, with the rules that hang on it.
+    undecided: HashMap<ProgramKey, Vec<(Observed, Vec<RuleId>)>>,
+    undecided_events: usize,
     number: u64,
     /// Alerts that were written since they were last taken.
     pub(crate) alerts: Vec<Alert>,
@@ -75,6 +79,8 @@ impl Detector {
             deadlines: BTreeMap::new(),
             waiting_events: 0,
             started: HashSet::new(),
+            undecided: HashMap::new(),
+            undecided_events: 0,
             number: 0,
             alerts: Vec::new(),
             hurried: 0,
@@ -138,7 +144,12 @@ impl Detector {
     }
 
     /// A process has more rights than it had, and no legal way led there.
-    pub(crate) fn rights_gained(&mut self, base: &Base, before: Credentials, around: Surroundings<'_>) {
+    pub(crate) fn rights_gained(
+        &mut self,
+        base: &Base,
+        before: Credentials,
+        around: Surroundings<'_>,
+    ) {
         self.observe(observe::observed(base, What::RightsGained(before)), around);
     }
 
@@ -316,6 +327,11 @@ impl Detector {
         for key in keys {
             self.container_overdue(key, around);
         }
+        let mut programs: Vec<ProgramKey> = self.undecided.keys().copied().collect();
+        programs.sort_unstable();
+        for program in programs {
+            self.program_decided(program, around);
+        }
         let alerts = &mut self.alerts;
         self.folds.finish(&mut |alert| alerts.push(alert));
     }
@@ -362,17 +378,116 @@ impl Detector {
             number: self.number,
         };
         let rules = &self.rules;
-        let (folds, alerts) = (&mut self.folds, &mut self.alerts);
-        settle(rules, &mut self.state, &subject, &mut |found| {
-            let Written { key, last_time } = alert::identity(rules, found, &subject);
-            if folds.repeats(key, last_time) {
-                return;
-            }
-            let alert = alert::write(rules, found, &subject, key);
-            alerts.extend(folds.insert(key, &alert, around.now));
-            alerts.push(alert);
+        let mut outlet = Outlet {
+            rules,
+            subject: &subject,
+            folds: &mut self.folds,
+            alerts: &mut self.alerts,
+            now: around.now,
+        };
+        let undecided = decide(rules, &mut self.state, &subject, &mut |found| {
+            outlet.tell(found)
         });
+        if undecided.is_empty() {
+            return;
+        }
+        // Whether the program is the image's is being found out: what hangs on it is judged then.
+        let waits = subject
+            .program
+            .is_some_and(|program| program.exe_origin == ExeOrigin::Undecided);
+        if waits && self.undecided_events < UNDECIDED_EVENTS_MAX {
+            self.undecided_events += 1;
+            let waiting = self.undecided.entry(observed.program).or_default();
+            waiting.push((observed.clone(), undecided));
+            return;
+        }
+        for rule in undecided {
+            rules.evaluate_rule(
+                rule,
+                Unknowns::Settle,
+                &subject,
+                &mut self.state,
+                &mut |found| {
+                    outlet.tell(&found);
+                },
+            );
+        }
     }
+
+    /// Where a program's file comes from has been decided: what hung on it is judged.
+    pub(crate) fn program_decided(&mut self, program: ProgramKey, around: Surroundings<'_>) {
+        let Some(waiting) = self.undecided.remove(&program) else {
+            return;
+        };
+        self.undecided_events = self.undecided_events.saturating_sub(waiting.len());
+        for (observed, undecided) in &waiting {
+            let subject = EventSubject {
+                observed,
+                program: around.programs.program(observed.program),
+                programs: around.programs,
+                entry: around.containers.get(observed.container),
+                names: &self.names,
+                node: around.node,
+                wall_minus_monotonic_ns: around.wall_minus_monotonic_ns,
+                number: self.number,
+            };
+            let rules = &self.rules;
+            let mut outlet = Outlet {
+                rules,
+                subject: &subject,
+                folds: &mut self.folds,
+                alerts: &mut self.alerts,
+                now: around.now,
+            };
+            for rule in undecided {
+                rules.evaluate_rule(
+                    *rule,
+                    Unknowns::Settle,
+                    &subject,
+                    &mut self.state,
+                    &mut |found| {
+                        outlet.tell(&found);
+                    },
+                );
+            }
+        }
+    }
+}
+
+/// Where matches become alerts.
+struct Outlet<'a> {
+    rules: &'a RuleSet,
+    subject: &'a EventSubject<'a>,
+    folds: &'a mut Folds,
+    alerts: &'a mut Vec<Alert>,
+    now: MonotonicNs,
+}
+
+impl Outlet<'_> {
+    fn tell(&mut self, found: &Match<'_>) {
+        let Written { key, last_time } = alert::identity(self.rules, found, self.subject);
+        if self.folds.repeats(key, last_time) {
+            return;
+        }
+        let alert = alert::write(self.rules, found, self.subject, key);
+        self.alerts.extend(self.folds.insert(key, &alert, self.now));
+        self.alerts.push(alert);
+    }
+}
+
+/// Evaluates all rules; returns those whose outcome hangs on something that is not known.
+fn decide<S: Subject>(
+    rules: &RuleSet,
+    state: &mut RuleState,
+    subject: &S,
+    matches: &mut impl FnMut(&Match<'_>),
+) -> Vec<RuleId> {
+    let mut undecided = Vec::new();
+    rules.evaluate(subject, state, &mut |found| match found.outcome {
+        Outcome::Matches => matches(&found),
+        Outcome::MatchesUnlessExcused | Outcome::Unknown => undecided.push(found.id),
+    });
+    undecided
 }
 
 /// Evaluates all rules. What is not known by now stays unknown: no test of it holds, and it excuses nothing.
@@ -382,12 +497,7 @@ pub(crate) fn settle<S: Subject>(
     subject: &S,
     matches: &mut impl FnMut(&Match<'_>),
 ) {
-    let mut undecided: Vec<RuleId> = Vec::new();
-    rules.evaluate(subject, state, &mut |found| match found.outcome {
-        Outcome::Matches => matches(&found),
-        Outcome::MatchesUnlessExcused | Outcome::Unknown => undecided.push(found.id),
-    });
-    for rule in undecided {
+    for rule in decide(rules, state, subject, matches) {
         rules.evaluate_rule(rule, Unknowns::Settle, subject, state, &mut |found| {
             matches(&found)
         });

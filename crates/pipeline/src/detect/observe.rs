@@ -92,11 +92,8 @@ pub(crate) fn derived(base: &Base, call: &SeenCall, names: &mut AddressNames) ->
     is_first_data(event).then(|| observed(base, What::FirstData(Box::new(call.clone()))))
 }
 
-/// Whether the data is the beginning of what an outbound connection sends.
+/// Whether the data is the beginning of what an outbound connection sends: the kernel side marks it by the number of calls
+/// that the event stands for.
 fn is_first_data(event: &CallEvent) -> bool {
-    matches!(event.call, Call::Sendto | Call::Sendmsg)
-        && event
-            .socket
-            .as_ref()
-            .is_some_and(|socket| !socket.is_server && socket.kind == 1)
+    matches!(event.call, Call::Sendto | Call::Sendmsg) && event.arguments.last() == Some(&u64::MAX)
 }

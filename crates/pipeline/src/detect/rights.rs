@@ -20,11 +20,15 @@ pub(crate) fn gained_by_exec(event: &ExecEvent, programs: &ProcessTable) -> Opti
         return None;
     }
     let before = programs.program(event.started_from)?;
-    (before.container == event.base.container && is_without_root(before)).then_some(before.credentials)
+    (before.container == event.base.container && is_without_root(before))
+        .then_some(before.credentials)
 }
 
 /// The same of a call that changes users.
-pub(crate) fn gained_by_call(event: &CredentialsEvent, programs: &ProcessTable) -> Option<Credentials> {
+pub(crate) fn gained_by_call(
+    event: &CredentialsEvent,
+    programs: &ProcessTable,
+) -> Option<Credentials> {
     if event.credentials.euid != 0 {
         return None;
     }

@@ -1,12 +1,13 @@
 //! `yagura demo`: the main job on a real container, shown to a newcomer.
 
-use super::replay::replay;
+use super::replay::{Span, replay};
 use super::simulate::{
     ALL_DRIFT, clean_up_leftovers, clean_up_on_signal, find_runtime, parse_own_policy,
     start_own_sensor,
 };
 use crate::exit::{Failure, Outcome};
-use crate::output::{self, Form};
+use crate::output::{self, Form, progress::Progress};
+use crate::rule_files::RuleArguments;
 use anyhow::Context as _;
 use crossbeam_channel::{Receiver, unbounded};
 use std::path::PathBuf;
@@ -110,7 +111,8 @@ fn live(record: Option<PathBuf>) -> Result<Outcome, Failure> {
     // The container's runtime keeps its records apart from those of the host's own containers.
     runtimes.runc_roots.push(container.state_root());
     let (sender, alerts) = unbounded();
-    let sensor = start_own_sensor(runtimes, record, move |alert| {
+    let rules = RuleArguments::default().load()?;
+    let sensor = start_own_sensor(runtimes, rules, record, move |alert| {
         // Nobody waits any more once the scenes are over.
         let _ = sender.send(alert);
     })?;
@@ -185,11 +187,20 @@ fn shown(argv: &[&str]) -> String {
 fn recorded() -> Result<Outcome, Failure> {
     output::print("What follows is a recording that a real sensor made of a real container.\n\n")?;
     let mut result = Ok(());
-    replay(RECORDING, parse_own_policy(ALL_DRIFT), |alert| {
-        if result.is_ok() {
-            result = output::alert::print(&alert, Form::Table);
-        }
-    })?;
+    let rules = RuleArguments::default().load()?;
+    let policy = parse_own_policy(ALL_DRIFT);
+    replay(
+        RECORDING,
+        policy,
+        rules,
+        Span::ALL,
+        Progress::hidden(),
+        |alert| {
+            if result.is_ok() {
+                result = output::alert::print(&alert, Form::Table);
+            }
+        },
+    )?;
     result?;
     output::print(NEXT)?;
     Ok(Outcome::Done)

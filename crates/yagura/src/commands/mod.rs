@@ -1,9 +1,11 @@
 //! One module for each command.
 
+pub(crate) mod capture;
 pub(crate) mod demo;
 pub(crate) mod doctor;
 pub(crate) mod policy;
 pub(crate) mod replay;
+pub(crate) mod rules;
 pub(crate) mod schema;
 pub(crate) mod sensor;
 pub(crate) mod simulate;

@@ -3,6 +3,7 @@
 use crate::exit::{Failure, Outcome};
 use crate::input;
 use crate::output::{self, Form};
+use crate::rule_files::RuleArguments;
 use crate::signals::{Signal, Signals};
 use anyhow::anyhow;
 use crossbeam_channel::{Receiver, after, never, select, tick};
@@ -22,7 +23,8 @@ const POLICY_LOOK: Duration = Duration::from_secs(1);
 /// Watch this node's containers
 ///
 /// Alerts go to standard output, everything else to standard error, where `ready` is printed once the sensor observes.
-/// The policy file is read again when it changes and on SIGHUP; a file with errors leaves the policy in force as it is.
+/// The policy file is read again when it changes and on SIGHUP, rule files on SIGHUP; a file with errors leaves what is in
+/// force as it is.
 /// Exit codes: 0 stopped by a signal or --duration, 1 stopped by a failure, 2 bad usage or policy, 3 this machine or
 /// these rights don't allow it.
 #[derive(Debug, clap::Args)]
@@ -33,6 +35,8 @@ pub(crate) struct Arguments {
     /// Drift policy; the built-in one if left out
     #[arg(long, value_name = "FILE")]
     drift_policy: Option<PathBuf>,
+    #[command(flatten)]
+    rules: RuleArguments,
     /// Form of alerts: JSON Lines or text
     #[arg(long, value_enum, default_value_t = Form::Json)]
     output: Form,
@@ -78,6 +82,7 @@ fn parse_cloud(text: &str) -> Result<Cloud, String> {
 /// Runs the sensor until it is told to stop.
 pub(crate) fn run(arguments: Arguments) -> Result<Outcome, Failure> {
     let mut policy = PolicyFile::load(arguments.drift_policy)?;
+    let rules = arguments.rules.load()?;
     super::doctor::require_rights()?;
     // Before anything is attached, so that no signal finds it half made.
     let signals = Signals::start()?;
@@ -90,6 +95,8 @@ pub(crate) fn run(arguments: Arguments) -> Result<Outcome, Failure> {
         node: Arc::new(find_node(settings)),
         policy: Arc::clone(&policy.in_force),
         policy_version: policy.version,
+        rules,
+        send_all: false,
         runtimes: RuntimesConfig::default(),
         record: arguments.record,
     };
@@ -106,6 +113,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<Outcome, Failure> {
     watch(
         &sensor,
         &mut policy,
+        &arguments.rules,
         &signals,
         &output_closed,
         arguments.duration,
@@ -121,6 +129,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<Outcome, Failure> {
 fn watch(
     sensor: &Sensor,
     policy: &mut PolicyFile,
+    rules: &RuleArguments,
     signals: &Signals,
     output_closed: &Receiver<()>,
     duration: Option<Duration>,
@@ -128,9 +137,13 @@ fn watch(
     let over = duration.map_or_else(never, after);
     let looks = tick(POLICY_LOOK);
     loop {
+        let mut is_asked = false;
         let reload = select! {
             recv(signals.received) -> signal => match signal {
-                Ok(Signal::Reload) => true,
+                Ok(Signal::Reload) => {
+                    is_asked = true;
+                    true
+                }
                 Ok(Signal::Stop) | Err(_) => return,
             },
             recv(over) -> _ => return,
@@ -143,6 +156,20 @@ fn watch(
         if reload && policy.reload() {
             sensor.set_policy(Arc::clone(&policy.in_force), policy.version);
         }
+        if is_asked {
+            reload_rules(sensor, rules);
+        }
+    }
+}
+
+/// Reads the rule files again; rules with errors leave those in force as they are.
+fn reload_rules(sensor: &Sensor, rules: &RuleArguments) {
+    match rules.load() {
+        Ok(rules) => {
+            tracing::info!(count = rules.rules().count(), "detection rules in force");
+            sensor.set_rules(rules);
+        }
+        Err(_) => tracing::error!("rule files have errors; the rules in force stay"),
     }
 }
 
@@ -225,7 +252,7 @@ fn say(line: &str) {
 }
 
 /// `stats ` and one JSON object: what the sensor did, for scripts and benchmarks.
-fn stats_line(summary: &Summary) -> String {
+pub(crate) fn stats_line(summary: &Summary) -> String {
     let stats = &summary.stats;
     let lost: serde_json::Map<String, serde_json::Value> = stats
         .losses
@@ -251,13 +278,17 @@ fn stats_line(summary: &Summary) -> String {
         })
         .collect();
     let json = serde_json::json!({
-        "events": stats.execs,
+        "events": stats.execs + stats.calls,
         "execs": stats.execs,
         "image_execs": stats.image_execs,
         "runtime_stages": stats.runtime_stages,
         "candidates": stats.candidates,
         "package_manager_stages": stats.package_manager_stages,
+        "calls": stats.calls,
+        "quiet_opens": stats.quiet_opens,
+        "hurried_events": stats.hurried_events,
         "alerts": stats.alerts,
+        "detections": stats.detections,
         "rules": rules,
         "programs": stats.programs,
         "containers": stats.containers,

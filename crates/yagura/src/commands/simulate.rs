@@ -1,5 +1,7 @@
 //! `yagura simulate`: harmless rehearsals in throw-away containers, and whether they were noticed.
 
+mod keys;
+
 use crate::exit::{Failure, Outcome};
 use crate::output::{self, Form, table};
 use crate::signals::Signals;
@@ -16,6 +18,7 @@ use yagura_rehearsal::{
     ContainerOptions, Privileges, Rehearsed, RootKind, RuntimeChoice, RuntimeProgram,
     ThrowAwayContainer, ThrowAwayImage, cleanup_all, cleanup_leftovers, rehearse, rehearse_benign,
 };
+use yagura_rules::RuleSet;
 use yagura_runtimes::RuntimesConfig;
 use yagura_sensor::{NodeSettings, Sensor, SensorConfig, find_node};
 
@@ -36,8 +39,21 @@ spec:
 ";
 
 /// Rehearse attacks in throw-away containers and tell what was detected
+///
+/// A harmless rehearsal for each key of the threat catalogue, or for those that are named. Starts containers of its own with
+/// runc or crun, watches them with a sensor of its own, and removes everything again, also when interrupted. Exit codes: 0
+/// every key was detected, 1 otherwise, 2 bad usage or rules, 3 this machine or these rights don't allow it.
+#[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true, after_help = crate::exit::HELP)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    keys: keys::KeyArguments,
+}
+
 #[derive(Debug, clap::Subcommand)]
-pub(crate) enum Command {
+enum Command {
     /// Binary drift: the twelve vectors, several ways each, and look-alikes that must stay silent
     ///
     /// Starts containers of its own with runc or crun from a small image made of this host's files, watches them
@@ -121,9 +137,10 @@ struct Arrived {
 }
 
 /// Runs the rehearsals.
-pub(crate) fn run(command: &Command) -> Result<Outcome, Failure> {
-    match command {
-        Command::Drift(arguments) => drift_rehearsals(arguments),
+pub(crate) fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
+    match &arguments.command {
+        Some(Command::Drift(arguments)) => drift_rehearsals(arguments),
+        None => keys::run(&arguments.keys),
     }
 }
 
@@ -228,6 +245,7 @@ pub(crate) fn find_runtime(choice: RuntimeChoice) -> Result<RuntimeProgram, Fail
 /// A sensor that reports everything that drifts.
 pub(crate) fn start_own_sensor(
     runtimes: RuntimesConfig,
+    rules: Arc<RuleSet>,
     record: Option<PathBuf>,
     alerts: impl FnMut(Alert) + Send + 'static,
 ) -> Result<Sensor, Failure> {
@@ -235,6 +253,8 @@ pub(crate) fn start_own_sensor(
         node: Arc::new(find_node(NodeSettings::default())),
         policy: Arc::new(parse_own_policy(ALL_DRIFT)),
         policy_version: 1,
+        rules,
+        send_all: false,
         runtimes,
         record,
     };
@@ -243,7 +263,8 @@ pub(crate) fn start_own_sensor(
 
 fn start_sensor() -> Result<(Sensor, Receiver<Arrived>), Failure> {
     let (sender, arrived) = unbounded();
-    let sensor = start_own_sensor(RuntimesConfig::default(), None, move |alert| {
+    let rules = Arc::new(RuleSet::empty());
+    let sensor = start_own_sensor(RuntimesConfig::default(), rules, None, move |alert| {
         // Nobody waits for alerts once the rehearsals are over.
         let _ = sender.send(Arrived {
             alert,

@@ -3,6 +3,7 @@
 pub(crate) mod alert;
 mod detection;
 mod escaped;
+pub(crate) mod progress;
 pub(crate) mod table;
 
 use crate::exit::Failure;

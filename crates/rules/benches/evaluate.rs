@@ -3,6 +3,12 @@
 //!
 //! Time is the thread's own on a processor, so that figures of a busy machine are those of one core.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a benchmark stops at the first surprise"
+)]
+
 use criterion::measurement::{Measurement, ValueFormatter, WallTime};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use rustix::time::{ClockId, Timespec, clock_gettime};

@@ -238,6 +238,7 @@ impl Compiler {
                 } else {
                     Entries::Any
                 },
+                share: None,
             });
         }
         Ok(self.node(Node::Test(id)))

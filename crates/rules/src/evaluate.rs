@@ -145,6 +145,7 @@ impl RuleSet {
         if !errors.is_empty() {
             return Err(errors);
         }
+        compiler.program.finish();
         for index in &mut kinds {
             index.finish(&compiler.program);
         }

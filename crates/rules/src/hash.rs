@@ -19,18 +19,17 @@ const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
 pub(crate) struct FixedHasher(u64);
 
 impl FixedHasher {
+    #[inline]
     fn add(&mut self, word: u64) {
         let product = u128::from(self.0 ^ word) * u128::from(MULTIPLIER);
-        let [low, high] = [product, product >> 64].map(|half| {
-            #[expect(clippy::cast_possible_truncation, reason = "takes the low half")]
-            let half = half as u64;
-            half
-        });
+        #[expect(clippy::cast_possible_truncation, reason = "the two halves")]
+        let (low, high) = (product as u64, (product >> 64) as u64);
         self.0 = low ^ high.rotate_left(23);
     }
 }
 
 impl Hasher for FixedHasher {
+    #[inline]
     fn write(&mut self, bytes: &[u8]) {
         let (words, rest) = bytes.as_chunks::<8>();
         for word in words {

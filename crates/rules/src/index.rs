@@ -1,16 +1,12 @@
 //! Rules by the kind of event, and inside a kind by what few events have.
 //!
-//! For each rule, a set of keys is chosen of which an event must have one to match: `proc.name` is `nc`, `fd.name` begins with
-//! `/etc`. All keys of a field are looked up together, so that the work for an event depends on the number of fields rather than
-//! of rules. Rules without good keys are always evaluated.
+//! For each rule, a set of tests is chosen of which one must hold for the rule to match, and that few events pass. Only rules of
+//! which such a test may hold (see `lookup.rs`) are evaluated. Rules without such tests always are.
 
 use crate::compile::Compiler;
-use crate::hash::FixedMap;
-use crate::keys::{Key, keys_of};
-use crate::matcher::{PathTree, PrefixTree, number_of, with_text};
-use crate::program::{NodeId, OperandId, Program, Run};
-use crate::subject::{EventKind, Subject, Value};
-use aho_corasick::AhoCorasick;
+use crate::keys::keys_of;
+use crate::program::{NodeId, OperandId, Program, Run, has_unknown};
+use crate::subject::{EventKind, Subject};
 
 /// A rule as it applies to one kind of event.
 #[derive(Debug)]
@@ -32,7 +28,10 @@ pub(crate) struct KindIndex {
     pub(crate) entries: Vec<Entry>,
     /// Bits of the entries that are always evaluated.
     always: Vec<u64>,
-    fields: Vec<FieldIndex>,
+    /// Operands of the chosen tests, with the bits of the entries that they were chosen for.
+    operands: Vec<(OperandId, Vec<u64>)>,
+    /// By test: the places of the entries that it was chosen for.
+    by_test: Vec<Vec<u32>>,
 }
 
 /// A rule's conditions before it is known what kind of event they meet.
@@ -41,31 +40,6 @@ pub(crate) struct Conditions {
     pub(crate) condition: NodeId,
     pub(crate) exceptions: Vec<NodeId>,
     pub(crate) steps: Vec<NodeId>,
-}
-
-/// The keys of one field; marks are places of entries.
-#[derive(Debug)]
-struct FieldIndex {
-    operand: OperandId,
-    /// Entries with any key of this field: what is not known may be any of them.
-    all: Vec<u32>,
-    whole: FixedMap<Box<[u8]>, Vec<u32>>,
-    numbers: FixedMap<i64, Vec<u32>>,
-    beginnings: PrefixTree,
-    /// Backwards.
-    ends: PrefixTree,
-    above: PathTree,
-    inside: Searcher,
-    inside_in_any_case: Searcher,
-}
-
-/// Texts that are searched for together.
-#[derive(Debug, Default)]
-struct Searcher {
-    texts: Vec<Box<[u8]>>,
-    marks: Vec<Vec<u32>>,
-    /// None while texts are added, or without texts.
-    automaton: Option<AhoCorasick>,
 }
 
 impl KindIndex {
@@ -105,28 +79,27 @@ impl KindIndex {
         });
     }
 
-    /// Chooses keys for all rules that were added.
+    /// Chooses tests for all rules that were added.
     pub(crate) fn finish(&mut self, program: &Program) {
         self.always = vec![0; self.entries.len().div_ceil(64)];
+        if !self.entries.is_empty() {
+            self.by_test.resize_with(program.tests.len(), Vec::new);
+        }
         for (place, entry) in self.entries.iter().enumerate() {
             let Ok(mark) = u32::try_from(place) else {
                 return;
             };
-            match keys_of(program, entry.condition) {
-                None => set_bit(&mut self.always, mark),
-                Some(keys) => {
-                    for (operand, key) in keys {
-                        field_index(&mut self.fields, operand).insert(&key, mark);
-                    }
+            let Some(tests) = keys_of(program, entry.condition) else {
+                set_bit(&mut self.always, mark);
+                continue;
+            };
+            for id in tests {
+                if let Some(test) = program.test(id) {
+                    let words = self.always.len();
+                    set_bit(bits_of(&mut self.operands, test.operand, words), mark);
                 }
-            }
-        }
-        for field in &mut self.fields {
-            let built = field.inside.build(false) && field.inside_in_any_case.build(true);
-            if !built {
-                // Texts that can't be searched for together: their rules are evaluated always.
-                for mark in &field.all {
-                    set_bit(&mut self.always, *mark);
+                if let Some(marks) = self.by_test.get_mut(id.0 as usize) {
+                    marks.push(mark);
                 }
             }
         }
@@ -140,10 +113,36 @@ impl KindIndex {
     ) {
         bits.clear();
         bits.extend_from_slice(&self.always);
-        for field in &self.fields {
-            field.find(run.value(field.operand), bits);
+        for (operand, chosen_for) in &self.operands {
+            // What is not known may be what any of the tests asks for.
+            if has_unknown(run.value(*operand)) {
+                for (word, more) in bits.iter_mut().zip(chosen_for) {
+                    *word |= more;
+                }
+            }
+        }
+        for test in run.hits() {
+            for mark in self.by_test.get(*test as usize).into_iter().flatten() {
+                set_bit(bits, *mark);
+            }
         }
     }
+}
+
+/// The bits of an operand, made if they aren't there.
+fn bits_of(
+    operands: &mut Vec<(OperandId, Vec<u64>)>,
+    operand: OperandId,
+    words: usize,
+) -> &mut [u64] {
+    let known = operands.iter().position(|(known, _)| *known == operand);
+    let place = known.unwrap_or(operands.len());
+    if known.is_none() {
+        operands.push((operand, vec![0; words]));
+    }
+    operands
+        .get_mut(place)
+        .map_or(&mut [], |(_, bits)| bits.as_mut_slice())
 }
 
 /// The places of the bits that are set, in order.
@@ -161,139 +160,5 @@ pub(crate) fn places(bits: &[u64]) -> impl Iterator<Item = usize> {
 fn set_bit(bits: &mut [u64], mark: u32) {
     if let Some(word) = bits.get_mut(mark as usize / 64) {
         *word |= 1 << (mark % 64);
-    }
-}
-
-fn set_bits(bits: &mut [u64], marks: &[u32]) {
-    for mark in marks {
-        set_bit(bits, *mark);
-    }
-}
-
-fn field_index(fields: &mut Vec<FieldIndex>, operand: OperandId) -> &mut FieldIndex {
-    let place = match fields.iter().position(|field| field.operand == operand) {
-        Some(place) => place,
-        None => {
-            fields.push(FieldIndex::new(operand));
-            fields.len() - 1
-        }
-    };
-    match fields.get_mut(place) {
-        Some(field) => field,
-        None => unreachable!("the place was found or made just now"),
-    }
-}
-
-impl FieldIndex {
-    fn new(operand: OperandId) -> FieldIndex {
-        FieldIndex {
-            operand,
-            all: Vec::new(),
-            whole: FixedMap::default(),
-            numbers: FixedMap::default(),
-            beginnings: PrefixTree::default(),
-            ends: PrefixTree::default(),
-            above: PathTree::default(),
-            inside: Searcher::default(),
-            inside_in_any_case: Searcher::default(),
-        }
-    }
-
-    fn insert(&mut self, key: &Key, mark: u32) {
-        if self.all.last() != Some(&mark) {
-            self.all.push(mark);
-        }
-        match key {
-            Key::Whole(text) => self.whole.entry(text.clone()).or_default().push(mark),
-            Key::Number(number) => self.numbers.entry(*number).or_default().push(mark),
-            Key::Beginning(text) => self.beginnings.insert(text.iter().copied(), mark),
-            Key::End(text) => self.ends.insert(text.iter().rev().copied(), mark),
-            Key::Above(path) => self.above.insert(path, mark),
-            Key::Inside(text) => self.inside.insert(text, mark),
-            Key::InsideInAnyCase(text) => {
-                self.inside_in_any_case
-                    .insert(&text.to_ascii_lowercase(), mark);
-            }
-        }
-    }
-
-    fn find(&self, value: &Value<'_>, bits: &mut [u64]) {
-        match value {
-            Value::Absent => {}
-            Value::Unknown => set_bits(bits, &self.all),
-            Value::List(entries) => {
-                for entry in entries {
-                    self.find(entry, bits);
-                }
-            }
-            single => {
-                if !self.numbers.is_empty()
-                    && let Some(marks) =
-                        number_of(single).and_then(|number| self.numbers.get(&number))
-                {
-                    set_bits(bits, marks);
-                }
-                with_text(single, |text| self.find_text(text, bits));
-            }
-        }
-    }
-
-    fn find_text(&self, text: &[u8], bits: &mut [u64]) {
-        if !self.whole.is_empty()
-            && let Some(marks) = self.whole.get(text)
-        {
-            set_bits(bits, marks);
-        }
-        self.beginnings
-            .find(text.iter().copied(), |marks| set_bits(bits, marks));
-        self.ends
-            .find(text.iter().rev().copied(), |marks| set_bits(bits, marks));
-        if !self.above.is_empty() {
-            self.above.find(text, |marks| {
-                set_bits(bits, marks);
-                false
-            });
-        }
-        self.inside.find(text, bits);
-        self.inside_in_any_case.find(text, bits);
-    }
-}
-
-impl Searcher {
-    fn insert(&mut self, text: &[u8], mark: u32) {
-        match self.texts.iter().position(|known| **known == *text) {
-            Some(place) => {
-                if let Some(marks) = self.marks.get_mut(place) {
-                    marks.push(mark);
-                }
-            }
-            None => {
-                self.texts.push(text.into());
-                self.marks.push(vec![mark]);
-            }
-        }
-    }
-
-    /// Makes the automaton. False if that takes too much.
-    fn build(&mut self, any_case: bool) -> bool {
-        if self.texts.is_empty() {
-            return true;
-        }
-        self.automaton = AhoCorasick::builder()
-            .ascii_case_insensitive(any_case)
-            .build(&self.texts)
-            .ok();
-        self.automaton.is_some()
-    }
-
-    fn find(&self, text: &[u8], bits: &mut [u64]) {
-        let Some(automaton) = &self.automaton else {
-            return;
-        };
-        for found in automaton.find_overlapping_iter(text) {
-            if let Some(marks) = self.marks.get(found.pattern().as_usize()) {
-                set_bits(bits, marks);
-            }
-        }
     }
 }

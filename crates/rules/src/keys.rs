@@ -3,7 +3,7 @@
 use crate::ast::{Operator, Transformer};
 use crate::fields::{Argument, Field, FieldType};
 use crate::matcher::{Matcher, NumberTest, TextKey, TextTest};
-use crate::program::{Node, NodeId, OperandId, OperandProgram, Program, TestProgram};
+use crate::program::{Node, NodeId, OperandId, OperandProgram, Program, TestId};
 
 /// Something that the value of an operand must have.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -24,87 +24,97 @@ pub(crate) enum Key {
     InsideInAnyCase(Box<[u8]>),
 }
 
-/// Keys of which an event must have one.
+/// Keys of a test, of which a value must have one for the test to hold.
 #[derive(Debug)]
-struct Keys {
-    keys: Vec<(OperandId, Key)>,
-    /// Share of events that probably have one.
-    share: f32,
-    /// Share of events that probably have the most common one.
-    share_of_one_max: f32,
+pub(crate) struct TestKeys {
+    pub(crate) keys: Vec<Key>,
+    pub(crate) share: Share,
 }
 
-/// A key that more events have is of no use.
-const SHARE_OF_ONE_MAX: f32 = 0.3;
-/// Keys of one rule. More are not looked up faster than the rule is evaluated, and fill memory for each kind of event.
-const KEYS_MAX: usize = 4096;
-
-/// Keys of which an event must have one to match a condition; `None` if none are known that leave out many events.
-pub(crate) fn keys_of(program: &Program, condition: NodeId) -> Option<Vec<(OperandId, Key)>> {
-    keys(program, condition).map(|keys| keys.keys)
+/// How many events probably have some keys.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Share {
+    /// Share of events that have any of them.
+    any: f32,
+    /// Share of events that have the most common of them.
+    most_common: f32,
 }
 
-fn keys(program: &Program, node: NodeId) -> Option<Keys> {
+/// A key that more events have is of no use for choosing rules.
+const MOST_COMMON_MAX: f32 = 0.3;
+/// Keys of one test. More cost memory without end.
+const KEYS_MAX: usize = 16 * 1024;
+
+/// Tests of which one must hold for a condition to hold, all with keys; `None` if none are known that leave out many events.
+pub(crate) fn keys_of(program: &Program, condition: NodeId) -> Option<Vec<TestId>> {
+    choose(program, condition).map(|(tests, _)| tests)
+}
+
+fn choose(program: &Program, node: NodeId) -> Option<(Vec<TestId>, Share)> {
     match program.node(node) {
         Node::Constant(true) | Node::Not(_) => None,
-        Node::Constant(false) => Some(Keys {
-            keys: Vec::new(),
-            share: 0.0,
-            share_of_one_max: 0.0,
-        }),
-        Node::Test(test) => keys_of_test(program, program.test(*test)?)
-            .filter(|keys| keys.share_of_one_max < SHARE_OF_ONE_MAX),
+        Node::Constant(false) => Some((Vec::new(), Share::NONE)),
+        Node::Test(id) => {
+            let test = program.test(*id)?;
+            let share = test.share.filter(|_| test.operator != Operator::NotEqual)?;
+            (share.most_common < MOST_COMMON_MAX).then(|| (vec![*id], share))
+        }
         // One part of many must hold: that which leaves out most.
         Node::And(children) => children
             .iter()
-            .filter_map(|child| keys(program, *child))
-            .min_by(|left, right| left.share.total_cmp(&right.share)),
+            .filter_map(|child| choose(program, *child))
+            .min_by(|(_, left), (_, right)| left.any.total_cmp(&right.any)),
         Node::Or(children) => {
-            let mut all = Keys {
-                keys: Vec::new(),
-                share: 0.0,
-                share_of_one_max: 0.0,
-            };
+            let (mut tests, mut share) = (Vec::new(), Share::NONE);
             for child in children {
-                let one = keys(program, *child)?;
-                all.keys.extend(one.keys);
-                all.share += one.share;
-                all.share_of_one_max = all.share_of_one_max.max(one.share_of_one_max);
-                if all.keys.len() > KEYS_MAX {
-                    return None;
-                }
+                let (more, of_more) = choose(program, *child)?;
+                tests.extend(more);
+                share = share.or(of_more);
             }
-            Some(all)
+            Some((tests, share))
         }
     }
 }
 
-fn keys_of_test(program: &Program, test: &TestProgram) -> Option<Keys> {
-    let matcher = test.matcher.as_ref().filter(|_| test.fields.is_empty())?;
-    if test.operator == Operator::NotEqual {
-        return None;
-    }
-    let operand = test.operand;
-    let commonness = commonness_of(program, operand)?;
-    let made = |keys: Vec<Key>| Keys {
-        share: commonness * keys.iter().map(base_share).sum::<f32>(),
-        share_of_one_max: commonness * keys.iter().map(base_share).fold(0.0, f32::max),
-        keys: keys.into_iter().map(|key| (operand, key)).collect(),
+impl Share {
+    const NONE: Share = Share {
+        any: 0.0,
+        most_common: 0.0,
     };
+
+    fn or(self, other: Share) -> Share {
+        Share {
+            any: self.any + other.any,
+            most_common: self.most_common.max(other.most_common),
+        }
+    }
+}
+
+/// The keys of a test with this matcher, if it has some. A test that is turned round (`!=`) has those of what it turns round.
+pub(crate) fn keys_of_test(
+    program: &Program,
+    operand: OperandId,
+    matcher: &Matcher,
+) -> Option<TestKeys> {
+    let commonness = commonness_of(program, operand)?;
     let numbers = |number: &NumberTest| -> Option<Vec<Key>> {
         Some(number.items()?.into_iter().map(Key::Number).collect())
     };
-    match matcher {
-        Matcher::Number(number) => numbers(number).map(made),
-        Matcher::Text(text) => best_of(text).map(made),
+    let keys = match matcher {
+        Matcher::Number(number) => numbers(number)?,
+        Matcher::Text(text) => best_of(text)?,
         // The value may be either.
-        Matcher::Either(number, text) => {
-            let mut keys = numbers(number)?;
-            keys.extend(best_of(text)?);
-            Some(made(keys))
-        }
-        Matcher::Exists | Matcher::Boolean { .. } | Matcher::Address(_) => None,
-    }
+        Matcher::Either(number, text) => [numbers(number)?, best_of(text)?].concat(),
+        Matcher::Exists | Matcher::Boolean { .. } | Matcher::Address(_) => return None,
+    };
+    let shares = keys.iter().map(|key| commonness * base_share(key));
+    let share = shares.fold(Share::NONE, |all, one| {
+        all.or(Share {
+            any: one,
+            most_common: one,
+        })
+    });
+    (keys.len() <= KEYS_MAX).then_some(TestKeys { keys, share })
 }
 
 /// The keys of a text that the fewest texts have.

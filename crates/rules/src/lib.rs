@@ -29,6 +29,7 @@ mod kinds;
 mod lex;
 mod lint;
 mod load;
+mod lookup;
 mod map_subject;
 mod matcher;
 mod parse;

@@ -4,6 +4,8 @@
 
 use crate::ast::{Operator, Transformer};
 use crate::fields::{Argument, Field};
+use crate::keys::{Share, keys_of_test};
+use crate::lookup::Lookup;
 use crate::matcher::{Matcher, compare_texts, number_of, text_of};
 use crate::subject::{Subject, Value};
 use crate::transform::transform;
@@ -59,6 +61,8 @@ pub(crate) struct TestProgram {
     /// The fields on the right.
     pub(crate) fields: Box<[OperandId]>,
     pub(crate) entries: Entries,
+    /// How many events have a key of the test; `None` if it has no keys and must always be looked at.
+    pub(crate) share: Option<Share>,
 }
 
 /// The conditions of a rule set.
@@ -67,6 +71,8 @@ pub(crate) struct Program {
     pub(crate) nodes: Vec<Node>,
     pub(crate) tests: Vec<TestProgram>,
     pub(crate) operands: Vec<OperandProgram>,
+    /// By operand: the keys of its tests.
+    lookups: Vec<Option<Lookup>>,
 }
 
 impl Program {
@@ -82,6 +88,35 @@ impl Program {
 
     pub(crate) fn operand(&self, id: OperandId) -> Option<&OperandProgram> {
         self.operands.get(id.0 as usize)
+    }
+
+    /// Makes all tests with keys ready to be decided together.
+    pub(crate) fn finish(&mut self) {
+        let mut lookups: Vec<Option<Lookup>> = Vec::new();
+        lookups.resize_with(self.operands.len(), || None);
+        for place in 0..self.tests.len() {
+            let found = self.tests.get(place).and_then(|test| {
+                let matcher = test.matcher.as_ref().filter(|_| test.fields.is_empty())?;
+                let keys = keys_of_test(self, test.operand, matcher)?;
+                Some((test.operand, keys))
+            });
+            let (Some((operand, keys)), Ok(mark)) = (found, u32::try_from(place)) else {
+                continue;
+            };
+            if let Some(test) = self.tests.get_mut(place) {
+                test.share = Some(keys.share);
+            }
+            if let Some(lookup) = lookups.get_mut(operand.0 as usize) {
+                let lookup = lookup.get_or_insert_default();
+                for key in keys.keys {
+                    lookup.insert(key, mark);
+                }
+            }
+        }
+        for lookup in lookups.iter_mut().flatten() {
+            lookup.finish();
+        }
+        self.lookups = lookups;
     }
 
     /// The value of an operand, without remembering it.
@@ -111,6 +146,10 @@ pub(crate) struct Memo {
     places: Vec<(u32, u32)>,
     /// Empty between events: only the memory is kept.
     values: Vec<Value<'static>>,
+    /// Bits of the tests with a key that a value has.
+    hit_bits: Vec<u64>,
+    /// The same tests, once each.
+    hits: Vec<u32>,
     /// Bits of the rules that the event may match.
     pub(crate) candidates: Vec<u64>,
 }
@@ -131,6 +170,9 @@ impl Memo {
         if self.places.len() < program.operands.len() {
             self.places.resize(program.operands.len(), (0, 0));
         }
+        self.hit_bits.clear();
+        self.hit_bits.resize(program.tests.len().div_ceil(64), 0);
+        self.hits.clear();
     }
 }
 
@@ -183,7 +225,7 @@ impl<'r, 's, S: Subject + ?Sized> Run<'r, 's, S> {
         match self.program.node(id) {
             Node::Constant(holds) => (*holds).into(),
             Node::Test(test) => match self.program.test(*test) {
-                Some(test) => self.test(test),
+                Some(program) => self.test(*test, program),
                 None => Truth::False,
             },
             Node::Not(inner) => !self.truth(*inner),
@@ -210,8 +252,15 @@ impl<'r, 's, S: Subject + ?Sized> Run<'r, 's, S> {
         }
     }
 
-    fn test(&mut self, test: &TestProgram) -> Truth {
+    fn test(&mut self, id: TestId, test: &TestProgram) -> Truth {
         let left = self.place(test.operand);
+        if test.share.is_some() && !self.is_hit(id) {
+            // No entry of the value has what the test asks for, unless one is unknown.
+            let value = self.values.get(left).unwrap_or(&Value::Absent);
+            if !has_unknown(value) {
+                return (test.operator == Operator::NotEqual && !is_absent(value)).into();
+            }
+        }
         if let (Some(matcher), []) = (&test.matcher, test.fields.as_ref()) {
             let left = self.values.get(left).unwrap_or(&Value::Absent);
             return against(left, test, |value| matcher.matches(value).into());
@@ -233,6 +282,18 @@ impl<'r, 's, S: Subject + ?Sized> Run<'r, 's, S> {
                 any.max(compare(test.operator, value, self.known(*field)))
             })
         })
+    }
+
+    fn is_hit(&self, id: TestId) -> bool {
+        self.memo
+            .hit_bits
+            .get(id.0 as usize / 64)
+            .is_some_and(|word| word & 1 << (id.0 % 64) != 0)
+    }
+
+    /// The tests with a key that a value has, of all operands whose value was taken.
+    pub(crate) fn hits(&self) -> &[u32] {
+        &self.memo.hits
     }
 
     /// The value of an operand; taken from the event at the first time.
@@ -264,6 +325,19 @@ impl<'r, 's, S: Subject + ?Sized> Run<'r, 's, S> {
             }
             None => Value::Absent,
         };
+        if let Some(Some(lookup)) = self.program.lookups.get(id.0 as usize) {
+            let Memo { hit_bits, hits, .. } = &mut *self.memo;
+            lookup.find(&value, &mut |tests| {
+                for test in tests {
+                    if let Some(word) = hit_bits.get_mut(*test as usize / 64)
+                        && *word & 1 << (test % 64) == 0
+                    {
+                        *word |= 1 << (test % 64);
+                        hits.push(*test);
+                    }
+                }
+            });
+        }
         let place = self.values.len();
         self.values.push(value);
         if let (Some(cell), Ok(at)) = (
@@ -292,6 +366,15 @@ fn is_absent(value: &Value<'_>) -> bool {
     match value {
         Value::Absent => true,
         Value::List(entries) => entries.is_empty(),
+        _ => false,
+    }
+}
+
+/// Whether a value, or an entry of it, is unknown.
+pub(crate) fn has_unknown(value: &Value<'_>) -> bool {
+    match value {
+        Value::Unknown => true,
+        Value::List(entries) => entries.contains(&Value::Unknown),
         _ => false,
     }
 }

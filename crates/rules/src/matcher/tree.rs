@@ -5,8 +5,14 @@ use crate::hash::FixedMap;
 /// Byte strings with marks; finds the marks of all that a text begins with.
 #[derive(Debug)]
 pub(crate) struct PrefixTree {
+    /// By the first byte: the node that follows, [`NONE`] if none does. Most texts end here.
+    first: Box<[usize; 256]>,
+    /// The empty string first.
     nodes: Vec<PrefixNode>,
 }
+
+/// No node.
+const NONE: usize = usize::MAX;
 
 #[derive(Debug, Default)]
 struct PrefixNode {
@@ -17,6 +23,7 @@ struct PrefixNode {
 impl Default for PrefixTree {
     fn default() -> Self {
         PrefixTree {
+            first: Box::new([NONE; 256]),
             nodes: vec![PrefixNode::default()],
         }
     }
@@ -26,17 +33,10 @@ impl PrefixTree {
     pub(crate) fn insert(&mut self, text: impl Iterator<Item = u8>, mark: u32) {
         let mut at = 0;
         for byte in text {
-            let new = self.nodes.len();
-            let Some(node) = self.nodes.get_mut(at) else {
-                return;
-            };
-            at = match node.next.iter().find(|(known, _)| *known == byte) {
-                Some((_, next)) => *next,
-                None => {
-                    node.next.push((byte, new));
-                    self.nodes.push(PrefixNode::default());
-                    new
-                }
+            let known = self.follow(at, byte);
+            at = match known {
+                Some(next) => next,
+                None => self.add(at, byte),
             };
         }
         if let Some(node) = self.nodes.get_mut(at)
@@ -46,18 +46,42 @@ impl PrefixTree {
         }
     }
 
-    /// Tells the marks of all strings that the text begins with.
-    pub(crate) fn find(&self, text: impl Iterator<Item = u8>, mut tell: impl FnMut(&[u32])) {
-        let mut node = self.nodes.first();
-        let mut text = text;
-        while let Some(here) = node {
-            if !here.marks.is_empty() {
-                tell(&here.marks);
+    fn follow(&self, at: usize, byte: u8) -> Option<usize> {
+        if at == 0 {
+            return self
+                .first
+                .get(usize::from(byte))
+                .copied()
+                .filter(|next| *next != NONE);
+        }
+        let mut next = self.nodes.get(at)?.next.iter();
+        next.find(|(known, _)| *known == byte)
+            .map(|(_, next)| *next)
+    }
+
+    fn add(&mut self, at: usize, byte: u8) -> usize {
+        let new = self.nodes.len();
+        self.nodes.push(PrefixNode::default());
+        if at == 0 {
+            if let Some(next) = self.first.get_mut(usize::from(byte)) {
+                *next = new;
             }
-            node = text.next().and_then(|byte| {
-                let next = here.next.iter().find(|(known, _)| *known == byte);
-                next.and_then(|(_, next)| self.nodes.get(*next))
-            });
+        } else if let Some(node) = self.nodes.get_mut(at) {
+            node.next.push((byte, new));
+        }
+        new
+    }
+
+    /// Tells the marks of all strings that the text begins with.
+    pub(crate) fn find(&self, mut text: impl Iterator<Item = u8>, mut tell: impl FnMut(&[u32])) {
+        let mut at = Some(0);
+        while let Some(node) = at.and_then(|at| self.nodes.get(at)) {
+            if !node.marks.is_empty() {
+                tell(&node.marks);
+            }
+            at = at
+                .zip(text.next())
+                .and_then(|(at, byte)| self.follow(at, byte));
         }
     }
 }

@@ -5,7 +5,7 @@
 
 use crate::compile::Compiler;
 use crate::keys::keys_of;
-use crate::program::{NodeId, OperandId, Program, Run, has_unknown};
+use crate::program::{NodeId, OperandId, Program, Run, TestId, has_unknown};
 use crate::subject::{EventKind, Subject};
 
 /// A rule as it applies to one kind of event.
@@ -30,8 +30,10 @@ pub(crate) struct KindIndex {
     always: Vec<u64>,
     /// Operands of the chosen tests, with the bits of the entries that they were chosen for.
     operands: Vec<(OperandId, Vec<u64>)>,
-    /// By test: the places of the entries that it was chosen for.
-    by_test: Vec<Vec<u32>>,
+    /// By test: where in `chosen_for` its entries are; zero if it was not chosen.
+    by_test: Vec<u32>,
+    /// Places of entries; the first list is empty.
+    chosen_for: Vec<Vec<u32>>,
 }
 
 /// A rule's conditions before it is known what kind of event they meet.
@@ -83,13 +85,14 @@ impl KindIndex {
     pub(crate) fn finish(&mut self, program: &Program) {
         self.always = vec![0; self.entries.len().div_ceil(64)];
         if !self.entries.is_empty() {
-            self.by_test.resize_with(program.tests.len(), Vec::new);
+            self.by_test.resize(program.tests.len(), 0);
+            self.chosen_for.push(Vec::new());
         }
-        for (place, entry) in self.entries.iter().enumerate() {
+        for (place, condition) in self.conditions().into_iter().enumerate() {
             let Ok(mark) = u32::try_from(place) else {
                 return;
             };
-            let Some(tests) = keys_of(program, entry.condition) else {
+            let Some(tests) = keys_of(program, condition) else {
                 set_bit(&mut self.always, mark);
                 continue;
             };
@@ -98,10 +101,28 @@ impl KindIndex {
                     let words = self.always.len();
                     set_bit(bits_of(&mut self.operands, test.operand, words), mark);
                 }
-                if let Some(marks) = self.by_test.get_mut(id.0 as usize) {
-                    marks.push(mark);
-                }
+                self.choose(id, mark);
             }
+        }
+    }
+
+    fn conditions(&self) -> Vec<NodeId> {
+        self.entries.iter().map(|entry| entry.condition).collect()
+    }
+
+    fn choose(&mut self, test: TestId, mark: u32) {
+        let (Some(place), Ok(next)) = (
+            self.by_test.get_mut(test.0 as usize),
+            u32::try_from(self.chosen_for.len()),
+        ) else {
+            return;
+        };
+        if *place == 0 {
+            *place = next;
+            self.chosen_for.push(Vec::new());
+        }
+        if let Some(marks) = self.chosen_for.get_mut(*place as usize) {
+            marks.push(mark);
         }
     }
 
@@ -122,7 +143,8 @@ impl KindIndex {
             }
         }
         for test in run.hits() {
-            for mark in self.by_test.get(*test as usize).into_iter().flatten() {
+            let place = self.by_test.get(*test as usize).copied().unwrap_or(0);
+            for mark in self.chosen_for.get(place as usize).into_iter().flatten() {
                 set_bit(bits, *mark);
             }
         }

@@ -12,6 +12,7 @@ pub mod limits;
 pub mod print;
 pub mod rule;
 
+mod advance;
 mod assemble;
 mod check;
 mod collect;

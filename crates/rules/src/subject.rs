@@ -179,3 +179,19 @@ pub trait Subject {
     /// The value of a field. Must not allocate where the value can be borrowed.
     fn value(&self, field: Field, argument: &Argument) -> Value<'_>;
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn every_kind_has_an_index_and_a_name_of_its_own() {
+        let indexes: HashSet<usize> = EventKind::all().map(EventKind::index).collect();
+        let names: HashSet<&str> = EventKind::all().map(EventKind::as_str).collect();
+        assert_eq!(indexes.len(), EventKind::all().count());
+        assert_eq!(names.len(), EventKind::all().count());
+        assert!(indexes.iter().all(|index| *index < EventKind::INDEX_MAX));
+        assert!(EventKind::all().all(|kind| EventKind::from_name(kind.as_str()) == Some(kind)));
+    }
+}

@@ -120,33 +120,28 @@ fn make(yagura: &Path, file: &Generated) -> Result<String> {
     Ok(text)
 }
 
-/// The fields in one table for each prefix, in the order of the code.
+/// The fields in one table for each prefix and the sources that have them, in the order of the code.
 fn fields(printed: &str) -> Result<String> {
-    let mut page = FIELDS_HEAD.to_owned();
-    let mut section = String::new();
+    let mut sections: Vec<(String, String)> = Vec::new();
     for line in printed.lines() {
         let field: Value = serde_json::from_str(line)?;
         let name = text(&field, "field")?;
         let prefix = name.split('.').next().unwrap_or(name);
-        let sources = texts(&field, "sources").join(", ");
-        let wanted = format!("\n## `{prefix}.*`, source {sources}\n");
-        if section != wanted {
-            page.push_str(&wanted);
-            page.push_str("\n| field | type | is |\n| --- | --- | --- |\n");
-            section = wanted;
+        let heading = format!("`{prefix}.*`, of {}", texts(&field, "sources").join(", "));
+        let mut is = text(&field, "description")?.to_owned();
+        if let Some(reason) = field.get("reason").and_then(Value::as_str) {
+            write!(is, " *Not supplied:* {reason}.")?;
         }
-        let is = text(&field, "description")?;
-        let kind = text(&field, "type")?;
-        let missing = match field["reason"].as_str() {
-            Some(reason) => format!(" *Not supplied:* {reason}."),
-            None => String::new(),
-        };
-        writeln!(
-            page,
-            "| `{name}` | {kind} | {}{} |",
-            cell(is),
-            cell(&missing)
-        )?;
+        let row = format!("| `{name}` | {} | {} |\n", text(&field, "type")?, cell(&is));
+        match sections.iter_mut().find(|section| section.0 == heading) {
+            Some((_, rows)) => rows.push_str(&row),
+            None => sections.push((heading, row)),
+        }
+    }
+    let mut page = FIELDS_HEAD.to_owned();
+    for (heading, rows) in sections {
+        write!(page, "\n## {heading}\n\n| field | type | is |\n")?;
+        write!(page, "| --- | --- | --- |\n{rows}")?;
     }
     Ok(page)
 }
@@ -168,7 +163,10 @@ fn catalogue_page(printed: &str, items: &str) -> Result<String> {
         let (Some(key), _, Some(label)) = (columns.next(), columns.next(), columns.next()) else {
             continue;
         };
-        let its: Vec<&Value> = rules.iter().filter(|rule| rule["key"] == key).collect();
+        let its: Vec<&Value> = rules
+            .iter()
+            .filter(|rule| rule.get("key").and_then(Value::as_str) == Some(key))
+            .collect();
         if its.is_empty() {
             continue;
         }
@@ -195,14 +193,18 @@ fn catalogue_page(printed: &str, items: &str) -> Result<String> {
 }
 
 fn text<'v>(value: &'v Value, key: &str) -> Result<&'v str> {
-    value[key]
-        .as_str()
+    value
+        .get(key)
+        .and_then(Value::as_str)
         .with_context(|| format!("no text {key:?} in {value}"))
 }
 
 fn texts<'v>(value: &'v Value, key: &str) -> Vec<&'v str> {
-    let list = value[key].as_array().map(Vec::as_slice).unwrap_or_default();
-    list.iter().filter_map(Value::as_str).collect()
+    let list = value.get(key).and_then(Value::as_array);
+    list.into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect()
 }
 
 /// Text that does not end a cell of a table.
@@ -223,7 +225,7 @@ mod tests {
         assert_eq!(page.matches("\n## ").count(), 2);
         assert!(page.contains("| `evt.args` | text | a\\|b. |\n"), "{page}");
         assert!(page.contains("| `evt.cpu` | number | c. *Not supplied:* no. |\n"));
-        assert!(page.contains("## `win.*`, source windows\n"));
+        assert!(page.contains("## `win.*`, of windows\n"));
     }
 
     #[test]

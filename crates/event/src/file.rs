@@ -61,6 +61,9 @@ impl FileFlags {
     pub const BY_DESCRIPTOR: u32 = 1 << 10;
     /// The mount that the file was reached through is read-only.
     pub const READ_ONLY_MOUNT: u32 = 1 << 11;
+    /// Of opens: the mount that the file was reached through is in another mount namespace than the process. It came through
+    /// another process's root or a descriptor that was left open.
+    pub const OTHER_NAMESPACE: u32 = 1 << 12;
 
     /// Whether all bits of `flag` are set.
     pub fn has(self, flag: u32) -> bool {

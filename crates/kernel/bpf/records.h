@@ -138,6 +138,7 @@ enum file_flag {
 	FILE_STDIN = 1 << 9,
 	FILE_BY_DESCRIPTOR = 1 << 10,
 	FILE_READ_ONLY_MOUNT = 1 << 11,
+	FILE_OTHER_NAMESPACE = 1 << 12,
 	/* Only in records: there is a file at all, and its writer is known. */
 	FILE_PRESENT = 1 << 30,
 	FILE_WRITER_KNOWN = 1 << 31,

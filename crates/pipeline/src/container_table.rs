@@ -18,6 +18,8 @@ pub(crate) struct Home {
     pub(crate) root: ContainerRoot,
     /// Its mount namespace, zero if no exec of the container was seen.
     pub(crate) mount_namespace: u32,
+    /// Its user namespace, zero if no exec of the container was seen.
+    pub(crate) user_namespace: u32,
     /// The container's first process.
     pub(crate) init: ProcessKey,
     /// When it began.
@@ -153,6 +155,7 @@ impl ContainerTable {
     pub(crate) fn learn_from_exec(&mut self, event: &ExecEvent) -> bool {
         let home = Home {
             mount_namespace: event.mount_namespace,
+            user_namespace: event.user_namespace,
             init: event.base.process,
             ..self.home(event.base.time, event.root, event.base.flags)
         };
@@ -178,6 +181,7 @@ impl ContainerTable {
             // The first program's exec was not seen, another of its events was.
             Some(known) if known.mount_namespace == 0 => {
                 known.mount_namespace = home.mount_namespace;
+                known.user_namespace = home.user_namespace;
                 known.init = home.init;
                 false
             }
@@ -218,6 +222,7 @@ impl ContainerTable {
                 since_ns,
             },
             mount_namespace: 0,
+            user_namespace: 0,
             init: ProcessKey::default(),
             began,
             chroot: flags.has(BaseFlags::CHROOT),

@@ -264,7 +264,9 @@ impl Pipeline {
             return;
         }
         self.stats.execs += 1;
-        let rights_before = rights::gained_by_exec(&event, &self.programs);
+        let entry = self.containers.get(event.base.container);
+        let rights_before = rights::gained_by_exec(&event, &self.programs)
+            .or_else(|| rights::beyond_container(&event, entry));
         if flags.has(BaseFlags::RUNTIME_STAGE) {
             self.stats.runtime_stages += 1;
             self.remember(&event, ExeOrigin::Other, sink);

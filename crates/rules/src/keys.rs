@@ -47,27 +47,32 @@ const KEYS_MAX: usize = 16 * 1024;
 
 /// Tests of which one must hold for a condition to hold, all with keys; `None` if none are known that leave out many events.
 pub(crate) fn keys_of(program: &Program, condition: NodeId) -> Option<Vec<TestId>> {
-    choose(program, condition).map(|(tests, _)| tests)
+    choose(program, condition, MOST_COMMON_MAX).map(|(tests, _)| tests)
 }
 
-fn choose(program: &Program, node: NodeId) -> Option<(Vec<TestId>, Share)> {
+/// Tests of which one must hold for a condition to hold, all with keys, however common.
+pub(crate) fn guards_of(program: &Program, condition: NodeId) -> Option<Vec<TestId>> {
+    choose(program, condition, f32::INFINITY).map(|(tests, _)| tests)
+}
+
+fn choose(program: &Program, node: NodeId, most_common_max: f32) -> Option<(Vec<TestId>, Share)> {
     match program.node(node) {
         Node::Constant(true) | Node::Not(_) => None,
         Node::Constant(false) => Some((Vec::new(), Share::NONE)),
         Node::Test(id) => {
             let test = program.test(*id)?;
             let share = test.share.filter(|_| test.operator != Operator::NotEqual)?;
-            (share.most_common < MOST_COMMON_MAX).then(|| (vec![*id], share))
+            (share.most_common < most_common_max).then(|| (vec![*id], share))
         }
         // One part of many must hold: that which leaves out most.
         Node::And(children) => children
             .iter()
-            .filter_map(|child| choose(program, *child))
+            .filter_map(|child| choose(program, *child, most_common_max))
             .min_by(|(_, left), (_, right)| left.any.total_cmp(&right.any)),
         Node::Or(children) => {
             let (mut tests, mut share) = (Vec::new(), Share::NONE);
             for child in children {
-                let (more, of_more) = choose(program, *child)?;
+                let (more, of_more) = choose(program, *child, most_common_max)?;
                 tests.extend(more);
                 share = share.or(of_more);
             }

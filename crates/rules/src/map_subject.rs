@@ -94,10 +94,13 @@ impl MapSubject {
     ///
     /// A field or value is wrong, or the kind isn't known.
     pub fn from_test(event: &TestEvent, source: Source) -> Result<MapSubject, MapSubjectError> {
-        let named = event.fields.iter().find_map(|(operand, value)| match value {
-            TestValue::Text(text) if operand.field == "evt.type" => Some(text.as_str()),
-            _ => None,
-        });
+        let named = event
+            .fields
+            .iter()
+            .find_map(|(operand, value)| match value {
+                TestValue::Text(text) if operand.field == "evt.type" => Some(text.as_str()),
+                _ => None,
+            });
         let kind = match (named, source) {
             (Some(name), _) => EventKind::from_name(name),
             (None, Source::K8sAudit) => Some(EventKind::Audit),
@@ -107,12 +110,12 @@ impl MapSubject {
         let kind =
             kind.ok_or_else(|| MapSubjectError::Kind(named.unwrap_or_default().to_owned()))?;
         let time = MonotonicNs(event.at_ms.saturating_mul(1_000_000));
-        event
-            .fields
-            .iter()
-            .try_fold(MapSubject::new(kind).at(time), |subject, (operand, value)| {
+        event.fields.iter().try_fold(
+            MapSubject::new(kind).at(time),
+            |subject, (operand, value)| {
                 subject.with_argument(&operand.field, operand.argument.as_deref(), value)
-            })
+            },
+        )
     }
 }
 
@@ -164,9 +167,9 @@ impl Subject for MapSubject {
             (Field::EvtSource, _) => Value::text(self.kind.source().as_str()),
             // The entry of a list that was given as a whole.
             (_, Argument::Index(index)) => match self.values.get(&(field, Argument::None)) {
-                Some(Value::List(entries)) => entries
-                    .get(*index as usize)
-                    .map_or(Value::Absent, borrowed),
+                Some(Value::List(entries)) => {
+                    entries.get(*index as usize).map_or(Value::Absent, borrowed)
+                }
                 _ => self.others.clone(),
             },
             _ => self.others.clone(),

@@ -4,7 +4,7 @@
 
 use crate::ast::{Operator, Transformer};
 use crate::fields::{Argument, Field};
-use crate::keys::{Share, keys_of_test};
+use crate::keys::{Share, guards_of, keys_of_test};
 use crate::lookup::Lookup;
 use crate::matcher::{Matcher, compare_texts, number_of, text_of};
 use crate::subject::{Subject, Value};
@@ -73,7 +73,20 @@ pub(crate) struct Program {
     pub(crate) operands: Vec<OperandProgram>,
     /// By operand: the keys of its tests.
     lookups: Vec<Option<Lookup>>,
+    /// By node: of wide disjunctions, what says at once that none of their parts holds.
+    guards: Vec<Option<Guard>>,
 }
+
+/// Tests of which one must hold for a node to hold.
+#[derive(Debug)]
+struct Guard {
+    operands: Vec<OperandId>,
+    /// Bits of the tests, as in [`Memo::hit_bits`]: which word, and the bits in it.
+    bits: Vec<(usize, u64)>,
+}
+
+/// Parts of a disjunction from which on a guard is worth its memory.
+const GUARDED_PARTS_MIN: usize = 3;
 
 impl Program {
     pub(crate) fn node(&self, id: NodeId) -> &Node {
@@ -117,6 +130,31 @@ impl Program {
             lookup.finish();
         }
         self.lookups = lookups;
+        let ids = (0..self.nodes.len()).filter_map(|place| u32::try_from(place).ok());
+        self.guards = ids.map(|id| self.guard(NodeId(id))).collect();
+    }
+
+    fn guard(&self, node: NodeId) -> Option<Guard> {
+        let Node::Or(children) = self.node(node) else {
+            return None;
+        };
+        let tests = guards_of(self, node).filter(|_| children.len() >= GUARDED_PARTS_MIN)?;
+        let mut guard = Guard {
+            operands: Vec::new(),
+            bits: Vec::new(),
+        };
+        for id in tests {
+            let operand = self.test(id)?.operand;
+            if !guard.operands.contains(&operand) {
+                guard.operands.push(operand);
+            }
+            let (word, bit) = (id.0 as usize / 64, 1 << (id.0 % 64));
+            match guard.bits.iter_mut().find(|(known, _)| *known == word) {
+                Some((_, bits)) => *bits |= bit,
+                None => guard.bits.push((word, bit)),
+            }
+        }
+        Some(guard)
     }
 
     /// The value of an operand, without remembering it.
@@ -240,6 +278,9 @@ impl<'r, 's, S: Subject + ?Sized> Run<'r, 's, S> {
                 all
             }
             Node::Or(children) => {
+                if self.is_ruled_out(id) {
+                    return Truth::False;
+                }
                 let mut any = Truth::False;
                 for child in children {
                     any = any.max(self.truth(*child));
@@ -282,6 +323,21 @@ impl<'r, 's, S: Subject + ?Sized> Run<'r, 's, S> {
                 any.max(compare(test.operator, value, self.known(*field)))
             })
         })
+    }
+
+    /// Whether a node's guard says that it doesn't hold.
+    fn is_ruled_out(&mut self, id: NodeId) -> bool {
+        let Some(Some(guard)) = self.program.guards.get(id.0 as usize) else {
+            return false;
+        };
+        guard
+            .operands
+            .iter()
+            .all(|operand| !has_unknown(self.value(*operand)))
+            && guard.bits.iter().all(|(word, bits)| {
+                let hits = self.memo.hit_bits.get(*word);
+                hits.is_some_and(|hits| hits & bits == 0)
+            })
     }
 
     fn is_hit(&self, id: TestId) -> bool {

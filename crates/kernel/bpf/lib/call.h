@@ -181,6 +181,14 @@ __noinline u64 append_path_argument(u64 address, u64 dirfd)
 	return bytes;
 }
 
+/* Whether a mount is in another namespace than the process; the kernel's own mounts and those taken out are in none. */
+static __always_inline bool is_of_other_namespace(struct vfsmount *mnt, struct task_struct *task)
+{
+	u64 namespace = (u64)BPF_CORE_READ(mount_of(mnt), mnt_ns);
+
+	return namespace && namespace < ERR_PTR_MIN && namespace != (u64)BPF_CORE_READ(task, nsproxy, mnt_ns);
+}
+
 /* Appends the facts of an open file, given by its address; to be called before anything else is appended. */
 __noinline int append_call_file(u64 file_address)
 {
@@ -195,6 +203,8 @@ __noinline int append_call_file(u64 file_address)
 	if (!seen.inode)
 		return 0;
 	append_file(scratch, &seen, state, (struct dentry *)scratch->root_dentry, &call_record_of(scratch)->file);
+	if (is_of_other_namespace(seen.mnt, task))
+		call_record_of(scratch)->file.flags |= FILE_OTHER_NAMESPACE;
 	return 1;
 }
 

@@ -6,6 +6,8 @@ use super::paths;
 use crate::dns;
 use yagura_event::{Base, Call, CallEvent, CallGroup, Text};
 
+/// `SOCK_STREAM`: include/linux/net.h.
+const STREAM: u16 = 1;
 /// Ports of name servers: unicast and multicast.
 const DNS_PORTS: [u16; 2] = [53, 5353];
 
@@ -89,11 +91,15 @@ pub(crate) fn derived(base: &Base, call: &SeenCall, names: &mut AddressNames) ->
         };
         return Some(observed(base, What::Dns(Box::new(dns))));
     }
-    is_first_data(event).then(|| observed(base, What::FirstData(Box::new(call.clone()))))
+    (is_first_data(event) || (is_dns_port && is_send(event))).then(|| observed(base, What::FirstData(Box::new(call.clone()))))
 }
 
 /// Whether the data is the beginning of what an outbound connection sends: the kernel side marks it by the number of calls
 /// that the event stands for.
 fn is_first_data(event: &CallEvent) -> bool {
-    matches!(event.call, Call::Sendto | Call::Sendmsg) && event.arguments.last() == Some(&u64::MAX)
+    is_send(event) && event.arguments.last() == Some(&u64::MAX)
+}
+
+fn is_send(event: &CallEvent) -> bool {
+    matches!(event.call, Call::Sendto | Call::Sendmsg)
 }

@@ -161,6 +161,7 @@ impl Subject for PathOnly<'_> {
             | Field::FdFilename
             | Field::FdType
             | Field::FdTypechar
+            | Field::FdIsOutside
             | Field::FsPathName
             | Field::EvtFailed
             | Field::EvtRes

@@ -1,5 +1,6 @@
 //! Rights that no legal way led to: what is left to see of a kernel exploit, whatever it was.
 
+use crate::container_table::ContainerEntry;
 use crate::process_table::{ProcessTable, Program};
 use yagura_event::{BaseFlags, Credentials, CredentialsEvent, ExecEvent};
 
@@ -24,7 +25,23 @@ pub(crate) fn gained_by_exec(event: &ExecEvent, programs: &ProcessTable) -> Opti
         .then_some(before.credentials)
 }
 
-/// The same of a call that changes users.
+/// What a program may at most have in its container, if it has more: capabilities outside of the set that the container was
+/// given, in the container's own user namespace.
+pub(crate) fn beyond_container(event: &ExecEvent, entry: Option<&ContainerEntry>) -> Option<Credentials> {
+    let entry = entry?;
+    let home = entry.home?;
+    let container = entry.container.as_ref()?;
+    let given = container.capabilities?;
+    let is_own_namespace = home.user_namespace != 0 && event.user_namespace == home.user_namespace;
+    let is_beyond = event.credentials.capabilities & !given != 0;
+    let is_runtime = event.base.flags.has(BaseFlags::RUNTIME_STAGE) || event.base.flags.has(BaseFlags::EXISTING);
+    (is_beyond && is_own_namespace && !is_runtime && container.privileged != Some(true)).then_some(Credentials {
+        capabilities: given,
+        ..event.credentials
+    })
+}
+
+/// Who a process was before a call made it root without a right to.
 pub(crate) fn gained_by_call(
     event: &CredentialsEvent,
     programs: &ProcessTable,

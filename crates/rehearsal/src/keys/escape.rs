@@ -355,13 +355,6 @@ pub(super) const PRIVILEGE_ESCALATION: &[KeyRehearsal] = &[
         "cp /payload/drifted /tmp/cap && rehearsal-act capability /tmp/cap && /tmp/cap",
     ),
     attempt!(
-        "rights-root-again",
-        "a process that had given up root's identity takes it back and starts a shell",
-        KeyNeeds::NOTHING,
-        Default,
-        "rehearsal-act become-root /bin/sh -c id",
-    ),
-    attempt!(
         "rights-sudoedit",
         "sudo with the arguments of an exploit (CVE-2021-3156)",
         KeyNeeds::NOTHING,

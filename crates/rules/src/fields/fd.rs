@@ -55,6 +55,7 @@ macro_rules! fd_fields {
         FdlistSips = "fdlist.sips", Text, None, Kernel, "Server addresses of a poll call.", missing "polls aren't observed";
         FdlistCports = "fdlist.cports", Text, None, Kernel, "Client ports of a poll call.", missing "polls aren't observed";
         FdlistSports = "fdlist.sports", Text, None, Kernel, "Server ports of a poll call.", missing "polls aren't observed";
+        FdIsOutside = "fd.is_outside", Boolean, None, Kernel, "Whether the file lies outside of the process's mount namespace: reached through another process's root, or a descriptor that was left open.";
         FdFileMagic = "fd.file.magic", Text, None, Kernel, "What the file's first bytes say that it is: `elf`, `script`, `zip`, `gzip`, `xz`, `class`, `php`, `text` or `other`.";
         FdFileWrittenByPackageManager = "fd.file.written_by_package_manager", Boolean, None, Kernel, "Whether the program that last wrote the file is the image's package manager, or was started by it.";
 

@@ -55,6 +55,9 @@ impl<'a> EventSubject<'a> {
                     file.flags.has(FileFlags::OVERLAY) && !file.flags.has(FileFlags::UPPER),
                 )
             }),
+            Field::FdIsOutside => file(call).map_or(Value::Absent, |file| {
+                Value::Boolean(file.flags.has(FileFlags::OTHER_NAMESPACE))
+            }),
             Field::FdFileWrittenByPackageManager => {
                 match call.and_then(|call| call.by_package_manager) {
                     Some(known) => Value::Boolean(known),

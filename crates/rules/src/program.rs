@@ -73,13 +73,15 @@ pub(crate) struct Program {
     pub(crate) operands: Vec<OperandProgram>,
     /// By operand: the keys of its tests.
     lookups: Vec<Option<Lookup>>,
-    /// By node: of wide disjunctions, what says at once that none of their parts holds.
+    /// By node: of wide disjunctions, what says at once that most of their parts don't hold.
     guards: Vec<Option<Guard>>,
 }
 
-/// Tests of which one must hold for a node to hold.
-#[derive(Debug)]
+/// Tests of which one must hold for most parts of a disjunction to hold.
+#[derive(Debug, Default)]
 struct Guard {
+    /// The parts that must be looked at all the same.
+    rest: Vec<NodeId>,
     operands: Vec<OperandId>,
     /// Bits of the tests, as in [`Memo::hit_bits`]: which word, and the bits in it.
     bits: Vec<(usize, u64)>,
@@ -138,11 +140,17 @@ impl Program {
         let Node::Or(children) = self.node(node) else {
             return None;
         };
-        let tests = guards_of(self, node).filter(|_| children.len() >= GUARDED_PARTS_MIN)?;
-        let mut guard = Guard {
-            operands: Vec::new(),
-            bits: Vec::new(),
-        };
+        let mut guard = Guard::default();
+        let mut tests = Vec::new();
+        for child in children {
+            match guards_of(self, *child) {
+                Some(more) => tests.extend(more),
+                None => guard.rest.push(*child),
+            }
+        }
+        if children.len() - guard.rest.len() < GUARDED_PARTS_MIN {
+            return None;
+        }
         for id in tests {
             let operand = self.test(id)?.operand;
             if !guard.operands.contains(&operand) {
@@ -278,11 +286,8 @@ impl<'r, 's, S: Subject + ?Sized> Run<'r, 's, S> {
                 all
             }
             Node::Or(children) => {
-                if self.is_ruled_out(id) {
-                    return Truth::False;
-                }
                 let mut any = Truth::False;
-                for child in children {
+                for child in self.open_parts(id).unwrap_or(children) {
                     any = any.max(self.truth(*child));
                     if any == Truth::True {
                         break;
@@ -325,19 +330,19 @@ impl<'r, 's, S: Subject + ?Sized> Run<'r, 's, S> {
         })
     }
 
-    /// Whether a node's guard says that it doesn't hold.
-    fn is_ruled_out(&mut self, id: NodeId) -> bool {
-        let Some(Some(guard)) = self.program.guards.get(id.0 as usize) else {
-            return false;
-        };
-        guard
+    /// The parts of a disjunction that its guard can't say anything of, if it says that no other holds.
+    fn open_parts(&mut self, id: NodeId) -> Option<&'r [NodeId]> {
+        let guard = self.program.guards.get(id.0 as usize)?.as_ref()?;
+        let is_known = guard
             .operands
             .iter()
-            .all(|operand| !has_unknown(self.value(*operand)))
+            .all(|operand| !has_unknown(self.value(*operand)));
+        let is_ruled_out = is_known
             && guard.bits.iter().all(|(word, bits)| {
                 let hits = self.memo.hit_bits.get(*word);
                 hits.is_some_and(|hits| hits & bits == 0)
-            })
+            });
+        is_ruled_out.then_some(guard.rest.as_slice())
     }
 
     fn is_hit(&self, id: TestId) -> bool {

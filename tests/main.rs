@@ -10,11 +10,13 @@
 
 mod bad_input;
 mod benign;
+mod catalogue;
 mod churn;
 mod debian;
 mod demo;
 mod harness;
 mod hostile;
+mod logs;
 mod payload;
 mod podman;
 mod pods;
@@ -37,6 +39,8 @@ fn main() {
         churn::trials(),
         demo::trials(),
         simulate::trials(),
+        logs::trials(),
+        catalogue::trials(),
     ];
     libtest_mimic::run(&arguments, trials.into_iter().flatten().collect()).exit();
 }

@@ -1,8 +1,8 @@
 //! System calls of containers that rules can speak of.
 
 use crate::{Base, ContainerKey, FileFacts, FileId, Text};
+use core::net::IpAddr;
 use serde::{Deserialize, Serialize};
-use std::net::IpAddr;
 
 /// Declares the calls with their names in rules and what kind of call each is, so that all of it stands in one table.
 macro_rules! calls {

@@ -1,6 +1,6 @@
 //! What a container's DNS datagrams ask and answer. The bytes are hostile, may be cut, and may be no DNS at all.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Bytes of a message before its first question (RFC 1035, 4.1.1).
 const HEADER_BYTES: usize = 12;

@@ -1,6 +1,6 @@
 //! The examples that rules hold, run.
 
-use crate::evaluate::{Outcome, RuleError, RuleSet};
+use crate::evaluate::{Outcome, RuleError, RuleSet, Unknowns};
 use crate::map_subject::{MapSubject, MapSubjectError};
 use crate::rule::{Rule, RuleTest};
 use crate::state::RuleState;
@@ -63,9 +63,17 @@ fn run(set: &RuleSet, rule: &Rule, test: &RuleTest) -> Result<(), FailedExample>
                 test: test.name.clone(),
                 source,
             })?;
-        set.evaluate(&subject, &mut state, &mut |found| {
-            fired |= found.outcome == Outcome::Matches;
+        let mut undecided = Vec::new();
+        set.evaluate(&subject, &mut state, &mut |found| match found.outcome {
+            Outcome::Matches => fired = true,
+            Outcome::MatchesUnlessExcused | Outcome::Unknown => undecided.push(found.id),
         });
+        // What is not known stays so, as it does where nothing more arrives.
+        for rule in undecided {
+            set.evaluate_rule(rule, Unknowns::Settle, &subject, &mut state, &mut |_| {
+                fired = true;
+            });
+        }
     }
     if fired == test.fires {
         return Ok(());

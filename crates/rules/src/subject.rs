@@ -1,8 +1,8 @@
 //! What a rule may ask of an event.
 
 use crate::fields::{Argument, Field, Source};
+use core::net::IpAddr;
 use std::borrow::Cow;
-use std::net::IpAddr;
 use yagura_event::{Call, MonotonicNs};
 
 /// Numbers of system calls are below this.

@@ -62,7 +62,10 @@ fn examples_do_what_they_say() {
         for test in &rule.tests {
             if fires(&rule, test) != test.fires {
                 let should = if test.fires { "fire" } else { "stay silent" };
-                wrong.push(format!("{:?} should {should} on {:?}", rule.name, test.name));
+                wrong.push(format!(
+                    "{:?} should {should} on {:?}",
+                    rule.name, test.name
+                ));
             }
         }
     }

@@ -244,9 +244,9 @@ impl Spec {
     fn capabilities(&self) -> Option<u64> {
         let process = self.process.as_ref()?;
         let names = process.capabilities.as_ref()?.bounding.as_ref()?;
-        let bits = names.iter().filter_map(|name| {
-            CAPABILITIES.iter().position(|known| known == name)
-        });
+        let bits = names
+            .iter()
+            .filter_map(|name| CAPABILITIES.iter().position(|known| known == name));
         Some(bits.fold(0, |set, bit| set | 1 << bit))
     }
 

@@ -10,8 +10,9 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 use yagura_event::{
-    Alert, BaseFlags, Call, ContainerFact, ContainerKey, ContainerQuery, Drop, DropPlace, DropReason,
-    FileFacts, Inspection, InspectionRequest, KernelEvent, LossEvent, MonotonicNs, OpenClass, OpenKey, Twin,
+    Alert, BaseFlags, Call, ContainerFact, ContainerKey, ContainerQuery, Drop, DropPlace,
+    DropReason, FileFacts, Inspection, InspectionRequest, KernelEvent, LossEvent, MonotonicNs,
+    OpenClass, OpenKey, Twin,
 };
 use yagura_kernel::{CallFilter, Observer, OpenClasses, Reader, TellError, wall_minus_boot_ns};
 use yagura_pipeline::{Input, Pipeline, Sink, Stats, Wishes};
@@ -59,12 +60,13 @@ pub(crate) struct MainLoop<'a> {
     wake_fd: &'a OwnedFd,
     wall_minus_boot_ns: i64,
     next_look: MonotonicNs,
-    send_all: bool,
 }
 
 /// Hands out what the pipeline pushes, and keeps what was pushed back.
 struct Outlet<'a> {
     edges: Edges<'a>,
+    /// Whether the kernel side sends everything.
+    send_all: bool,
     /// Answers that could not even be asked for, and losses: given to the pipeline after the step.
     refused: Vec<Inspection>,
     dropped: Vec<Drop>,
@@ -135,7 +137,10 @@ impl Sink for Outlet<'_> {
     }
 
     fn quiet_open(&mut self, key: &OpenKey) {
-        self.edges.observer.quiet_open(key);
+        // A recording of everything is for rules that are not here.
+        if !self.send_all {
+            self.edges.observer.quiet_open(key);
+        }
     }
 
     fn dropped(&mut self, _drop: Drop) {
@@ -153,6 +158,7 @@ impl<'a> MainLoop<'a> {
     ) -> Self {
         let outlet = Outlet {
             edges,
+            send_all,
             refused: Vec::new(),
             dropped: Vec::new(),
             asked: HashMap::new(),
@@ -164,7 +170,6 @@ impl<'a> MainLoop<'a> {
             wake_fd,
             wall_minus_boot_ns: 0,
             next_look: MonotonicNs::default(),
-            send_all,
         };
         main_loop.set_clock(wall_minus_boot_ns());
         main_loop.ask_for_events();
@@ -179,7 +184,7 @@ impl<'a> MainLoop<'a> {
 
     /// Tells the kernel side what the rules in force can make use of.
     fn ask_for_events(&self) {
-        let wishes = match self.send_all {
+        let wishes = match self.edges.send_all {
             true => Wishes::all(),
             false => self.pipeline.wishes(),
         };

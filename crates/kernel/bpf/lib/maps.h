@@ -43,6 +43,8 @@ struct task_state {
 enum told {
 	TOLD_SPLICE = 1 << 0,
 	TOLD_VMSPLICE = 1 << 1,
+	/* A socket was told to be standard input; the next two bits are for output and error. */
+	TOLD_STREAM = 1 << 2,
 };
 
 struct {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
  * A descriptor was copied. Sockets are told wherever they go, pipes and terminals if they become a standard stream: that
- * is how a shell is put at the end of a connection. Files are told when they are opened.
+ * is how a shell is put at the end of a connection. Files are told when they are opened, and where they take the place of a
+ * socket that was told to be a standard stream: a shell that redirects one command puts the stream back afterwards.
  */
 /* include/uapi/linux/fcntl.h */
 #define F_DUPFD 0
@@ -37,6 +38,23 @@ static __always_inline void tell_stream(struct socket_work *work, struct file *f
 	send_volume_call();
 }
 
+/* The bit that says that a socket was told to be this standard stream; none for other descriptors. */
+static __always_inline u32 told_stream(s64 copy)
+{
+	return copy >= 0 && copy < STREAMS ? TOLD_STREAM << copy : 0;
+}
+
+/* Whether the copy takes the place of such a socket. */
+static __always_inline bool puts_back(struct task_state *state, struct stream_record *stream, s64 copy)
+{
+	u32 bit = told_stream(copy);
+
+	if (stream->kind == STREAM_SOCKET || !(state->told & bit))
+		return false;
+	state->told &= ~bit;
+	return true;
+}
+
 static __always_inline bool is_told(struct stream_record *stream, s64 copy)
 {
 	if (stream->kind == STREAM_SOCKET)
@@ -50,6 +68,7 @@ static __always_inline void on_copy(struct call *call)
 	struct stream_record stream = {};
 	struct socket_work *work;
 	struct file *file;
+	bool is_back;
 
 	if (is_error(call->result) || !is_wanted(call))
 		return;
@@ -63,20 +82,23 @@ static __always_inline void on_copy(struct call *call)
 	if (!file || !work)
 		return;
 	fill_stream(file, &stream);
-	if (!is_told(&stream, call->result))
+	is_back = puts_back(call->state, &stream, call->result);
+	if (!is_back && !is_told(&stream, call->result))
 		return;
 	work->fd = call->result;
 	work->key.port = call->result;
 	work->key.call = CALL_DUP;
 	work->is_volume = call->result >= STREAMS;
 	__builtin_memcpy(work->key.address, &stream.ino, sizeof(stream.ino));
-	work->count = count_flow(&work->key, 1, COPIES_FREE);
+	work->count = is_back ? 1 : count_flow(&work->key, 1, COPIES_FREE);
 	if (!work->count)
 		return;
-	if (stream.kind == STREAM_SOCKET)
+	if (stream.kind == STREAM_SOCKET) {
+		call->state->told |= told_stream(call->result);
 		tell_of(work, kernel_socket(file));
-	else
+	} else {
 		tell_stream(work, file);
+	}
 }
 
 ON_CALL_EXIT(on_copy_exit, on_copy)

@@ -3,6 +3,7 @@
 use super::fold::FoldKey;
 use super::observed::{Observed, What};
 use super::subject::EventSubject;
+use super::words;
 use crate::container_table::unnamed;
 use crate::process_table::Program;
 use std::sync::Arc;
@@ -148,8 +149,12 @@ pub(crate) fn common(rule: &Rule, detection: Detection) -> Alert {
 /// What the rule is about and why it matters, in one line.
 fn explanation(rule: &Rule) -> String {
     let parts = [plain(&rule.description), plain(&rule.reason)];
-    let said: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
-    said.join(" ")
+    let sentences = parts.into_iter().filter(|part| !part.is_empty());
+    let ended = sentences.map(|part| match part.ends_with(['.', '!', '?']) {
+        true => part,
+        false => part + ".",
+    });
+    ended.collect::<Vec<_>>().join(" ")
 }
 
 /// Sentences of a rule file, whose lines were broken for reading.
@@ -239,14 +244,23 @@ fn facts(subject: &EventSubject<'_>) -> Vec<(String, String)> {
         Field::DnsQuestion,
         Field::DriftVector,
     ];
-    FIELDS
-        .iter()
-        .filter_map(|field| {
-            let value = subject.value(*field, &Argument::None);
-            let shown = shown(&value)?;
-            (!shown.is_empty()).then(|| (field.name().to_owned(), shown))
-        })
-        .collect()
+    let values = FIELDS.iter().filter_map(|field| {
+        let value = subject.value(*field, &Argument::None);
+        let shown = shown(&value)?;
+        (!shown.is_empty()).then(|| (field.name().to_owned(), shown))
+    });
+    let own = match &subject.observed.what {
+        What::RightsGained(before) => vec![
+            ("user before".to_owned(), before.euid.to_string()),
+            (
+                "capabilities before".to_owned(),
+                words::capabilities(before.capabilities),
+            ),
+        ],
+        What::Flood(count) => vec![("events not taken".to_owned(), count.to_string())],
+        _ => Vec::new(),
+    };
+    values.chain(own).collect()
 }
 
 /// What a threshold counted, or which value was new, beside the fields of the last event.

@@ -38,6 +38,7 @@ pub(crate) enum Shape {
 
 /// Arguments of each call in the order of Falco's event table, the result first where it has one.
 #[rustfmt::skip]
+#[expect(clippy::too_many_lines, reason = "a table")]
 pub(crate) fn table(call: Call) -> &'static [(&'static str, Shape)] {
     use Shape::{Data, Decimal, Descriptor, Hexadecimal, NewPath, Path, RawPath, RemoteAddress, Result, Target, Tuple, Words};
     match call {

@@ -254,6 +254,13 @@ impl Detector {
     /// Forgets containers that are gone.
     pub(crate) fn forget(&mut self, gone: &HashSet<ContainerKey>) {
         self.started.retain(|key| !gone.contains(key));
+        for key in gone {
+            if let Some(waiting) = self.waiting.remove(key) {
+                self.deadlines.remove(&(waiting.until, *key));
+                self.waiting_events = self.waiting_events.saturating_sub(waiting.events.len());
+            }
+        }
+        self.flows.forget(gone);
     }
 
     /// A file was found to be drift and ran.
@@ -386,7 +393,7 @@ impl Detector {
             now: around.now,
         };
         let undecided = decide(rules, &mut self.state, &subject, &mut |found| {
-            outlet.tell(found)
+            outlet.tell(found);
         });
         if undecided.is_empty() {
             return;
@@ -499,7 +506,7 @@ pub(crate) fn settle<S: Subject>(
 ) {
     for rule in decide(rules, state, subject, matches) {
         rules.evaluate_rule(rule, Unknowns::Settle, subject, state, &mut |found| {
-            matches(&found)
+            matches(&found);
         });
     }
 }

@@ -8,7 +8,7 @@
 use super::observed::{RemoteStream, SeenCall, StreamHow};
 use super::subject::is_shell;
 use crate::process_table::{ProcessTable, Program};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use yagura_event::{
     BaseFlags, Call, ContainerKey, Endpoint, MonotonicNs, ProcessKey, Stream, StreamKind,
 };
@@ -143,6 +143,15 @@ impl Flows {
         if let Some(told) = self.told.remove(&process) {
             self.due.remove(&(held_at(told.since), process));
         }
+    }
+
+    /// Forgets containers that are gone.
+    pub(crate) fn forget(&mut self, gone: &HashSet<ContainerKey>) {
+        self.shells.retain(|container, _| !gone.contains(container));
+        self.readers
+            .retain(|(container, _), _| !gone.contains(container));
+        self.writers
+            .retain(|(container, _), _| !gone.contains(container));
     }
 
     /// When [`Flows::tick`] is due.

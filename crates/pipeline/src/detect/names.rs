@@ -1,7 +1,7 @@
 //! Names by which addresses were looked up: what `fd.sip.name` knows.
 
+use core::net::IpAddr;
 use std::collections::{HashMap, VecDeque};
-use std::net::IpAddr;
 use yagura_event::{ContainerKey, Text};
 
 /// Answers remembered. Stops a container from filling memory by looking up names in a loop.

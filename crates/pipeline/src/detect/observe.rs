@@ -67,7 +67,11 @@ pub(crate) fn derived(base: &Base, call: &SeenCall, names: &mut AddressNames) ->
         .iter()
         .flatten()
         .any(|end| DNS_PORTS.contains(&end.port));
-    if is_dns_port && let Some(message) = dns::parse(event.data.as_bytes()) {
+    // A stream to that port that begins with something else is told as the beginning of a connection.
+    if is_dns_port
+        && let Some(message) = dns::parse(event.data.as_bytes())
+        && (message.is_dns || socket.kind != STREAM)
+    {
         let question = message.question.as_deref().map(Text::from);
         if message.is_dns
             && message.is_answer
@@ -91,7 +95,8 @@ pub(crate) fn derived(base: &Base, call: &SeenCall, names: &mut AddressNames) ->
         };
         return Some(observed(base, What::Dns(Box::new(dns))));
     }
-    (is_first_data(event) || (is_dns_port && is_send(event))).then(|| observed(base, What::FirstData(Box::new(call.clone()))))
+    (is_first_data(event) || (is_dns_port && is_send(event)))
+        .then(|| observed(base, What::FirstData(Box::new(call.clone()))))
 }
 
 /// Whether the data is the beginning of what an outbound connection sends: the kernel side marks it by the number of calls

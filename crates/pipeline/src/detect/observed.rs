@@ -1,6 +1,6 @@
 //! What happened, as rules are asked about it: owned, so that it can wait for the container's metadata.
 
-use std::net::IpAddr;
+use core::net::IpAddr;
 use yagura_event::{
     BaseFlags, CallEvent, CgroupId, ContainerKey, Credentials, DriftKind, DriftVector, Endpoint,
     MonotonicNs, ProcessKey, ProgramKey, Provenance, Sha256, Text, WrittenHow,

@@ -27,18 +27,24 @@ pub(crate) fn gained_by_exec(event: &ExecEvent, programs: &ProcessTable) -> Opti
 
 /// What a program may at most have in its container, if it has more: capabilities outside of the set that the container was
 /// given, in the container's own user namespace.
-pub(crate) fn beyond_container(event: &ExecEvent, entry: Option<&ContainerEntry>) -> Option<Credentials> {
+pub(crate) fn beyond_container(
+    event: &ExecEvent,
+    entry: Option<&ContainerEntry>,
+) -> Option<Credentials> {
     let entry = entry?;
     let home = entry.home?;
     let container = entry.container.as_ref()?;
     let given = container.capabilities?;
     let is_own_namespace = home.user_namespace != 0 && event.user_namespace == home.user_namespace;
     let is_beyond = event.credentials.capabilities & !given != 0;
-    let is_runtime = event.base.flags.has(BaseFlags::RUNTIME_STAGE) || event.base.flags.has(BaseFlags::EXISTING);
-    (is_beyond && is_own_namespace && !is_runtime && container.privileged != Some(true)).then_some(Credentials {
-        capabilities: given,
-        ..event.credentials
-    })
+    let is_runtime =
+        event.base.flags.has(BaseFlags::RUNTIME_STAGE) || event.base.flags.has(BaseFlags::EXISTING);
+    (is_beyond && is_own_namespace && !is_runtime && container.privileged != Some(true)).then_some(
+        Credentials {
+            capabilities: given,
+            ..event.credentials
+        },
+    )
 }
 
 /// Who a process was before a call made it root without a right to.

@@ -2,7 +2,7 @@
 
 use super::MatcherError;
 use crate::hash::FixedSet;
-use std::net::{IpAddr, Ipv6Addr};
+use core::net::{IpAddr, Ipv6Addr};
 
 /// Addresses and networks, IPv4 kept as IPv4-mapped IPv6 so that there is one kind of number.
 #[derive(Debug, Default)]

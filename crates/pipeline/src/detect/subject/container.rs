@@ -5,8 +5,18 @@ use yagura_event::{CAPABILITIES, Container, Mount, Runtime};
 use yagura_rules::Value;
 use yagura_rules::fields::{Argument, Field};
 
-/// Bytes of a container's id in `container.id`, as runtimes shorten it.
+/// Digits of a container's id in `container.id`, as runtimes shorten it.
 const SHORT_ID_BYTES: usize = 12;
+/// Digits of a whole id. Shorter ones are names that somebody chose, whose beginnings say nothing.
+const ID_BYTES: usize = 64;
+
+/// An id as runtimes shorten it.
+fn short(id: &str) -> &str {
+    match id.len() == ID_BYTES {
+        true => id.get(..SHORT_ID_BYTES).unwrap_or(id),
+        false => id,
+    }
+}
 
 impl<'a> EventSubject<'a> {
     /// Fields of the container. Before its metadata arrived they are unknown, after that what is missing is absent.
@@ -67,7 +77,7 @@ fn text(value: &str) -> Value<'_> {
 
 fn identity(container: &Container, field: Field) -> Option<Value<'_>> {
     Some(match field {
-        Field::ContainerId => text(container.id.get(..SHORT_ID_BYTES).unwrap_or(&container.id)),
+        Field::ContainerId => text(short(&container.id)),
         Field::ContainerFullId => text(&container.id),
         Field::ContainerName => text(&container.name),
         Field::ContainerImage => text(&container.image),
@@ -79,7 +89,7 @@ fn identity(container: &Container, field: Field) -> Option<Value<'_>> {
             Runtime::Unknown => Value::Absent,
             runtime => text(runtime.as_str()),
         },
-        Field::ContainerPrivileged => container.privileged.map_or(Value::Absent, Value::Boolean),
+        Field::ContainerPrivileged => container.privileged.map_or(Value::Unknown, Value::Boolean),
         Field::ContainerIp | Field::K8sPodIp => text(&container.ip),
         _ => return None,
     })
@@ -102,13 +112,13 @@ fn specification<'a>(
 ) -> Option<Value<'a>> {
     let namespaces = container.host_namespaces.as_deref();
     let shares = |name: &str| {
-        namespaces.map_or(Value::Absent, |shared| {
+        namespaces.map_or(Value::Unknown, |shared| {
             Value::Boolean(shared.iter().any(|namespace| namespace == name))
         })
     };
     Some(match field {
         Field::ContainerCommand => match container.command.is_empty() {
-            true => Value::Absent,
+            true => Value::Unknown,
             false => Value::List(
                 container
                     .command
@@ -117,7 +127,7 @@ fn specification<'a>(
                     .collect(),
             ),
         },
-        Field::ContainerCapabilities => container.capabilities.map_or(Value::Absent, |set| {
+        Field::ContainerCapabilities => container.capabilities.map_or(Value::Unknown, |set| {
             let names = CAPABILITIES.iter().enumerate();
             Value::List(
                 names
@@ -126,7 +136,7 @@ fn specification<'a>(
                     .collect(),
             )
         }),
-        Field::ContainerHostNamespaces => namespaces.map_or(Value::Absent, |shared| {
+        Field::ContainerHostNamespaces => namespaces.map_or(Value::Unknown, |shared| {
             Value::List(
                 shared
                     .iter()
@@ -153,12 +163,7 @@ fn pod<'a>(container: &'a Container, field: Field, argument: &Argument) -> Optio
         Field::K8sNsName => text(&pod.namespace),
         Field::K8sPodLabel => label(&pod.labels, argument),
         Field::K8sPodLabels => labels(&pod.labels),
-        Field::K8sPodSandboxId => text(
-            container
-                .sandbox_id
-                .get(..SHORT_ID_BYTES)
-                .unwrap_or(&container.sandbox_id),
-        ),
+        Field::K8sPodSandboxId => text(short(&container.sandbox_id)),
         Field::K8sPodFullSandboxId => text(&container.sandbox_id),
         _ => return None,
     })

@@ -45,7 +45,7 @@ pub(crate) struct KeyArguments {
     /// Only workloads whose name contains this
     #[arg(long, value_name = "NAME", requires = "benign")]
     workload: Option<String>,
-    /// Where the Debian image is kept; /var/cache/yagura if left out
+    /// Where the Debian image is kept; the folder yagura of $XDG_CACHE_HOME or /var/cache if left out
     #[arg(long, value_name = "DIR")]
     cache: Option<PathBuf>,
     #[command(flatten)]
@@ -346,7 +346,7 @@ impl Theatre {
         for record in records(stage) {
             match record {
                 Ok(document) => documents.step(&document, &mut |alert| {
-                    alerts.push((alert, started.elapsed()))
+                    alerts.push((alert, started.elapsed()));
                 }),
                 Err(error) => skipped.push(format!("{error}: {}", error.reason)),
             }

@@ -141,6 +141,9 @@ fn bound_mount(mount: Mount) -> Mount {
     }
 }
 
+/// Arguments of a container's first process that are kept. Stops a specification of a million arguments.
+pub(crate) const COMMAND_ARGUMENTS_MAX: usize = 256;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -173,6 +176,3 @@ mod tests {
         assert_eq!(bound.gaps.len(), 3, "{:?}", bound.gaps);
     }
 }
-
-/// Arguments of a container's first process that are kept. Stops a specification of a million arguments.
-pub(crate) const COMMAND_ARGUMENTS_MAX: usize = 256;

@@ -16,6 +16,9 @@ if [ "$name" = jenkins ]; then
 	jar --create --file /usr/share/jenkins/jenkins.war --main-class "$package.$class" -C classes .
 	java -Xmx96m -Djenkins.install.runSetupWizard=false -jar /usr/share/jenkins/jenkins.war --httpPort=8080 &
 else
-	java -Xmx96m -Dproc_resourcemanager -cp /srv/java/classes "$package.$class" &
+	# The products' own scripts name the daemon so.
+	daemon=
+	case $package in org.apache.hadoop*) daemon=-Dproc_resourcemanager ;; esac
+	java -Xmx96m $daemon -cp /srv/java/classes "$package.$class" &
 fi
 cat >/dev/null

@@ -9,7 +9,7 @@ const DEMO_MAX: Duration = Duration::from_secs(60);
 /// The recording that the demo falls back on.
 const RECORDING: &[u8] = include_bytes!("../crates/yagura/demo/drift.capture");
 /// One for each thing that the demo does.
-const DETECTIONS: [&str; 3] = ["/tmp/dropped", "memfd:", "/tmp/dropped.sh"];
+const DETECTIONS: [&str; 4] = ["/tmp/dropped", "memfd:", "/tmp/dropped.sh", "reverse shell"];
 
 pub(crate) fn trials() -> Vec<Trial> {
     let is_empty = RECORDING.is_empty();
@@ -27,7 +27,7 @@ fn live() -> Result<()> {
     let text = output.text();
     shows_detections(&text)?;
     ensure!(
-        text.contains("3 of 3 were detected") && text.contains("How to go on"),
+        text.contains("4 of 4 were detected") && text.contains("How to go on"),
         "{text}"
     );
     Ok(())

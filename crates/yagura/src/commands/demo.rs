@@ -29,21 +29,25 @@ const COMMAND_TIMEOUT: Duration = Duration::from_secs(10);
 
 const NEXT: &str = "How to go on:
   yagura doctor                      what this machine allows
+  yagura simulate                    a harmless rehearsal for each of the catalogue's 52 keys
   yagura simulate drift              all twelve drift vectors, and look-alikes that must stay silent
   yagura sensor --local              watch this node's containers; alerts are JSON Lines
   yagura policy test POLICY …        which rule decides for a given container and process
-This version detects binary drift on one node. There is no center and no console to open yet.
+This version detects threats and binary drift on one node. There is no center and no console to open yet.
 ";
 
 /// One thing that an attacker might do, and what it shows.
 struct Scene {
     title: &'static str,
+    /// The catalogue key that it is detected as.
+    key: &'static str,
     argv: &'static [&'static str],
 }
 
-const SCENES: [Scene; 3] = [
+const SCENES: [Scene; 4] = [
     Scene {
         title: "A program is dropped into the container and run",
+        key: "drift.binary",
         argv: &[
             "/bin/sh",
             "-c",
@@ -52,22 +56,29 @@ const SCENES: [Scene; 3] = [
     },
     Scene {
         title: "A program runs from memory, without any file",
+        key: "drift.binary",
         argv: &["/usr/bin/run-memfd", "exec", "/payload/drifted", "hidden"],
     },
     Scene {
         title: "A script is dropped and given to the image's own shell",
+        key: "drift.binary",
         argv: &[
             "/bin/sh",
             "-c",
             "echo 'echo the script runs' > /tmp/dropped.sh && sh /tmp/dropped.sh",
         ],
     },
+    Scene {
+        title: "A shell is offered to somebody elsewhere (nobody listens there)",
+        key: "proc.reverse_shell_command",
+        argv: &["/bin/sh", "-c", "nc 127.0.0.1 9 -e /bin/sh || true"],
+    },
 ];
 
 /// Show the main job on a real container
 ///
-/// Starts a throw-away container, runs a dropped program, a program in memory and a dropped script in it, and shows
-/// the alerts. Where the kernel or the rights don't allow a sensor, it says what is missing and replays a recording
+/// Starts a throw-away container, runs a dropped program, a program in memory and a dropped script in it, offers a shell to
+/// the network, and shows the alerts. Where the kernel or the rights don't allow a sensor, it says what is missing and replays a recording
 /// instead. Exit codes: 0 everything was detected or replayed, 1 otherwise.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
@@ -168,7 +179,7 @@ fn play(
         .map_err(Failure::Failed)?;
     let deadline = started + ALERT_WAIT;
     while let Ok(alert) = alerts.recv_deadline(deadline) {
-        if alert.container_id().contains(container.id()) {
+        if alert.container_id().contains(container.id()) && alert.key == scene.key {
             output::alert::print(&alert, Form::Table)?;
             return Ok(true);
         }

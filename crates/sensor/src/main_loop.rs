@@ -60,6 +60,8 @@ pub(crate) struct MainLoop<'a> {
     wake_fd: &'a OwnedFd,
     wall_minus_boot_ns: i64,
     next_look: MonotonicNs,
+    /// Records read since the last turn.
+    batch: Vec<KernelEvent>,
 }
 
 /// Hands out what the pipeline pushes, and keeps what was pushed back.
@@ -170,6 +172,7 @@ impl<'a> MainLoop<'a> {
             wake_fd,
             wall_minus_boot_ns: 0,
             next_look: MonotonicNs::default(),
+            batch: Vec::new(),
         };
         main_loop.set_clock(wall_minus_boot_ns());
         main_loop.ask_for_events();
@@ -178,6 +181,7 @@ impl<'a> MainLoop<'a> {
 
     /// Judges what still waits; the counters at the end.
     pub(crate) fn finish(&mut self) -> Stats {
+        self.give_batch();
         self.pipeline.finish(&mut self.edges);
         self.pipeline.stats()
     }
@@ -206,6 +210,18 @@ impl<'a> MainLoop<'a> {
             });
         }
         self.pipeline.step(input, &mut self.edges);
+    }
+
+    /// Gives what was read to the pipeline in the order in which it happened: the rings are read one after the other.
+    fn give_batch(&mut self) {
+        let mut batch = std::mem::take(&mut self.batch);
+        batch.sort_by_key(KernelEvent::time);
+        for event in batch.drain(..) {
+            self.step(Input::Kernel(event));
+            self.settle();
+        }
+        // Kept for its room.
+        self.batch = batch;
     }
 
     /// What the step pushed back becomes input in turn.
@@ -285,7 +301,7 @@ impl Reader for MainLoop<'_> {
         match yagura_kernel::decode(bytes) {
             Ok(mut event) => {
                 complete(&mut event);
-                self.step(Input::Kernel(event));
+                self.batch.push(event);
             }
             Err(error) => {
                 tracing::debug!(%error, "record was refused");
@@ -300,6 +316,7 @@ impl Reader for MainLoop<'_> {
     }
 
     fn turn(&mut self) -> ControlFlow<(), Duration> {
+        self.give_batch();
         // Emptied before the queue is: a wake-up that comes in between is seen next time.
         let mut count = [0u8; 8];
         let _ = rustix::io::read(self.wake_fd, &mut count);

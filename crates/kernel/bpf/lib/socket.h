@@ -229,8 +229,8 @@ static __always_inline void remote_of(struct sock *sk, struct side *side)
 	if (side->port)
 		side->known = 1;
 	else if (BPF_CORE_READ(sk, sk_type) == SOCK_RAW)
-		side->known = family == AF_INET ? BPF_CORE_READ(sk, __sk_common.skc_daddr) != 0 :
-						  !is_zero(side->address);
+		side->known =
+			family == AF_INET ? BPF_CORE_READ(sk, __sk_common.skc_daddr) != 0 : !is_zero(side->address);
 }
 
 /* The same of a socket that the verifier knows as one, which costs less. Not for raw sockets. */

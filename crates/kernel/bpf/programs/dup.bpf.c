@@ -28,14 +28,18 @@ static __always_inline void append_stream(struct file *file, struct file_record 
 }
 
 /* Tells of a pipe or terminal that became a standard stream. */
-static __always_inline void tell_stream(struct socket_work *work, struct file *file)
+static __always_inline void tell_stream(struct socket_work *work, struct file *file, bool is_back)
 {
 	struct call_record *record = begin_socket_call(work);
 
 	if (!record)
 		return;
 	append_stream(file, &record->file);
-	send_volume_call();
+	/* What takes a socket's place must not come before the socket: the same way as that. */
+	if (is_back)
+		send_call();
+	else
+		send_volume_call();
 }
 
 /* The bit that says that a socket was told to be this standard stream; none for other descriptors. */
@@ -97,7 +101,7 @@ static __always_inline void on_copy(struct call *call)
 		call->state->told |= told_stream(call->result);
 		tell_of(work, kernel_socket(file));
 	} else {
-		tell_stream(work, file);
+		tell_stream(work, file, is_back);
 	}
 }
 

@@ -167,7 +167,8 @@ static __always_inline void find_destination(struct socket_work *work, struct so
 }
 
 /* The first bytes that a connection sends; more than once if they were few. */
-static __always_inline void tell_first(struct socket_work *work, struct sock *sk, struct socket_memory *memory, u64 bytes)
+static __always_inline void tell_first(struct socket_work *work, struct sock *sk, struct socket_memory *memory,
+				       u64 bytes)
 {
 	memory->sends++;
 	memory->bytes += bytes;
@@ -207,7 +208,8 @@ static __always_inline bool is_unix_client(struct task_state *state, struct sock
 }
 
 /* Sent on a connection. */
-static __always_inline void on_stream(struct task_state *state, struct sock *sk, struct socket_memory *memory, u64 bytes)
+static __always_inline void on_stream(struct task_state *state, struct sock *sk, struct socket_memory *memory,
+				      u64 bytes)
 {
 	struct socket_work *work;
 

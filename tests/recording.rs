@@ -11,11 +11,14 @@ use std::path::Path;
 
 pub(crate) fn trials() -> Vec<Trial> {
     let needs: Vec<&str> = runc::NEEDS.into_iter().chain(Payload::NEEDS).collect();
-    vec![trial(
-        "recording::replays_byte_for_byte",
-        &needs,
-        byte_for_byte,
-    )]
+    vec![
+        trial("recording::replays_byte_for_byte", &needs, byte_for_byte),
+        trial(
+            "recording::detections_replay_byte_for_byte",
+            &runc::NEEDS,
+            detections,
+        ),
+    ]
 }
 
 fn byte_for_byte() -> Result<()> {
@@ -66,11 +69,67 @@ fn byte_for_byte() -> Result<()> {
     damaged(&capture, &policy, &ended.raw)
 }
 
+/// Detections depend on more: what waits for metadata, sequences, counts, repeats, sessions that are held.
+fn detections() -> Result<()> {
+    let image = Image::busybox()?;
+    let policy = image.dir.join("policy.yaml");
+    fs::write(&policy, ALL_DRIFT)?;
+    let capture = image.dir.join("recording");
+    let sensor = Sensor::start_detecting(ALL_DRIFT, &["--record", &capture.to_string_lossy()])?;
+    let container = Container::start(
+        &image,
+        &Spec {
+            usual_state: true,
+            ..Spec::default()
+        },
+    )?;
+    for command in [
+        "id; whoami; uname -a; cat /etc/passwd > /dev/null",
+        "nc 127.0.0.1 9 -e /bin/sh || true",
+        "nc 127.0.0.1 9 -e /bin/sh || true",
+        "echo 'x:x:0:0::/:/bin/sh' >> /etc/passwd",
+        "cp /bin/busybox /tmp/ls; /tmp/ls > /dev/null",
+    ] {
+        container.shell(command)?;
+    }
+    let is_reverse_shell = |alert: &serde_json::Value| alert["key"] == "proc.reverse_shell_command";
+    sensor.alert(&container.id, is_reverse_shell)?;
+    sensor.alert(&container.id, |alert| {
+        alert["key"] == "proc.linux_account_creation"
+    })?;
+    sensor.alert_about(&container.id, "/tmp/ls")?;
+    let ended = sensor.stop()?;
+    let repeated = ended
+        .alerts_of(&container.id)
+        .into_iter()
+        .any(|alert| is_reverse_shell(alert) && alert["count"] == 2);
+    ensure!(
+        repeated,
+        "the repeat was not counted: {:#?}",
+        ended.alerts_of(&container.id)
+    );
+    let mut command = yagura();
+    command
+        .arg("replay")
+        .arg(&capture)
+        .arg("--drift-policy")
+        .arg(&policy);
+    let replayed = run(&mut command, DEADLINE)?.expect(0)?;
+    ensure!(
+        replayed.stdout == ended.raw,
+        "{}\nreplayed: {}",
+        String::from_utf8_lossy(&ended.raw),
+        replayed.text()
+    );
+    Ok(())
+}
+
 fn replay(capture: &Path, policy: &Path) -> Result<Output> {
     run(
         yagura()
             .arg("replay")
             .arg(capture)
+            .arg("--no-catalogue")
             .arg("--drift-policy")
             .arg(policy),
         DEADLINE,
@@ -79,7 +138,11 @@ fn replay(capture: &Path, policy: &Path) -> Result<Output> {
 
 fn other_policies(capture: &Path, policy: &Path, container: &Container) -> Result<()> {
     // The built-in policy reports kube-system alone; containers of other tests may be doubtful.
-    let output = run(yagura().arg("replay").arg(capture), DEADLINE)?.expect(0)?;
+    let output = run(
+        yagura().arg("replay").arg(capture).arg("--no-catalogue"),
+        DEADLINE,
+    )?
+    .expect(0)?;
     ensure!(!output.text().contains(&container.id), "{}", output.text());
     let scripts = ALL_DRIFT.replace("binaries, libraries, scripts", "scripts");
     fs::write(policy, scripts.replace("Everything", "Only scripts"))?;

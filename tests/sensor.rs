@@ -82,8 +82,13 @@ pub(crate) struct Ended {
 }
 
 impl Sensor {
-    /// Starts a sensor with that policy and waits until it observes.
+    /// Starts a sensor that judges drift alone, by that policy, and waits until it observes.
     pub(crate) fn start(policy: &str, options: &[&str]) -> Result<Sensor> {
+        Sensor::start_detecting(policy, &[&["--no-catalogue"], options].concat())
+    }
+
+    /// Starts a sensor with that policy and the catalogue and waits until it observes.
+    pub(crate) fn start_detecting(policy: &str, options: &[&str]) -> Result<Sensor> {
         let dir = ScratchDir::new()?;
         let file = dir.join("policy.yaml");
         fs::write(&file, policy)?;

@@ -47,6 +47,8 @@ struct Waiting {
 #[derive(Debug)]
 pub(crate) struct Detector {
     rules: Arc<RuleSet>,
+    /// Whether no rule is in force: then nothing is followed and nothing waits.
+    is_idle: bool,
     state: RuleState,
     flows: Flows,
     names: AddressNames,
@@ -70,6 +72,7 @@ impl Detector {
     pub(crate) fn new(rules: Arc<RuleSet>) -> Detector {
         let state = RuleState::new(&rules);
         Detector {
+            is_idle: is_idle(&rules),
             rules,
             state,
             flows: Flows::default(),
@@ -90,6 +93,7 @@ impl Detector {
     /// Puts other rules in force. What sequences and thresholds had counted begins anew.
     pub(crate) fn set_rules(&mut self, rules: Arc<RuleSet>) {
         self.state = RuleState::new(&rules);
+        self.is_idle = is_idle(&rules);
         self.rules = rules;
     }
 
@@ -105,6 +109,9 @@ impl Detector {
         program: Option<&Program>,
         around: Surroundings<'_>,
     ) {
+        if self.is_idle {
+            return;
+        }
         let mut found = Vec::new();
         if let Some(program) = program {
             self.flows
@@ -174,7 +181,7 @@ impl Detector {
 
     /// Anything else that was seen or derived.
     pub(crate) fn observe(&mut self, observed: Observed, around: Surroundings<'_>) {
-        if observed.flags.has(BaseFlags::RUNTIME_STAGE) {
+        if self.is_idle || observed.flags.has(BaseFlags::RUNTIME_STAGE) {
             return;
         }
         let key = observed.container;
@@ -480,6 +487,11 @@ impl Outlet<'_> {
         self.alerts.extend(self.folds.insert(key, &alert, self.now));
         self.alerts.push(alert);
     }
+}
+
+/// Whether no rule is in force.
+fn is_idle(rules: &RuleSet) -> bool {
+    !rules.rules().any(|rule| rule.enabled)
 }
 
 /// Evaluates all rules; returns those whose outcome hangs on something that is not known.

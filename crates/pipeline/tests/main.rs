@@ -8,6 +8,7 @@
 
 mod benign;
 mod bounds;
+mod detect;
 mod metadata;
 mod provenance;
 mod support;

@@ -26,6 +26,7 @@ pub(crate) struct Recorder {
     pub(crate) queries: Vec<ContainerQuery>,
     pub(crate) image_files: Vec<Text>,
     pub(crate) drops: Vec<Drop>,
+    pub(crate) quiet: Vec<OpenKey>,
 }
 
 impl Sink for Recorder {
@@ -41,7 +42,9 @@ impl Sink for Recorder {
     fn image_file(&mut self, _: ContainerKey, file: &FileFacts, _: MonotonicNs) {
         self.image_files.push(file.path.clone());
     }
-    fn quiet_open(&mut self, _: &yagura_event::OpenKey) {}
+    fn quiet_open(&mut self, key: &OpenKey) {
+        self.quiet.push(*key);
+    }
     fn dropped(&mut self, drop: Drop) {
         self.drops.push(drop);
     }
@@ -112,6 +115,20 @@ impl World {
         self.start_init();
         self.give(Input::Container(self.fact()));
         self.tick(1_000_000);
+    }
+
+    /// Puts detection rules in force.
+    pub(crate) fn set_rules(&mut self, yaml: &str) {
+        let source = yagura_rules::Source {
+            name: "test.yaml",
+            bytes: yaml.as_bytes(),
+            own: true,
+        };
+        let loaded = yagura_rules::load(&[source], &yagura_rules::LoadOptions::default());
+        assert!(!loaded.has_errors(), "{:#?}", loaded.diagnostics);
+        let rules = yagura_rules::RuleSet::compile(loaded.rules);
+        let rules = rules.unwrap_or_else(|errors| panic!("{errors:?}"));
+        self.give(Input::Rules(Arc::new(rules)));
     }
 
     /// The container's first program.

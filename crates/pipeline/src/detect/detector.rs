@@ -17,7 +17,10 @@ use yagura_event::{
     Alert, Base, BaseFlags, CallEvent, ContainerKey, Credentials, ExitEvent, MonotonicNs, Node,
     ProcessKey, ProgramKey,
 };
-use yagura_rules::{Match, Outcome, RuleId, RuleSet, RuleState, Subject, Unknowns};
+use yagura_rules::fields::{Argument, Field};
+use yagura_rules::{
+    EventKind, Match, Outcome, RuleId, RuleSet, RuleState, Subject, Unknowns, Value,
+};
 
 /// What the detector needs of the rest of the pipeline to answer for fields.
 #[derive(Debug, Clone, Copy)]
@@ -419,7 +422,7 @@ impl Detector {
             rules.evaluate_rule(
                 rule,
                 Unknowns::Settle,
-                &subject,
+                &Settled(&subject),
                 &mut self.state,
                 &mut |found| {
                     outlet.tell(&found);
@@ -457,7 +460,7 @@ impl Detector {
                 rules.evaluate_rule(
                     *rule,
                     Unknowns::Settle,
-                    &subject,
+                    &Settled(&subject),
                     &mut self.state,
                     &mut |found| {
                         outlet.tell(&found);
@@ -489,6 +492,27 @@ impl Outlet<'_> {
     }
 }
 
+/// An event of which no more will be known. What is not known counts as absent: it meets no test, and so neither excuses
+/// nor silences anything.
+struct Settled<'a, S>(&'a S);
+
+impl<S: Subject> Subject for Settled<'_, S> {
+    fn kind(&self) -> EventKind {
+        self.0.kind()
+    }
+
+    fn time(&self) -> MonotonicNs {
+        self.0.time()
+    }
+
+    fn value(&self, field: Field, argument: &Argument) -> Value<'_> {
+        match self.0.value(field, argument) {
+            Value::Unknown => Value::Absent,
+            value => value,
+        }
+    }
+}
+
 /// Whether no rule is in force.
 fn is_idle(rules: &RuleSet) -> bool {
     !rules.rules().any(|rule| rule.enabled)
@@ -509,7 +533,7 @@ fn decide<S: Subject>(
     undecided
 }
 
-/// Evaluates all rules. What is not known by now stays unknown: no test of it holds, and it excuses nothing.
+/// Evaluates all rules, those that hang on something unknown as [`Settled`].
 pub(crate) fn settle<S: Subject>(
     rules: &RuleSet,
     state: &mut RuleState,
@@ -517,9 +541,15 @@ pub(crate) fn settle<S: Subject>(
     matches: &mut impl FnMut(&Match<'_>),
 ) {
     for rule in decide(rules, state, subject, matches) {
-        rules.evaluate_rule(rule, Unknowns::Settle, subject, state, &mut |found| {
-            matches(&found);
-        });
+        rules.evaluate_rule(
+            rule,
+            Unknowns::Settle,
+            &Settled(subject),
+            state,
+            &mut |found| {
+                matches(&found);
+            },
+        );
     }
 }
 

@@ -68,6 +68,16 @@ fn containerds_annotations_name_container_and_pod() {
                     labels: {},
                 },
             ),
+            command: [
+                "/bin/sleep",
+            ],
+            capabilities: Some(
+                33,
+            ),
+            host_namespaces: None,
+            labels: {},
+            ip: "",
+            sandbox_id: "5b",
             created: None,
             first_pid: 0,
             gaps: [],

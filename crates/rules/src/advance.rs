@@ -138,7 +138,11 @@ impl CompiledRule {
         });
         CompiledRule {
             output: Template::new(&rule.output, compiler),
-            rule: Arc::new(rule),
+            // Examples are run before; here they would only take memory.
+            rule: Arc::new(Rule {
+                tests: Vec::new(),
+                ..rule
+            }),
             fold_by,
             tests,
             sequence,

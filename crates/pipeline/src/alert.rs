@@ -1,15 +1,16 @@
 //! A case made into an alert: complete, so that nothing needs to be looked up to understand it.
 
 use crate::case::{Case, WriterFacts};
-use crate::container_table::unnamed;
+use crate::container_table::{ContainerEntry, unnamed};
+use crate::detect::FoldKey;
 use crate::explain;
 use crate::origin;
 use crate::process_table::Program;
-use sha2::{Digest, Sha256 as Hasher};
 use std::sync::Arc;
 use yagura_event::{
     Action, Alert, AlertProcess, AlertStatus, Category, Container, DriftEvidence, DriftKind,
-    DriftVector, InspectionError, Node, PolicyEvidence, ProcessKey, Severity, Text, WriterEvidence,
+    DriftVector, InspectionError, MonotonicNs, Node, PolicyEvidence, ProcessKey, Severity, Text,
+    WallTime, WriterEvidence,
 };
 use yagura_policy::drift::{Decision, Verdict};
 
@@ -139,9 +140,23 @@ fn written_by(case: &Case<'_>, writer: &WriterFacts<'_>) -> WriterEvidence {
 }
 
 fn process(case: &Case<'_>, key: ProcessKey, program: Option<&Program>) -> AlertProcess {
+    // A writer may be of another container that shares a volume: its users are not these.
+    let entry = case
+        .entry
+        .filter(|_| program.is_some_and(|program| program.container == case.candidate().container));
+    describe(key, program, entry, |time| case.wall(time))
+}
+
+/// A process as alerts show it: what its program is, and who that runs as by the container's own users.
+pub(crate) fn describe(
+    key: ProcessKey,
+    program: Option<&Program>,
+    entry: Option<&ContainerEntry>,
+    wall: impl Fn(MonotonicNs) -> WallTime,
+) -> AlertProcess {
     let start_time = match key.start_ns {
-        0 => yagura_event::WallTime::default(),
-        start_ns => case.wall(yagura_event::MonotonicNs(start_ns)),
+        0 => WallTime::default(),
+        start_ns => wall(MonotonicNs(start_ns)),
     };
     let Some(program) = program else {
         return AlertProcess {
@@ -153,7 +168,6 @@ fn process(case: &Case<'_>, key: ProcessKey, program: Option<&Program>) -> Alert
         };
     };
     let uid = program.credentials.uid;
-    let same_container = program.container == case.candidate().container;
     AlertProcess {
         key,
         start_time,
@@ -162,45 +176,28 @@ fn process(case: &Case<'_>, key: ProcessKey, program: Option<&Program>) -> Alert
         argv_truncated: program.argv_truncated,
         cwd: Text::from(program.cwd()),
         uid,
-        // A writer may be of another container that shares a volume: its users are not these.
-        user: case
-            .entry
-            .filter(|_| same_container)
-            .and_then(|entry| entry.user(uid))
-            .cloned(),
+        user: entry.and_then(|entry| entry.user(uid)).cloned(),
     }
 }
 
-/// The identity of a finding: the same in every replay of the same input. Each part is preceded by its length, so
-/// that no two lists of parts make the same bytes.
+/// The identity of a finding: the same in every replay of the same input.
 fn id(case: &Case<'_>, drift: &DriftEvidence, container: &Container, node: &Node) -> String {
     let candidate = case.candidate();
     let file = candidate.file.key;
-    let mut hasher = Hasher::new();
-    let mut part = |bytes: &[u8]| {
-        hasher.update((bytes.len() as u64).to_le_bytes());
-        hasher.update(bytes);
-    };
-    part(node.name.as_bytes());
-    part(container.id.as_bytes());
-    part(&candidate.process.pid.to_le_bytes());
-    part(&candidate.process.start_ns.to_le_bytes());
-    part(&candidate.program.exec_ns.to_le_bytes());
-    part(&file.id.dev.to_le_bytes());
-    part(&file.id.ino.to_le_bytes());
-    part(&file.generation.to_le_bytes());
-    part(&file.ctime_ns.to_le_bytes());
-    part(&file.size.to_le_bytes());
-    part(drift.path.as_bytes());
-    part(drift.kind.as_str().as_bytes());
-    part(drift.vector.as_str().as_bytes());
-    let digest = hasher.finalize();
-    digest
-        .iter()
-        .take(16)
-        .fold(String::with_capacity(32), |mut id, byte| {
-            use std::fmt::Write as _;
-            let _ = write!(id, "{byte:02x}");
-            id
-        })
+    let parts: [&[u8]; 13] = [
+        node.name.as_bytes(),
+        container.id.as_bytes(),
+        &candidate.process.pid.to_le_bytes(),
+        &candidate.process.start_ns.to_le_bytes(),
+        &candidate.program.exec_ns.to_le_bytes(),
+        &file.id.dev.to_le_bytes(),
+        &file.id.ino.to_le_bytes(),
+        &file.generation.to_le_bytes(),
+        &file.ctime_ns.to_le_bytes(),
+        &file.size.to_le_bytes(),
+        drift.path.as_bytes(),
+        drift.kind.as_str().as_bytes(),
+        drift.vector.as_str().as_bytes(),
+    ];
+    FoldKey::new(parts).digits()
 }

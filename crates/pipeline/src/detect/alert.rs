@@ -4,12 +4,13 @@ use super::fold::FoldKey;
 use super::observed::{Observed, What};
 use super::subject::EventSubject;
 use super::words;
+use crate::alert::describe;
 use crate::container_table::unnamed;
 use crate::process_table::Program;
 use std::sync::Arc;
 use yagura_event::{
     Action, Alert, AlertProcess, AlertStatus, Category, ConditionEvidence, Container,
-    DetectionEvidence, EventEvidence, MonotonicNs, ProcessKey, Severity, Text, WallTime, escape,
+    DetectionEvidence, EventEvidence, MonotonicNs, ProcessKey, Severity, WallTime, escape,
 };
 use yagura_rules::fields::{Argument, Field};
 use yagura_rules::rule::{Rule, RuleSeverity};
@@ -326,30 +327,7 @@ fn gaps(subject: &EventSubject<'_>, container: &Container) -> Vec<String> {
 }
 
 fn process(subject: &EventSubject<'_>, key: ProcessKey, program: Option<&Program>) -> AlertProcess {
-    let start_time = match key.start_ns {
-        0 => WallTime::default(),
-        start_ns => subject.wall(MonotonicNs(start_ns)),
-    };
-    let Some(program) = program else {
-        return AlertProcess {
-            key,
-            start_time,
-            argv_truncated: true,
-            uid: u32::MAX,
-            ..AlertProcess::default()
-        };
-    };
-    let uid = program.credentials.uid;
-    AlertProcess {
-        key,
-        start_time,
-        exe: Text::from(program.exe()),
-        argv: program.argv().map(Text::from).collect(),
-        argv_truncated: program.argv_truncated,
-        cwd: Text::from(program.cwd()),
-        uid,
-        user: subject.entry.and_then(|entry| entry.user(uid)).cloned(),
-    }
+    describe(key, program, subject.entry, |time| subject.wall(time))
 }
 
 /// The identity of a finding: the same in every replay of the same input.

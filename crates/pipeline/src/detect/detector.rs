@@ -361,21 +361,9 @@ impl Detector {
         }
     }
 
-    fn is_quiet(&self, observed: &Observed, around: Surroundings<'_>) -> bool {
-        prefilter::is_quiet(&self.rules, &self.subject(observed, around))
-    }
-
-    fn subject<'a>(&'a self, observed: &'a Observed, around: Surroundings<'a>) -> EventSubject<'a> {
-        EventSubject {
-            observed,
-            program: around.programs.program(observed.program),
-            programs: around.programs,
-            entry: around.containers.get(observed.container),
-            names: &self.names,
-            node: around.node,
-            wall_minus_monotonic_ns: around.wall_minus_monotonic_ns,
-            number: self.number,
-        }
+    fn is_quiet(&mut self, observed: &Observed, around: Surroundings<'_>) -> bool {
+        let subject = subject_of(observed, around, &self.names, self.number);
+        prefilter::is_quiet(&self.rules, &subject, &mut self.state)
     }
 
     fn evaluate(&mut self, observed: &Observed, around: Surroundings<'_>) {
@@ -384,16 +372,7 @@ impl Detector {
         if entry.is_some_and(ContainerEntry::is_no_container) {
             return;
         }
-        let subject = EventSubject {
-            observed,
-            program: around.programs.program(observed.program),
-            programs: around.programs,
-            entry,
-            names: &self.names,
-            node: around.node,
-            wall_minus_monotonic_ns: around.wall_minus_monotonic_ns,
-            number: self.number,
-        };
+        let subject = subject_of(observed, around, &self.names, self.number);
         let rules = &self.rules;
         let mut outlet = Outlet {
             rules,
@@ -418,17 +397,7 @@ impl Detector {
             waiting.push((observed.clone(), undecided));
             return;
         }
-        for rule in undecided {
-            rules.evaluate_rule(
-                rule,
-                Unknowns::Settle,
-                &Settled(&subject),
-                &mut self.state,
-                &mut |found| {
-                    outlet.tell(&found);
-                },
-            );
-        }
+        outlet.settle(&undecided, &mut self.state);
     }
 
     /// Where a program's file comes from has been decided: what hung on it is judged.
@@ -438,16 +407,7 @@ impl Detector {
         };
         self.undecided_events = self.undecided_events.saturating_sub(waiting.len());
         for (observed, undecided) in &waiting {
-            let subject = EventSubject {
-                observed,
-                program: around.programs.program(observed.program),
-                programs: around.programs,
-                entry: around.containers.get(observed.container),
-                names: &self.names,
-                node: around.node,
-                wall_minus_monotonic_ns: around.wall_minus_monotonic_ns,
-                number: self.number,
-            };
+            let subject = subject_of(observed, around, &self.names, self.number);
             let rules = &self.rules;
             let mut outlet = Outlet {
                 rules,
@@ -456,17 +416,7 @@ impl Detector {
                 alerts: &mut self.alerts,
                 now: around.now,
             };
-            for rule in undecided {
-                rules.evaluate_rule(
-                    *rule,
-                    Unknowns::Settle,
-                    &Settled(&subject),
-                    &mut self.state,
-                    &mut |found| {
-                        outlet.tell(&found);
-                    },
-                );
-            }
+            outlet.settle(undecided, &mut self.state);
         }
     }
 }
@@ -481,6 +431,14 @@ struct Outlet<'a> {
 }
 
 impl Outlet<'_> {
+    /// Judges rules of which nothing more will be known.
+    fn settle(&mut self, undecided: &[RuleId], state: &mut RuleState) {
+        let (rules, subject) = (self.rules, self.subject);
+        settle_rules(rules, undecided, state, subject, &mut |found| {
+            self.tell(found);
+        });
+    }
+
     fn tell(&mut self, found: &Match<'_>) {
         let Written { key, last_time } = alert::identity(self.rules, found, self.subject);
         if self.folds.repeats(key, last_time) {
@@ -489,6 +447,25 @@ impl Outlet<'_> {
         let alert = alert::write(self.rules, found, self.subject, key);
         self.alerts.extend(self.folds.insert(key, &alert, self.now));
         self.alerts.push(alert);
+    }
+}
+
+/// Everything that is asked of an event.
+fn subject_of<'a>(
+    observed: &'a Observed,
+    around: Surroundings<'a>,
+    names: &'a AddressNames,
+    number: u64,
+) -> EventSubject<'a> {
+    EventSubject {
+        observed,
+        program: around.programs.program(observed.program),
+        programs: around.programs,
+        entry: around.containers.get(observed.container),
+        names,
+        node: around.node,
+        wall_minus_monotonic_ns: around.wall_minus_monotonic_ns,
+        number,
     }
 }
 
@@ -540,16 +517,22 @@ pub(crate) fn settle<S: Subject>(
     subject: &S,
     matches: &mut impl FnMut(&Match<'_>),
 ) {
-    for rule in decide(rules, state, subject, matches) {
-        rules.evaluate_rule(
-            rule,
-            Unknowns::Settle,
-            &Settled(subject),
-            state,
-            &mut |found| {
-                matches(&found);
-            },
-        );
+    let undecided = decide(rules, state, subject, matches);
+    settle_rules(rules, &undecided, state, subject, matches);
+}
+
+fn settle_rules<S: Subject>(
+    rules: &RuleSet,
+    undecided: &[RuleId],
+    state: &mut RuleState,
+    subject: &S,
+    matches: &mut impl FnMut(&Match<'_>),
+) {
+    for rule in undecided {
+        let settled = Settled(subject);
+        rules.evaluate_rule(*rule, Unknowns::Settle, &settled, state, &mut |found| {
+            matches(&found);
+        });
     }
 }
 

@@ -21,5 +21,6 @@ mod words;
 
 pub(crate) use detector::{Detector, Surroundings};
 pub use documents::Documents;
+pub(crate) use fold::FoldKey;
 pub(crate) use observed::SeenDrift;
 pub use prefilter::{CallWish, Wishes};

@@ -5,7 +5,7 @@ use super::subject::EventSubject;
 use std::collections::BTreeSet;
 use yagura_event::{Call, CallGroup, MonotonicNs, OpenClass};
 use yagura_rules::fields::{Argument, Field};
-use yagura_rules::{EventKind, RuleSet, Subject, Value};
+use yagura_rules::{EventKind, RuleSet, RuleState, Subject, Value};
 
 /// A call that is to be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,13 +96,13 @@ pub(crate) fn wishes(rules: &RuleSet) -> Wishes {
 
 /// Whether no rule can match an open of this path with these flags, whoever opens it. Terminals' controlling sides are
 /// never quiet: detection follows them.
-pub(crate) fn is_quiet(rules: &RuleSet, subject: &EventSubject<'_>) -> bool {
+pub(crate) fn is_quiet(rules: &RuleSet, subject: &EventSubject<'_>, state: &mut RuleState) -> bool {
     let What::Call(call) = &subject.observed.what else {
         return false;
     };
     call.event.call.group() == CallGroup::Open
         && !call.path().ends_with(b"/ptmx")
-        && !rules.prefilter().could_match(&PathOnly { subject, call })
+        && !rules.could_match(&PathOnly { subject, call }, state)
 }
 
 /// An event of which nothing is known but its kind, whether it failed, and whether it is an open for writing.

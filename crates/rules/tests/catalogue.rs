@@ -1,8 +1,7 @@
 //! The catalogue that ships with the product: every file loads without a word, every example does what it says.
 
 use std::collections::{BTreeMap, BTreeSet};
-use yagura_rules::rule::{Rule, RuleTest};
-use yagura_rules::{LoadOptions, Loaded, MapSubject, Outcome, RuleSet, RuleState, catalogue, load};
+use yagura_rules::{LoadOptions, Loaded, RuleSet, catalogue, load, run_examples};
 
 /// Decided by the drift policy, not by a detection rule.
 const DECIDED_BY_POLICY: &str = "drift.binary";
@@ -25,24 +24,6 @@ fn items() -> BTreeMap<&'static str, [&'static str; 5]> {
         .collect()
 }
 
-/// Whether a rule fires at any event of an example.
-fn fires(rule: &Rule, test: &RuleTest) -> bool {
-    let mut alone = rule.clone();
-    alone.enabled = true;
-    let set = RuleSet::compile(vec![alone]).unwrap();
-    let mut state = RuleState::new(&set);
-    let mut fired = false;
-    for event in &test.events {
-        let subject = MapSubject::from_test(event, rule.source).unwrap_or_else(|error| {
-            panic!("rule {:?}, test {:?}: {error}", rule.name, test.name);
-        });
-        set.evaluate(&subject, &mut state, &mut |found| {
-            fired |= found.outcome == Outcome::Matches;
-        });
-    }
-    fired
-}
-
 #[test]
 fn files_load_without_a_word() {
     let loaded = loaded();
@@ -57,18 +38,8 @@ fn files_load_without_a_word() {
 
 #[test]
 fn examples_do_what_they_say() {
-    let mut wrong = Vec::new();
-    for rule in loaded().rules {
-        for test in &rule.tests {
-            if fires(&rule, test) != test.fires {
-                let should = if test.fires { "fire" } else { "stay silent" };
-                wrong.push(format!(
-                    "{:?} should {should} on {:?}",
-                    rule.name, test.name
-                ));
-            }
-        }
-    }
+    let failed = run_examples(&loaded().rules);
+    let wrong: Vec<String> = failed.iter().map(ToString::to_string).collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 

@@ -15,9 +15,9 @@ use std::time::{Duration, Instant};
 /// How long one whole run may take.
 const RUN_MAX: Duration = Duration::from_secs(180);
 /// How long an interrupted run may take to take everything away.
-const INTERRUPTED_MAX: Duration = Duration::from_secs(10);
+const INTERRUPTED_MAX: Duration = Duration::from_secs(60);
 /// How long killed processes may still be seen.
-const DYING_MAX: Duration = Duration::from_secs(1);
+const DYING_MAX: Duration = Duration::from_secs(20);
 const VECTORS: usize = 12;
 
 pub(crate) fn trials() -> Vec<Trial> {

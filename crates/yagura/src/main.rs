@@ -51,7 +51,9 @@ enum Command {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    exit::code(run(arguments))
+    let result = run(arguments);
+    commands::simulate::leave_the_end_to_clean_up();
+    exit::code(result)
 }
 
 fn run(arguments: Arguments) -> Result<Outcome, Failure> {

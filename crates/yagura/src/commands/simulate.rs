@@ -10,6 +10,7 @@ use crossbeam_channel::{Receiver, unbounded};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use yagura_event::{Alert, DriftVector, MonotonicNs};
 use yagura_policy::drift::DriftPolicy;
@@ -196,11 +197,23 @@ fn drift_rehearsals(arguments: &DriftArguments) -> Result<Outcome, Failure> {
     conclude(&results, arguments.output)
 }
 
+/// Set once a signal asked for the end: from then on the thread that cleans up ends the process, nobody else.
+static ENDING: AtomicBool = AtomicBool::new(false);
+
+/// Stays for good if a signal asked for the end: a rehearsal that fails since its container is being taken away must not
+/// end the process before everything has gone, nor with its own exit code.
+pub(crate) fn leave_the_end_to_clean_up() {
+    while ENDING.load(Ordering::SeqCst) {
+        std::thread::park();
+    }
+}
+
 /// SIGINT and SIGTERM end the process, but only after everything that was made has been taken away.
 pub(crate) fn clean_up_on_signal() -> Result<(), Failure> {
     let signals = Signals::start()?;
     let waiter = move || {
         if signals.received.recv().is_ok() {
+            ENDING.store(true, Ordering::SeqCst);
             for error in cleanup_all() {
                 tracing::error!(%error, "something was left behind");
             }

@@ -25,6 +25,8 @@ pub enum KernelEvent {
     Exit(ExitEvent),
     /// The kernel side lost something since the last such event.
     Loss(LossEvent),
+    /// A file that had been opened for writing was closed.
+    Written(Box<WrittenEvent>),
 }
 
 impl KernelEvent {
@@ -39,6 +41,7 @@ impl KernelEvent {
             KernelEvent::Call(event) => event.base.time,
             KernelEvent::Exit(event) => event.base.time,
             KernelEvent::Loss(event) => event.time,
+            KernelEvent::Written(event) => event.base.time,
         }
     }
 }
@@ -180,6 +183,17 @@ pub struct ScriptEvent {
     /// Root of the mount namespace.
     pub root: RootId,
     /// The opened file.
+    pub file: FileFacts,
+}
+
+/// A process closed a file that it had opened for writing.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct WrittenEvent {
+    /// Common facts of the process that closed it.
+    pub base: Base,
+    /// Root of the mount namespace.
+    pub root: RootId,
+    /// The file as it was when it was closed.
     pub file: FileFacts,
 }
 

@@ -18,6 +18,7 @@ mod id;
 mod kernel_event;
 mod node;
 mod process;
+mod scan;
 mod text;
 
 pub use alert::{
@@ -41,8 +42,9 @@ pub use file::{
 pub use id::{CgroupId, ContainerKey, MonotonicNs, ProcessKey, ProgramKey, WallTime};
 pub use kernel_event::{
     Base, BaseFlags, CredentialsEvent, ExecEvent, ExitEvent, KernelEvent, LossEvent, MapEvent,
-    NamespacesEvent, RootId, ScriptEvent, Writer,
+    NamespacesEvent, RootId, ScriptEvent, Writer, WrittenEvent,
 };
 pub use node::{Cloud, Node, Provider};
 pub use process::{CAPABILITIES, Credentials};
+pub use scan::{Finding, ScanAnswer, ScanEngine, ScanMatch, ScanReason, ScanRequest};
 pub use text::{Text, escape};

@@ -1,0 +1,1 @@
+//! A place for files that were taken out of containers.

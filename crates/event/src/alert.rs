@@ -1,8 +1,8 @@
 //! What leaves the pipeline.
 
 use crate::{
-    Container, DriftKind, DriftVector, MonotonicNs, Node, ProcessKey, Provenance, Sha256, Text,
-    WallTime, WrittenHow,
+    Container, DriftKind, DriftVector, Finding, MonotonicNs, Node, ProcessKey, Provenance,
+    ScanReason, Sha256, Text, WallTime, WrittenHow,
 };
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -194,6 +194,31 @@ pub struct DriftEvidence {
     pub written_by: Option<WriterEvidence>,
 }
 
+/// What scanning a file found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScanEvidence {
+    /// Path of the file in the container.
+    pub path: Text,
+    /// Device number and inode of the file.
+    pub file: crate::FileId,
+    /// Size in bytes.
+    pub size: u64,
+    /// Digest of its content.
+    pub sha256: Option<Sha256>,
+    /// TLSH digest of its content.
+    pub fuzzy: Option<String>,
+    /// Why it was scanned.
+    pub reason: ScanReason,
+    /// What was found that made this alert.
+    pub finding: Finding,
+    /// What else was found in the file.
+    pub others: Vec<Finding>,
+    /// Who wrote it, where that was seen.
+    pub written_by: Option<WriterEvidence>,
+    /// Processes that ran it, at most 16: the first is the alert's own.
+    pub run_by: Vec<AlertProcess>,
+}
+
 /// Which rule decided.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PolicyEvidence {
@@ -299,6 +324,10 @@ pub struct Alert {
     pub policy: Option<PolicyEvidence>,
     /// Why a detection rule matched, if one did.
     pub detection: Option<DetectionEvidence>,
+    /// What was found in a file's content, if that is what it is about.
+    pub scan: Option<ScanEvidence>,
+    /// Alerts of one story have the same: it is the id of the first of them.
+    pub incident: String,
     /// What could not be learned or done, in words.
     pub gaps: Vec<String>,
 }

@@ -23,7 +23,7 @@ mod text;
 
 pub use alert::{
     Action, Alert, AlertProcess, AlertStatus, Category, ConditionEvidence, DetectionEvidence,
-    DriftEvidence, EventEvidence, PolicyEvidence, Severity, WriterEvidence,
+    DriftEvidence, EventEvidence, PolicyEvidence, ScanEvidence, Severity, WriterEvidence,
 };
 pub use call::{
     Call, CallEvent, CallGroup, Endpoint, OpenClass, OpenKey, SocketFacts, Stream, StreamKind,

@@ -39,6 +39,8 @@ pub struct ScanRequest {
     pub file: InspectionRequest,
     /// Why.
     pub reason: ScanReason,
+    /// TLSH digest of the program that wrote the file, to be compared with the file's.
+    pub writer_fuzzy: Option<String>,
 }
 
 /// What found something.
@@ -50,8 +52,10 @@ pub enum ScanEngine {
     Yara,
     /// Analysis of a script in its own syntax.
     Webshell,
-    /// Likeness to a known sample.
+    /// Likeness to a known sample, or of a file to the program that wrote it.
     Fuzzy,
+    /// A list of images.
+    Image,
 }
 
 impl ScanEngine {
@@ -62,6 +66,7 @@ impl ScanEngine {
             ScanEngine::Yara => "yara",
             ScanEngine::Webshell => "webshell",
             ScanEngine::Fuzzy => "fuzzy",
+            ScanEngine::Image => "image",
         }
     }
 }
@@ -109,6 +114,8 @@ pub struct ScanAnswer {
     pub size: u64,
     /// TLSH digest, where the content has enough variety for one.
     pub fuzzy: Option<String>,
+    /// Distance of that digest to the one that the request named.
+    pub distance: Option<u32>,
     /// What was found, the surest first; empty for an ordinary file.
     pub findings: Vec<Finding>,
     /// What was not looked at, in words: a file beyond a bound, a rule that took too long.

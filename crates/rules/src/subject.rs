@@ -56,6 +56,8 @@ kinds! {
     Drift = "drift";
     /// Derived: a program wrote a file that resembles its own executable, or a program of its image's lineage, and it was run.
     SelfCopy = "self_copy";
+    /// Derived: the content of a file was scanned and something was found. `scan.*` says what, `fd.*` is the file.
+    ScanFinding = "scan_finding";
     /// Derived: a process has more rights than the container gave it and no legal way led there.
     RightsGained = "rights_gained";
     /// Derived: a container sends more events than the sensor can take.
@@ -111,6 +113,7 @@ impl EventKind {
             | EventKind::RemoteStream
             | EventKind::Drift
             | EventKind::SelfCopy
+            | EventKind::ScanFinding
             | EventKind::RightsGained
             | EventKind::Flood
             | EventKind::Dns

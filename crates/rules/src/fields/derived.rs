@@ -1,4 +1,5 @@
-//! What only derived events carry: where streams lead, names that were looked up, drift, the other process of a call.
+//! What only derived events carry: where streams lead, names that were looked up, drift, what scanning found, the other
+//! process of a call.
 
 /// Hands the rows of this table, behind those it was given, to the next table.
 macro_rules! derived_fields {
@@ -13,6 +14,14 @@ macro_rules! derived_fields {
         DriftProvenance = "drift.provenance", Text, None, Kernel, "Where the file comes from: the names of drift alerts.";
         DriftHow = "drift.how", Text, None, Kernel, "How the file came about, as far as its writer tells: `downloaded`, `built` or `other`.";
         DriftSha256 = "drift.sha256", Text, None, Kernel, "SHA-256 of the file, in lower case; nothing if it could not be read.";
+        ScanKey = "scan.key", Text, None, Kernel, "Catalogue key of what was found in the file: `malware.miner`, `webshell.file`.";
+        ScanFamily = "scan.family", Text, None, Kernel, "Family of what was found, such as `xmrig`.";
+        ScanScore = "scan.score", Number, None, Kernel, "How sure the finding is, 1 to 100.";
+        ScanEngine = "scan.engine", Text, None, Kernel, "What found it: `hash`, `yara`, `webshell`, `fuzzy` or `image`.";
+        ScanRule = "scan.rule", Text, None, Kernel, "The rule, list or language that found it.";
+        ScanReason = "scan.reason", Text, None, Kernel, "Why the file was scanned: `drift-used`, `written`, `used` or `image`.";
+        ScanSha256 = "scan.sha256", Text, None, Kernel, "SHA-256 of the file, in lower case; nothing if it could not be read whole.";
+        ScanDistance = "scan.distance", Number, None, Kernel, "TLSH distance to the program that wrote the file, where both have a digest: 0 is the same, below 60 a changed copy.";
         TargetPid = "target.pid", Number, None, Kernel, "Process id of the process that the call acts on, as the host sees it.";
         TargetName = "target.name", Text, None, Kernel, "Name of the process that the call acts on.";
         TargetExe = "target.exe", Text, None, Kernel, "Path of the executable of the process that the call acts on.";

@@ -26,6 +26,7 @@ impl Sink for Count {
     fn inspect(&mut self, request: InspectionRequest) {
         self.latest = request.token;
     }
+    fn scan(&mut self, _: ScanRequest) {}
     fn query(&mut self, _: ContainerQuery) {}
     fn image_file(&mut self, _: ContainerKey, _: &FileFacts, _: MonotonicNs) {}
     fn quiet_open(&mut self, _: &yagura_event::OpenKey) {}

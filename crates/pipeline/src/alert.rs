@@ -81,6 +81,8 @@ pub(crate) fn write(case: &Case<'_>, ruling: &Ruling<'_>) -> Alert {
         gaps: explain::gaps(case, ruling),
         drift: Some(drift),
         detection: None,
+        scan: None,
+        incident: String::new(),
         container: Some(container),
     }
 }

@@ -10,7 +10,8 @@ use crate::pipeline::Pipeline;
 use crate::process_table::ExeOrigin;
 use crate::sink::Sink;
 use yagura_event::{
-    Alert, Base, DriftKind, DriftVector, DropReason, FileFlags, Provenance, WrittenHow,
+    Alert, Base, ContainerKey, DriftKind, DriftVector, DropReason, FileFlags, Provenance,
+    WrittenHow,
 };
 use yagura_policy::drift::{Decision, DriftPolicy, ProvenanceSet, Verdict, decide};
 
@@ -65,7 +66,7 @@ impl Pipeline {
     pub(crate) fn judge_deleted(&mut self, mut pending: Pending, sink: &mut impl Sink) {
         pending.candidate.time = self.now();
         if let Judgement::Drift(drifted) = self.judgement(&pending, true) {
-            self.report(drifted, sink);
+            self.report(pending.candidate.container, drifted, sink);
         }
     }
 
@@ -208,7 +209,7 @@ impl Pipeline {
         self.detect_drift(candidate, &drifted);
         let program = self.programs.program(candidate.program);
         let ended_without_name = program.is_some_and(|program| program.exe_deleted);
-        self.report(drifted, sink);
+        self.report(pending.candidate.container, drifted, sink);
         if had_name && ended_without_name {
             self.judge_deleted(pending, sink);
         } else if had_name && is_running && !self.watchlist.add(pending, self.now()) {
@@ -233,7 +234,7 @@ impl Pipeline {
         self.detect(|detector, around| detector.drift(&base, seen, is_self_copy, around));
     }
 
-    fn report(&mut self, drifted: Drifted, sink: &mut impl Sink) {
+    fn report(&mut self, container: ContainerKey, drifted: Drifted, sink: &mut impl Sink) {
         if drifted.is_package_manager_stage {
             self.stats.package_manager_stages += 1;
             return;
@@ -251,8 +252,13 @@ impl Pipeline {
             Verdict::Ignore => rule.ignored += 1,
             Verdict::Allowed => rule.allowed += 1,
         }
-        if let Some(alert) = drifted.alert {
+        if let Some(mut alert) = drifted.alert {
             self.stats.alerts += 1;
+            let home = self.containers.get(container).and_then(|entry| entry.home);
+            let first = home.map(|home| home.init).unwrap_or_default();
+            self.detector
+                .incidents
+                .assign(&mut alert, container, first, None);
             sink.alert(*alert);
         }
     }

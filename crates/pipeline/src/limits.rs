@@ -65,6 +65,19 @@ pub(crate) const IMAGE_FILES_MAX: usize = 8192;
 /// Mapped and opened files remembered so that each counts once per program.
 pub(crate) const SEEN_FILES_MAX: usize = 16_384;
 
+/// Contents remembered with what scanning them said. Stops a container that writes without pause from filling memory;
+/// what was forgotten is scanned again.
+pub(crate) const SCANNED_FILES_MAX: usize = 16_384;
+
+/// Files that wait for the scanner. Stops a storm of new files; those beyond it are counted and not scanned.
+pub(crate) const SCANS_PENDING_MAX: usize = 4096;
+
+/// Uses of one file that wait for the same answer of the scanner.
+pub(crate) const SCAN_USES_MAX: usize = 16;
+
+/// Processes that an alert names as having run a file.
+pub(crate) const RUN_BY_MAX: usize = 16;
+
 /// Running drifted programs that are watched for the deletion of their file.
 pub(crate) const WATCHED_MAX: usize = 1024;
 

@@ -1,5 +1,6 @@
 //! The way of an event through the pipeline.
 
+mod scanning;
 mod waiting;
 
 use crate::container_table::{ContainerTable, shows_root};
@@ -9,6 +10,7 @@ use crate::limits::SWEEP_INTERVAL_NS;
 use crate::origin::{self, ImageFiles, Place, Triage};
 use crate::pending::{Expired, PendingQueue};
 use crate::process_table::{ExeOrigin, ProcessTable};
+use crate::scan::Scans;
 use crate::script;
 use crate::seen_files::SeenFiles;
 use crate::sink::Sink;
@@ -18,7 +20,7 @@ use std::sync::Arc;
 use yagura_event::{
     Base, BaseFlags, CallEvent, ContainerFact, ContainerKey, ContainerQuery, Drop, DropPlace,
     DropReason, ExecEvent, FileFacts, FileFlags, Inspection, KernelEvent, MonotonicNs, Node,
-    RootId,
+    RootId, ScanAnswer, ScanReason, Text,
 };
 use yagura_policy::drift::DriftPolicy;
 use yagura_rules::RuleSet;
@@ -34,6 +36,8 @@ pub struct PipelineConfig {
     pub policy_version: u64,
     /// The detection rules in force at first.
     pub rules: Arc<RuleSet>,
+    /// Whether files are handed to a scanner.
+    pub scans: bool,
     /// Whether the sensor can deny an execution.
     pub can_block: bool,
     /// How long a finding waits for the container's metadata, in nanoseconds.
@@ -43,7 +47,7 @@ pub struct PipelineConfig {
 }
 
 impl PipelineConfig {
-    /// The usual waits, on a sensor that cannot block.
+    /// The usual waits, on a sensor that cannot block and does not scan.
     pub fn new(
         node: Arc<Node>,
         policy: Arc<DriftPolicy>,
@@ -55,6 +59,7 @@ impl PipelineConfig {
             policy,
             policy_version,
             rules,
+            scans: false,
             can_block: false,
             metadata_wait_ns: 1_000_000_000,
             inspection_wait_ns: 2_000_000_000,
@@ -75,6 +80,10 @@ pub enum Input {
     Container(ContainerFact),
     /// An answer to [`Sink::inspect`].
     Inspection(Inspection),
+    /// An answer to [`Sink::scan`].
+    Scanned(ScanAnswer),
+    /// Findings in a file of a container's image, or of the image by a list: its path, empty for the image itself.
+    ImageFinding(ContainerKey, Text, ScanAnswer),
     /// Another policy, with its version, is in force from now on.
     Policy(Arc<DriftPolicy>, u64),
     /// Other detection rules are in force from now on.
@@ -103,6 +112,7 @@ pub struct Pipeline {
     pub(crate) detector: Detector,
     pending: PendingQueue,
     seen_files: SeenFiles,
+    pub(crate) scans: Scans,
     /// The latest time that was told; `None` before the first.
     now: Option<MonotonicNs>,
     next_sweep: MonotonicNs,
@@ -123,6 +133,7 @@ impl Pipeline {
             wall_minus_monotonic_ns: 0,
             pending: PendingQueue::default(),
             seen_files: SeenFiles::default(),
+            scans: Scans::default(),
             now: None,
             next_sweep: MonotonicNs::default(),
             token: 0,
@@ -135,6 +146,10 @@ impl Pipeline {
             Input::Kernel(event) => self.kernel_event(event, sink),
             Input::Container(fact) => self.container_fact(fact, sink),
             Input::Inspection(inspection) => self.inspection(inspection, sink),
+            Input::Scanned(answer) => self.scanned(answer),
+            Input::ImageFinding(container, path, answer) => {
+                self.found_in_image(container, path, &answer);
+            }
             Input::Policy(policy, version) => {
                 self.config.policy = policy;
                 self.config.policy_version = version;
@@ -203,6 +218,7 @@ impl Pipeline {
             containers: self.containers.len(),
             pending: self.pending.len(),
             watched: self.watchlist.len(),
+            scanning: self.scans.waiting(),
             ..self.stats.clone()
         }
     }
@@ -252,6 +268,7 @@ impl Pipeline {
                 }
             }
             KernelEvent::Loss(event) => self.dropped(event.dropped, sink),
+            KernelEvent::Written(event) => self.written(*event, sink),
         }
     }
 
@@ -293,6 +310,11 @@ impl Pipeline {
         if let Some(stdin) = event.stdin {
             self.standard_input(&event.base, event.root, stdin, sink);
         }
+        let reason = match is_image {
+            true => ScanReason::Used,
+            false => ScanReason::DriftUsed,
+        };
+        self.scan(&event.base, &event.file, reason, sink);
         if !is_image {
             let candidate = candidate(Trigger::Exec, &event.base, event.root, event.file);
             self.consider(candidate, sink);
@@ -316,6 +338,7 @@ impl Pipeline {
             return;
         }
         self.stats.calls += 1;
+        self.renamed(&event, sink);
         let key = event.open_key;
         let is_quiet = self.detect(|detector, around| detector.call(event, around));
         if let Some(key) = key.filter(|_| is_quiet) {
@@ -361,7 +384,11 @@ impl Pipeline {
         {
             self.query(base, sink);
         }
-        match self.triage(base, root, &file) {
+        let triage = self.triage(base, root, &file);
+        if triage != Triage::Unclear {
+            self.scan(base, &file, ScanReason::Used, sink);
+        }
+        match triage {
             Triage::ImageLayer => return,
             Triage::ImageUnchanged => {
                 self.tell_image_file(base.container, &file, base.time, sink);
@@ -382,6 +409,7 @@ impl Pipeline {
                     Trigger::Script => script::never_runs_scripts(program),
                 });
         if !is_irrelevant && self.seen_files.insert(base.program, file.key, trigger) {
+            self.scan(base, &file, ScanReason::DriftUsed, sink);
             self.consider(candidate(trigger, base, root, file), sink);
         }
     }

@@ -2,6 +2,7 @@
 
 use yagura_event::{
     Alert, ContainerKey, ContainerQuery, Drop, FileFacts, InspectionRequest, MonotonicNs, OpenKey,
+    ScanRequest,
 };
 
 /// Takes what the pipeline hands out. No call may wait: `step` runs on the thread that reads the kernel's rings.
@@ -11,6 +12,9 @@ pub trait Sink {
 
     /// A file to be read; the answer comes back as [`crate::Input::Inspection`] with the same token.
     fn inspect(&mut self, request: InspectionRequest);
+
+    /// A file to be scanned; the answer comes back as [`crate::Input::Scanned`] with the same token.
+    fn scan(&mut self, request: ScanRequest);
 
     /// A container to be looked up; the answer comes back as one or more [`crate::Input::Container`].
     fn query(&mut self, query: ContainerQuery);

@@ -39,6 +39,16 @@ pub struct Stats {
     pub quiet_opens: u64,
     /// Events that were judged before their container was known, since too many waited.
     pub hurried_events: u64,
+    /// Files that were written and closed.
+    pub written_files: u64,
+    /// Files that the scanner was asked to look at.
+    pub scans: u64,
+    /// Uses of files in which something was found.
+    pub scan_findings: u64,
+    /// Parts of files, or rules, that were left out of a scan.
+    pub scan_gaps: u64,
+    /// Files that could not be scanned, by the reason in words.
+    pub unscanned: BTreeMap<&'static str, u64>,
     /// Alerts.
     pub alerts: u64,
     /// Of those: alerts of detection rules.
@@ -53,6 +63,8 @@ pub struct Stats {
     pub containers: usize,
     /// Candidates that wait for an answer now.
     pub pending: usize,
+    /// Files that wait for the scanner now.
+    pub scanning: usize,
     /// Running drifted programs watched for the deletion of their file now.
     pub watched: usize,
 }

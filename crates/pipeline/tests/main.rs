@@ -11,5 +11,6 @@ mod bounds;
 mod detect;
 mod metadata;
 mod provenance;
+mod scans;
 mod support;
 mod vectors;

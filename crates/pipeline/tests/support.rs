@@ -27,6 +27,7 @@ pub(crate) struct Recorder {
     pub(crate) image_files: Vec<Text>,
     pub(crate) drops: Vec<Drop>,
     pub(crate) quiet: Vec<OpenKey>,
+    pub(crate) scans: Vec<ScanRequest>,
 }
 
 impl Sink for Recorder {
@@ -35,6 +36,9 @@ impl Sink for Recorder {
     }
     fn inspect(&mut self, request: InspectionRequest) {
         self.requests.push(request);
+    }
+    fn scan(&mut self, request: ScanRequest) {
+        self.scans.push(request);
     }
     fn query(&mut self, query: ContainerQuery) {
         self.queries.push(query);
@@ -87,17 +91,25 @@ impl World {
 
     /// No container yet.
     pub(crate) fn empty(yaml: &str) -> World {
+        World::with(yaml, false)
+    }
+
+    /// No container yet; files are handed to a scanner or not.
+    pub(crate) fn with(yaml: &str, scans: bool) -> World {
         let node = Arc::new(Node {
             name: "node-1".to_owned(),
             ..Node::default()
         });
         let mut world = World {
-            pipeline: Pipeline::new(PipelineConfig::new(
-                node,
-                policy(yaml),
-                3,
-                Arc::new(yagura_rules::RuleSet::empty()),
-            )),
+            pipeline: Pipeline::new(PipelineConfig {
+                scans,
+                ..PipelineConfig::new(
+                    node,
+                    policy(yaml),
+                    3,
+                    Arc::new(yagura_rules::RuleSet::empty()),
+                )
+            }),
             out: Recorder::default(),
             now: 1000 * SECOND,
             next_ino: 1000,

@@ -3,7 +3,9 @@
 
 use serde::{Deserialize, Serialize};
 use std::io::{BufReader, Read, Write};
-use yagura_event::{ContainerFact, ContainerKey, Inspection, KernelEvent, MonotonicNs, Node};
+use yagura_event::{
+    ContainerFact, ContainerKey, Inspection, KernelEvent, MonotonicNs, Node, ScanAnswer, Text,
+};
 
 const MAGIC: [u8; 8] = *b"YAGURACP";
 
@@ -41,6 +43,10 @@ pub enum Recorded {
     Tick(MonotonicNs),
     /// A container made that many calls more than are reported.
     Flood(ContainerKey, u64),
+    /// What scanning a file said.
+    Scanned(Box<ScanAnswer>),
+    /// What was found in a file of a container's image, or of the image by a list.
+    ImageFinding(ContainerKey, Text, Box<ScanAnswer>),
 }
 
 /// Why a recording cannot be written or read.

@@ -7,10 +7,12 @@ use super::words;
 use crate::alert::describe;
 use crate::container_table::unnamed;
 use crate::process_table::Program;
+use crate::writers;
 use std::sync::Arc;
 use yagura_event::{
     Action, Alert, AlertProcess, AlertStatus, Category, ConditionEvidence, Container,
-    DetectionEvidence, EventEvidence, MonotonicNs, ProcessKey, Severity, WallTime, escape,
+    DetectionEvidence, EventEvidence, MonotonicNs, ProcessKey, ScanEvidence, ScanReason, Severity,
+    WallTime, WriterEvidence, WrittenHow, escape,
 };
 use yagura_rules::fields::{Argument, Field};
 use yagura_rules::rule::{Rule, RuleSeverity};
@@ -79,6 +81,7 @@ pub(crate) fn write(
             .skip(1)
             .map(|program| self::process(subject, program.process, Some(program)))
             .collect(),
+        scan: scan(subject),
         process: Some(process),
         gaps: gaps(subject, &container),
         monotonic: observed.time,
@@ -113,6 +116,7 @@ pub(crate) fn common(rule: &Rule, detection: Detection) -> Alert {
     let key = rule.key.clone().unwrap_or_default();
     let title = rule.title_en.clone().unwrap_or_else(|| rule.name.clone());
     Alert {
+        incident: detection.id.clone(),
         id: detection.id,
         time: detection.time,
         monotonic: MonotonicNs(0),
@@ -143,6 +147,7 @@ pub(crate) fn common(rule: &Rule, detection: Detection) -> Alert {
             events: detection.events,
             title_ja: rule.title_ja.clone().unwrap_or_default(),
         }),
+        scan: None,
         gaps: Vec::new(),
     }
 }
@@ -204,6 +209,46 @@ pub(crate) fn fold_values(
         .collect()
 }
 
+/// The process that ran the file that a finding is about; `None` if it was only written, or is an image's.
+pub(crate) fn runner(subject: &EventSubject<'_>) -> Option<AlertProcess> {
+    let scan = subject.observed.what.scan()?;
+    matches!(scan.reason, ScanReason::Used | ScanReason::DriftUsed)
+        .then(|| process(subject, subject.observed.process, subject.program))
+}
+
+/// What scanning found, as the alert tells it.
+fn scan(subject: &EventSubject<'_>) -> Option<ScanEvidence> {
+    let scan = subject.observed.what.scan()?;
+    let written_by = scan.writer.map(|writer| {
+        let program = subject.programs.program(writer.program);
+        // Of a writer that is no longer remembered only the pid is left.
+        let key = program.map_or(
+            ProcessKey {
+                pid: writer.program.pid,
+                start_ns: 0,
+            },
+            |program| program.process,
+        );
+        WriterEvidence {
+            process: process(subject, key, program),
+            time: subject.wall(writer.time),
+            how: program.map_or(WrittenHow::Other, writers::written_how),
+        }
+    });
+    Some(ScanEvidence {
+        path: scan.path.clone(),
+        file: scan.file,
+        size: scan.size,
+        sha256: scan.sha256,
+        fuzzy: scan.fuzzy.clone(),
+        reason: scan.reason,
+        finding: scan.finding.clone(),
+        others: scan.others.clone(),
+        written_by,
+        run_by: runner(subject).into_iter().collect(),
+    })
+}
+
 /// The events behind a match: those that a sequence or threshold kept, then the one that completed it.
 fn events(found: &Match<'_>, subject: &EventSubject<'_>, time: WallTime) -> Vec<EventEvidence> {
     let kept = found
@@ -229,7 +274,7 @@ fn events(found: &Match<'_>, subject: &EventSubject<'_>, time: WallTime) -> Vec<
 
 /// The fields of an event that tell most.
 fn facts(subject: &EventSubject<'_>) -> Vec<(String, String)> {
-    const FIELDS: [Field; 14] = [
+    const FIELDS: [Field; 20] = [
         Field::ProcName,
         Field::ProcExepath,
         Field::ProcCmdline,
@@ -244,6 +289,12 @@ fn facts(subject: &EventSubject<'_>) -> Vec<(String, String)> {
         Field::StreamHeldMs,
         Field::DnsQuestion,
         Field::DriftVector,
+        Field::ScanKey,
+        Field::ScanFamily,
+        Field::ScanScore,
+        Field::ScanEngine,
+        Field::ScanRule,
+        Field::ScanSha256,
     ];
     let values = FIELDS.iter().filter_map(|field| {
         let value = subject.value(*field, &Argument::None);

@@ -9,6 +9,7 @@ use super::observed::{Observed, RemoteStream, SeenDrift, What};
 use super::prefilter::{self, Wishes};
 use super::subject::EventSubject;
 use crate::container_table::{ContainerEntry, ContainerTable};
+use crate::incidents::Incidents;
 use crate::limits::{UNDECIDED_EVENTS_MAX, WAITING_EVENTS_MAX, WAITING_EVENTS_OF_CONTAINER_MAX};
 use crate::process_table::{ExeOrigin, ProcessTable, Program};
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
@@ -64,6 +65,8 @@ pub(crate) struct Detector {
     undecided: HashMap<ProgramKey, Vec<(Observed, Vec<RuleId>)>>,
     undecided_events: usize,
     number: u64,
+    /// Which story each alert belongs to.
+    pub(crate) incidents: Incidents,
     /// Alerts that were written since they were last taken.
     pub(crate) alerts: Vec<Alert>,
     /// Events that were judged without waiting any longer, since too many waited.
@@ -88,6 +91,7 @@ impl Detector {
             undecided: HashMap::new(),
             undecided_events: 0,
             number: 0,
+            incidents: Incidents::default(),
             alerts: Vec::new(),
             hurried: 0,
         }
@@ -291,6 +295,11 @@ impl Detector {
         );
     }
 
+    /// Scanning a file found something.
+    pub(crate) fn scan_finding(&mut self, base: &Base, what: What, around: Surroundings<'_>) {
+        self.observe(observe::observed(base, what), around);
+    }
+
     /// When [`Detector::tick`] is due.
     pub(crate) fn next_deadline(&self) -> Option<MonotonicNs> {
         let waiting = self
@@ -378,6 +387,7 @@ impl Detector {
             rules,
             subject: &subject,
             folds: &mut self.folds,
+            incidents: &mut self.incidents,
             alerts: &mut self.alerts,
             now: around.now,
         };
@@ -413,6 +423,7 @@ impl Detector {
                 rules,
                 subject: &subject,
                 folds: &mut self.folds,
+                incidents: &mut self.incidents,
                 alerts: &mut self.alerts,
                 now: around.now,
             };
@@ -426,6 +437,7 @@ struct Outlet<'a> {
     rules: &'a RuleSet,
     subject: &'a EventSubject<'a>,
     folds: &'a mut Folds,
+    incidents: &'a mut Incidents,
     alerts: &'a mut Vec<Alert>,
     now: MonotonicNs,
 }
@@ -441,10 +453,22 @@ impl Outlet<'_> {
 
     fn tell(&mut self, found: &Match<'_>) {
         let Written { key, last_time } = alert::identity(self.rules, found, self.subject);
-        if self.folds.repeats(key, last_time) {
+        let subject = self.subject;
+        if self
+            .folds
+            .repeats(key, last_time, || alert::runner(subject))
+        {
             return;
         }
-        let alert = alert::write(self.rules, found, self.subject, key);
+        let mut alert = alert::write(self.rules, found, subject, key);
+        let home = subject.entry.and_then(|entry| entry.home);
+        let first = home.map(|home| home.init).unwrap_or_default();
+        let exe = subject
+            .program
+            .filter(|program| !program.exe_origin.is_image())
+            .map(|program| program.exe_file.id);
+        self.incidents
+            .assign(&mut alert, subject.observed.container, first, exe);
         self.alerts.extend(self.folds.insert(key, &alert, self.now));
         self.alerts.push(alert);
     }

@@ -50,7 +50,7 @@ impl Documents {
             };
             let parts = std::iter::once(found.rule.name.as_bytes());
             let key = FoldKey::new(parts.chain(values.iter().map(Vec::as_slice)));
-            if folds.repeats(key, document.time) {
+            if folds.repeats(key, document.time, || None) {
                 return;
             }
             let alert = write(rules, found, &subject, key);

@@ -1,8 +1,9 @@
 //! Repeats of a finding made into one alert with a count.
 
+use crate::limits::RUN_BY_MAX;
 use sha2::{Digest as _, Sha256};
 use std::collections::{BTreeMap, HashMap};
-use yagura_event::{Alert, MonotonicNs};
+use yagura_event::{Alert, AlertProcess, MonotonicNs, WallTime};
 
 /// Findings whose repeats are counted. Stops an attacker who makes each finding different from filling memory: the oldest
 /// is told of and forgotten.
@@ -60,10 +61,24 @@ pub(crate) struct Folds {
 
 impl Folds {
     /// Whether the finding is a repeat: then it is counted and nothing else is to be done.
-    pub(crate) fn repeats(&mut self, key: FoldKey, last_time: yagura_event::WallTime) -> bool {
+    ///
+    /// `runner` is the process that ran the file that a finding is about.
+    pub(crate) fn repeats(
+        &mut self,
+        key: FoldKey,
+        last_time: WallTime,
+        runner: impl FnOnce() -> Option<AlertProcess>,
+    ) -> bool {
         match self.folds.get_mut(&key) {
             Some(fold) => {
                 fold.alert.count += 1;
+                if let Some(scan) = &mut fold.alert.scan
+                    && scan.run_by.len() < RUN_BY_MAX
+                    && let Some(runner) = runner()
+                    && scan.run_by.iter().all(|known| known.key != runner.key)
+                {
+                    scan.run_by.push(runner);
+                }
                 fold.alert.last_time = fold.alert.last_time.max(last_time);
                 true
             }

@@ -22,5 +22,5 @@ mod words;
 pub(crate) use detector::{Detector, Surroundings};
 pub use documents::Documents;
 pub(crate) use fold::FoldKey;
-pub(crate) use observed::SeenDrift;
+pub(crate) use observed::{SeenDrift, SeenScan, What};
 pub use prefilter::{CallWish, Wishes};

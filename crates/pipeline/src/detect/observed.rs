@@ -1,9 +1,11 @@
 //! What happened, as rules are asked about it: owned, so that it can wait for the container's metadata.
 
 use core::net::IpAddr;
+use std::sync::Arc;
 use yagura_event::{
     BaseFlags, CallEvent, CgroupId, ContainerKey, Credentials, DriftKind, DriftVector, Endpoint,
-    MonotonicNs, ProcessKey, ProgramKey, Provenance, Sha256, Text, WrittenHow,
+    FileId, Finding, MonotonicNs, ProcessKey, ProgramKey, Provenance, ScanReason, Sha256, Text,
+    Writer, WrittenHow,
 };
 use yagura_rules::EventKind;
 
@@ -45,6 +47,8 @@ pub(crate) enum What {
     Drift(Box<SeenDrift>),
     /// A program ran that another of its kind wrote.
     SelfCopy(Box<SeenDrift>),
+    /// Something was found in a file's content.
+    Scan(Arc<SeenScan>),
     /// A process has more rights than a legal way could give it; the credentials before.
     RightsGained(Credentials),
     /// The container sends more events than are taken; how many were not.
@@ -150,7 +154,40 @@ pub(crate) struct SeenDrift {
     pub(crate) sha256: Option<Sha256>,
 }
 
+/// What scanning a file found, as rules are asked about it.
+#[derive(Debug, Clone)]
+pub(crate) struct SeenScan {
+    /// What was found.
+    pub(crate) finding: Finding,
+    /// What else was found in the file.
+    pub(crate) others: Vec<Finding>,
+    /// The file, as it is shown.
+    pub(crate) path: Text,
+    /// Which file.
+    pub(crate) file: FileId,
+    /// Its size in bytes.
+    pub(crate) size: u64,
+    /// Digest of its content.
+    pub(crate) sha256: Option<Sha256>,
+    /// TLSH digest of its content.
+    pub(crate) fuzzy: Option<String>,
+    /// TLSH distance to the program that wrote it.
+    pub(crate) distance: Option<u32>,
+    /// Why it was scanned.
+    pub(crate) reason: ScanReason,
+    /// Who wrote it.
+    pub(crate) writer: Option<Writer>,
+}
+
 impl What {
+    /// What scanning found, if the event is about that.
+    pub(crate) fn scan(&self) -> Option<&SeenScan> {
+        match self {
+            What::Scan(scan) => Some(scan),
+            _ => None,
+        }
+    }
+
     /// The kind by which rules are indexed.
     pub(crate) fn kind(&self) -> EventKind {
         match self {
@@ -162,6 +199,7 @@ impl What {
             What::RemoteStream(_) => EventKind::RemoteStream,
             What::Drift(_) => EventKind::Drift,
             What::SelfCopy(_) => EventKind::SelfCopy,
+            What::Scan(_) => EventKind::ScanFinding,
             What::RightsGained(_) => EventKind::RightsGained,
             What::Flood(_) => EventKind::Flood,
             What::ContainerStarted => EventKind::ContainerStarted,

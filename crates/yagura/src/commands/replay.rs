@@ -285,7 +285,9 @@ fn time_of(recorded: &Recorded) -> Option<MonotonicNs> {
         Recorded::Container(_)
         | Recorded::Inspection(_)
         | Recorded::Clock(_)
-        | Recorded::Flood(..) => None,
+        | Recorded::Flood(..)
+        | Recorded::Scanned(_)
+        | Recorded::ImageFinding(..) => None,
     }
 }
 
@@ -299,6 +301,10 @@ fn input_of(recorded: Recorded) -> Input {
         },
         Recorded::Tick(time) => Input::Tick(time),
         Recorded::Flood(container, count) => Input::Flood(container, count),
+        Recorded::Scanned(answer) => Input::Scanned(*answer),
+        Recorded::ImageFinding(container, path, answer) => {
+            Input::ImageFinding(container, path, *answer)
+        }
     }
 }
 
@@ -313,6 +319,8 @@ impl<F: FnMut(Alert)> Sink for Told<F> {
     }
 
     fn inspect(&mut self, _request: InspectionRequest) {}
+
+    fn scan(&mut self, _request: ScanRequest) {}
 
     fn query(&mut self, _query: ContainerQuery) {}
 

@@ -5,6 +5,7 @@ mod event;
 mod file;
 mod network;
 mod process;
+mod scan;
 
 pub(crate) use process::{SHELLS, is_shell};
 
@@ -72,6 +73,7 @@ impl Subject for EventSubject<'_> {
 
     fn value(&self, field: Field, argument: &Argument) -> Value<'_> {
         self.process_text(field, argument)
+            .or_else(|| self.scan_value(field))
             .or_else(|| self.file_value(field))
             .or_else(|| self.event_value(field, argument))
             .or_else(|| self.network_value(field))

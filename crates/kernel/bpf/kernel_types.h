@@ -201,6 +201,10 @@ struct signal_struct {
 	struct tty_struct *tty;
 };
 
+struct kmem_cache {
+	const char *name;
+};
+
 struct kernfs_node {
 	u64 id;
 };

@@ -16,6 +16,7 @@ enum record_kind {
 	RECORD_NAMESPACES = 5,
 	RECORD_EXIT = 6,
 	RECORD_CALL = 7,
+	RECORD_WRITTEN = 8,
 };
 
 /* System calls: event::Call. Never used again for another call. */
@@ -268,7 +269,7 @@ struct exec_record {
 	__u32 reserved_end;
 };
 
-/* Map and script records. Followed by: path of file. */
+/* Map, script and written records. Followed by: path of file. */
 struct file_event_record {
 	struct record_header header;
 	struct root_record root;
@@ -440,7 +441,8 @@ enum loss {
 	LOSS_MAPPING_BUSY = 4,
 	LOSS_CALL_RING = 5,
 	LOSS_CONTAINER_BUDGET = 6,
-	LOSS_COUNT = 7,
+	LOSS_CLOSED_ELSEWHERE = 7,
+	LOSS_COUNT = 8,
 };
 
 #endif

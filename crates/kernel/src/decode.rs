@@ -6,7 +6,7 @@ mod exec;
 use crate::cursor::Cursor;
 use crate::records::{
     CALL, CREDENTIALS, EXEC, EXIT, FILE_PRESENT, FILE_WRITER_KNOWN, MAP, NAMESPACES,
-    PATH_BYTES_MAX, SCRIPT, VERSION,
+    PATH_BYTES_MAX, SCRIPT, VERSION, WRITTEN,
 };
 use call::call;
 use exec::exec;
@@ -14,7 +14,7 @@ use std::net::Ipv6Addr;
 use yagura_event::{
     Base, BaseFlags, CgroupId, ContainerKey, Credentials, CredentialsEvent, Endpoint, ExitEvent,
     FileFacts, FileFlags, FileId, FileKey, KernelEvent, MapEvent, MonotonicNs, NamespacesEvent,
-    ProcessKey, ProgramKey, RootId, ScriptEvent, Text, Writer,
+    ProcessKey, ProgramKey, RootId, ScriptEvent, Text, Writer, WrittenEvent,
 };
 
 /// Why a record was refused.
@@ -70,6 +70,10 @@ pub fn decode(bytes: &[u8]) -> Result<KernelEvent, DecodeError> {
         SCRIPT => {
             let (root, file) = file_event(&mut cursor)?;
             KernelEvent::Script(Box::new(ScriptEvent { base, root, file }))
+        }
+        WRITTEN => {
+            let (root, file) = file_event(&mut cursor)?;
+            KernelEvent::Written(Box::new(WrittenEvent { base, root, file }))
         }
         CREDENTIALS => KernelEvent::Credentials(CredentialsEvent {
             base,

@@ -13,6 +13,7 @@ mod observer;
 mod probe;
 mod programs;
 mod records;
+mod written;
 
 pub use calls::{CallBudget, CallFilter, OpenClasses, TellError};
 pub use decode::{DecodeError, decode};
@@ -20,3 +21,4 @@ pub use mounts::{MountError, ensure_tracefs};
 pub use observer::{ObserveError, Observer, Reader, StartError, wall_minus_boot_ns};
 pub use probe::{Capability, Means, probe};
 pub use programs::{INTERPRETERS, PROGRAMS, Program};
+pub use written::{ClosesSeen, WrittenError};

@@ -3,6 +3,7 @@
 use crate::calls::Calls;
 use crate::programs::{EXISTING, INTERPRETERS, PROGRAMS, interpreter_key};
 use crate::records::{IMAGE_FILE_KEY_BYTES, SETTINGS_BYTES};
+use crate::written::Written;
 use libbpf_rs::btf::{Btf, types::Typedef};
 use libbpf_rs::{
     Link, MapCore, MapFlags, MapHandle, Object, ObjectBuilder, OpenObject, RingBufferBuilder,
@@ -90,7 +91,8 @@ pub trait Reader {
 pub struct Observer {
     // Before the object, so that programs are detached before their maps go.
     links: Vec<Link>,
-    object: Object,
+    pub(crate) written: Written,
+    pub(crate) object: Object,
     settings: MapHandle,
     image_files: MapHandle,
     losses: MapHandle,
@@ -113,7 +115,7 @@ impl std::fmt::Debug for Observer {
 }
 
 /// What the indexes of the losses map mean (`enum loss` in records.h).
-const LOSSES: [(DropPlace, DropReason); 7] = [
+const LOSSES: [(DropPlace, DropReason); 8] = [
     (DropPlace::ExecRing, DropReason::Full),
     (DropPlace::VolumeRing, DropReason::Full),
     (DropPlace::Program, DropReason::NoStorage),
@@ -121,6 +123,7 @@ const LOSSES: [(DropPlace, DropReason); 7] = [
     (DropPlace::Program, DropReason::TimedOut),
     (DropPlace::CallRing, DropReason::Full),
     (DropPlace::ContainerBudget, DropReason::Budget),
+    (DropPlace::Program, DropReason::NoStorage),
 ];
 
 impl Observer {
@@ -138,6 +141,7 @@ impl Observer {
         let object = open.load().map_err(StartError::Load)?;
         let mut observer = Observer {
             links: Vec::new(),
+            written: Written::default(),
             settings: map(&object, "settings")?,
             image_files: map(&object, "image_files")?,
             losses: map(&object, "losses")?,

@@ -9,6 +9,7 @@ pub(crate) const CREDENTIALS: u16 = 4;
 pub(crate) const NAMESPACES: u16 = 5;
 pub(crate) const EXIT: u16 = 6;
 pub(crate) const CALL: u16 = 7;
+pub(crate) const WRITTEN: u16 = 8;
 
 pub(crate) const HEADER_BYTES: usize = 64;
 pub(crate) const EXEC_BYTES: usize = 496;

@@ -9,7 +9,7 @@ use yagura_event::{
     Base, BaseFlags, Call, CallEvent, CgroupId, ContainerKey, Credentials, CredentialsEvent,
     Endpoint, ExecEvent, ExitEvent, FileFacts, FileFlags, FileId, FileKey, KernelEvent, MapEvent,
     MonotonicNs, NamespacesEvent, OpenClass, OpenKey, ProcessKey, ProgramKey, RootId, ScriptEvent,
-    SocketFacts, Stream, StreamKind, TargetFacts, Text, Writer,
+    SocketFacts, Stream, StreamKind, TargetFacts, Text, Writer, WrittenEvent,
 };
 use yagura_kernel::decode;
 
@@ -47,7 +47,7 @@ proptest! {
         prop_assert!(decode(&bytes).is_err());
     }
 
-    fn headers_alone_promise_nothing(kind in 0u16..9, rest in vec(prop_oneof![Just(0u8), any::<u8>()], 0..1024)) {
+    fn headers_alone_promise_nothing(kind in 0u16..10, rest in vec(prop_oneof![Just(0u8), any::<u8>()], 0..1024)) {
         let size = u32::try_from(8 + rest.len()).unwrap();
         let head = [&kind.to_ne_bytes()[..], &VERSION.to_ne_bytes(), &size.to_ne_bytes()];
         let record = [&head.concat()[..], &rest].concat();
@@ -106,6 +106,9 @@ fn event() -> impl Strategy<Value = KernelEvent> {
         ))),
         (base(), root(), file()).prop_map(|(base, root, file)| {
             KernelEvent::Script(Box::new(ScriptEvent { base, root, file }))
+        }),
+        (base(), root(), file()).prop_map(|(base, root, file)| {
+            KernelEvent::Written(Box::new(WrittenEvent { base, root, file }))
         }),
         (base(), credentials()).prop_map(|(base, credentials)| {
             KernelEvent::Credentials(CredentialsEvent { base, credentials })

@@ -42,6 +42,10 @@ pub(crate) fn encode(event: &KernelEvent) -> Option<Vec<u8>> {
             record.u32(exit.status.cast_unsigned());
             record.u32(0);
         }
+        KernelEvent::Written(written) => {
+            record.header(8, &written.base);
+            record.file_event(written.root, &written.file);
+        }
         KernelEvent::Call(call) => {
             record.header(7, &call.base);
             record.call(call);

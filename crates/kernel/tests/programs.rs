@@ -13,6 +13,7 @@ mod process;
 mod send;
 mod socket;
 mod stream;
+mod written;
 
 use libtest_mimic::Trial;
 use yagura_event::CallEvent;
@@ -22,7 +23,7 @@ type Case = (&'static str, fn());
 
 /// Every test that needs containers.
 pub(crate) fn trials() -> Vec<Trial> {
-    let modules: [(&str, &[Case]); 13] = [
+    let modules: [(&str, &[Case]); 14] = [
         ("dup", dup::CASES),
         ("dispatch", dispatch::CASES),
         ("exec", exec::CASES),
@@ -36,6 +37,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         ("stream", stream::CASES),
         ("plain", plain::CASES),
         ("process", process::CASES),
+        ("written", written::CASES),
     ];
     let named = |(module, cases): (&'static str, &'static [Case])| {
         cases.iter().map(move |&(name, test)| {

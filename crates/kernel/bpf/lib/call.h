@@ -13,6 +13,7 @@
 #ifndef YAGURA_CALL_H
 #define YAGURA_CALL_H
 
+#include "budget.h"
 #include "emit.h"
 #include "syscalls.h"
 
@@ -224,56 +225,6 @@ __noinline u32 append_user_bytes(u64 address, u64 bytes)
 	return bytes;
 }
 
-/*
- * Records that are rare and tell much, which one container may have in the ring of the programs that begin: 2,000 a
- * second, after a quiet time 10,000. Who makes more of them to drown others' finds them in the ring of calls.
- */
-#define RARE_RECORD_NS 500000ULL
-#define RARE_BURST_NS (10000 * RARE_RECORD_NS)
-
-/*
- * Takes one record from what is paid for. A container earns records at a steady rate and can save some. Two CPUs may
- * count two records as one; that is close enough.
- */
-static __always_inline bool take(u64 *paid_until_ns, u64 now, u64 record_ns, u64 burst_ns)
-{
-	u64 paid = *paid_until_ns;
-
-	if (paid < now)
-		paid = now;
-	if (paid - now > burst_ns)
-		return false;
-	*paid_until_ns = paid + record_ns;
-	return true;
-}
-
-/* What the container has used, NULL if it has just been given an account. */
-static __always_inline struct container_budget *budget_of(u64 container)
-{
-	struct container_budget *budget = bpf_map_lookup_elem(&container_budgets, &container);
-	struct container_budget fresh = {};
-
-	if (!budget)
-		bpf_map_update_elem(&container_budgets, &container, &fresh, BPF_NOEXIST);
-	return budget;
-}
-
-/* Whether the container may have another record of volume, and if not counts it: its floods are its own loss. */
-static __always_inline bool take_from_budget(u64 container, u64 now)
-{
-	u32 zero = 0;
-	struct call_settings *set = bpf_map_lookup_elem(&call_settings, &zero);
-	struct container_budget *budget;
-
-	if (!set || !set->record_ns)
-		return true;
-	budget = budget_of(container);
-	if (!budget || take(&budget->paid_until_ns, now, set->record_ns, set->burst_ns))
-		return true;
-	__sync_fetch_and_add(&budget->over, 1);
-	return false;
-}
-
 /* Sends a record of the exec class that a container can cause at will. */
 static __always_inline void send_rare(u64 container, void *record, u64 bytes, enum urgency urgency)
 {
@@ -296,10 +247,8 @@ __noinline int send_volume_call(void)
 	if (!scratch)
 		return 0;
 	record = call_record_of(scratch);
-	if (!take_from_budget(record->header.container, now)) {
-		count_loss(LOSS_CONTAINER_BUDGET);
+	if (!take_from_budget(record->header.container, OF_CALLS, now))
 		return 0;
-	}
 	bytes = sizeof(*record) + (scratch->tail_bytes & TAIL_MASK);
 	record->header.size = bytes;
 	send(&call_ring, CALL_RING_BYTES, LOSS_CALL_RING, record, bytes, call_urgency(now));

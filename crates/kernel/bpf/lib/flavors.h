@@ -80,6 +80,13 @@ struct backing_file {
 	struct path user_path;
 };
 
+/* Linux 6.7 and later: a file's memory is given back at once, in the context that closed it. */
+struct file___v67 {
+	struct {
+		void *next;
+	} f_task_work;
+};
+
 /* Linux 6.16 and later: the tracepoint says whether the thread was the last of its process. */
 struct trace_event_raw_sched_process_exit___v616 {
 	bool group_dead;

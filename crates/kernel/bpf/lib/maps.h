@@ -159,10 +159,11 @@ struct {
 	__type(value, u8);
 } quiet_opens SEC(".maps");
 
-/* What a container's calls have used of its budget. */
+/* What a container's calls and written files have used of its budget. User space reads the last field. */
 struct container_budget {
 	u64 paid_until_ns; /* how far its records of volume are paid for, at one record in `record_ns` */
 	u64 rare_until_ns; /* the same of those that are rare */
+	u64 written_until_ns; /* the same of written files */
 	u64 over; /* records that were not sent */
 };
 

@@ -464,6 +464,7 @@ static int step_file(const char *act)
 }
 
 #include "socket.h"
+#include "written.h"
 
 static void *go_on(void *nothing)
 {
@@ -474,7 +475,8 @@ static void *go_on(void *nothing)
 			wants_failure = 1;
 		} else if (!strcmp(act, "tries")) {
 			wants_anything = 1;
-		} else if (!step_process(act) && !step_identity(act) && !step_file(act) && !step_socket(act)) {
+		} else if (!step_process(act) && !step_identity(act) && !step_file(act) && !step_socket(act) &&
+			   !step_written(act)) {
 			fprintf(stderr, "act: no act %s\n", act);
 			exit(90);
 		}

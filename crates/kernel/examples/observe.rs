@@ -1,4 +1,5 @@
-//! Prints what the kernel side reports: `observe [SECONDS]`, as root. For those who work on the programs.
+//! Prints what the kernel side reports: `observe [SECONDS [written]]`, as root, with the word written files too. For those
+//! who work on the programs.
 #![allow(clippy::print_stdout, reason = "printing is its purpose")]
 
 use std::ops::ControlFlow;
@@ -32,6 +33,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .map_or(Ok(10), |text| text.parse())?;
     ensure_tracefs()?;
     let observer = Observer::start()?;
+    observer.set_written(std::env::args().nth(2).as_deref() == Some("written"))?;
+    println!("written files: {:?}", observer.closes_seen());
     println!("attached; missing: {:?}", observer.missing());
     let (never, _open) = std::io::pipe()?;
     observer.read(

@@ -87,8 +87,8 @@ enum AttachError {
 
 impl Observer {
     /// Has every regular file told of that a container's process had open for writing and that was closed for the last
-    /// time, or none any more. To begin with none is, and nothing is attached for it. Loading the program takes some
-    /// hundredths of a second.
+    /// time, or none any more. To begin with none is, and nothing is attached for it. Loading or unloading the program takes
+    /// about a tenth of a second.
     ///
     /// # Errors
     /// [`WrittenError`] if this kernel has no place where closes can be seen; then none is told of.
@@ -150,10 +150,11 @@ impl Observer {
     fn share_maps(&self, open: &mut OpenObject) -> Result<(), WrittenError> {
         for mut map in open.maps_mut() {
             let name = map.name().to_os_string();
-            if OWN_MAPS.iter().any(|own| name == *own) {
+            // A name with a full stop is that of a section of variables, and may be the same in both by chance.
+            let is_section = name.as_encoded_bytes().contains(&b'.');
+            if is_section || OWN_MAPS.iter().any(|own| name == *own) {
                 continue;
             }
-            // Settings of the object itself have a name that begins with the object's.
             let Some(shared) = self.object.maps().find(|shared| shared.name() == name) else {
                 continue;
             };

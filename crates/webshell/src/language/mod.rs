@@ -2,6 +2,7 @@
 
 pub(crate) mod asp;
 pub(crate) mod aspx;
+pub(crate) mod flow;
 pub(crate) mod jsp;
 pub(crate) mod node;
 pub(crate) mod perl;

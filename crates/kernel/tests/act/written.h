@@ -1,4 +1,6 @@
 /* Files that are written, and the ways in which they are closed for the last time. */
+#include <linux/io_uring.h>
+#include <stdint.h>
 
 static int open_new(const char *path, int flags)
 {
@@ -60,6 +62,48 @@ static void write_in_flight(const char *path)
 	close(ends[1]);
 }
 
+/* One request by io_uring, done by a thread of the kernel's; returns its result. */
+static long ring_request(int ring, char *sent, char *ended, struct io_uring_params *made, struct io_uring_sqe *requests,
+			 struct io_uring_sqe request)
+{
+	struct io_uring_cqe *results = (void *)(ended + made->cq_off.cqes);
+	uint32_t *tail = (void *)(sent + made->sq_off.tail), *head = (void *)(ended + made->cq_off.head);
+	uint32_t place = *tail & (made->sq_entries - 1);
+	long result;
+
+	request.flags = IOSQE_ASYNC;
+	requests[place] = request;
+	((uint32_t *)(sent + made->sq_off.array))[place] = place;
+	__atomic_store_n(tail, *tail + 1, __ATOMIC_RELEASE);
+	done("io_uring_enter", syscall(SYS_io_uring_enter, ring, 1, 1, IORING_ENTER_GETEVENTS, NULL, 0));
+	result = results[*head & (made->cq_entries - 1)].res;
+	__atomic_store_n(head, *head + 1, __ATOMIC_RELEASE);
+	errno = -result;
+	return done("request", result);
+}
+
+/* Opened, written and closed without a call of its own. */
+static void write_by_ring(const char *path)
+{
+	struct io_uring_params made = { 0 };
+	int ring = done("io_uring_setup", syscall(SYS_io_uring_setup, 4, &made));
+	char *sent = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_SHARED, ring, IORING_OFF_SQ_RING);
+	char *ended = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_SHARED, ring, IORING_OFF_CQ_RING);
+	void *requests = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, ring, IORING_OFF_SQES);
+	struct io_uring_sqe opening = { .opcode = IORING_OP_OPENAT,
+					.fd = AT_FDCWD,
+					.addr = (uintptr_t)path,
+					.len = 0644,
+					.open_flags = O_CREAT | O_WRONLY };
+	struct io_uring_sqe writing = { .opcode = IORING_OP_WRITE, .addr = (uintptr_t) "ring", .len = 4 };
+	struct io_uring_sqe closing = { .opcode = IORING_OP_CLOSE };
+
+	done("mmap", sent == MAP_FAILED || ended == MAP_FAILED || requests == MAP_FAILED ? -1 : 0);
+	writing.fd = closing.fd = ring_request(ring, sent, ended, &made, requests, opening);
+	ring_request(ring, sent, ended, &made, requests, writing);
+	ring_request(ring, sent, ended, &made, requests, closing);
+}
+
 /* The same file again and again. */
 static void write_often(long count, const char *path)
 {
@@ -100,6 +144,8 @@ static int step_written(const char *act)
 		write_mapped(word());
 	} else if (!strcmp(act, "write-in-flight")) {
 		write_in_flight(word());
+	} else if (!strcmp(act, "write-by-ring")) {
+		write_by_ring(word());
 	} else if (!strcmp(act, "write-often")) {
 		a = number();
 		write_often(a, word());

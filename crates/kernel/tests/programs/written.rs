@@ -19,6 +19,7 @@ cases![
     who_dies_closes,
     the_end_of_a_mapping_closes,
     what_was_in_flight_is_told_of_its_container,
+    threads_of_io_uring_close_for_their_process,
     opened_is_enough,
     what_nobody_needs_to_read_is_not_told,
     another_writer_is_told_apart,
@@ -197,6 +198,17 @@ fn what_was_in_flight_is_told_of_its_container() {
     };
     assert!([process, unknown].contains(&base.process), "{base:?}");
     assert_eq!(written.root, exec.root);
+}
+
+fn threads_of_io_uring_close_for_their_process() {
+    let scene = wanted(World::get().overlay());
+    let path = path();
+    let (exec, told) = written(&scene, &format!("write-by-ring {path}"));
+    assert_eq!(sizes(&told), [(path, 4)]);
+    let time = told[0].base.time;
+    assert_eq!(told[0].base, Base { time, ..exec.base });
+    // Nobody has seen it opened.
+    assert_eq!(told[0].file.writer, None);
 }
 
 fn opened_is_enough() {

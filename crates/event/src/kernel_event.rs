@@ -189,11 +189,14 @@ pub struct ScriptEvent {
 /// A process closed a file that it had opened for writing.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct WrittenEvent {
-    /// Common facts of the process that closed it.
+    /// Common facts of the process that closed it. Its end may be told before. What the kernel closed in its stead (left in a
+    /// message or with io_uring when its holder died) has the start time zero and the cgroup zero, and the program that last
+    /// opened the file for writing, if that is known.
     pub base: Base,
     /// Root of the mount namespace.
     pub root: RootId,
-    /// The file as it was when it was closed.
+    /// The file as it was when it was closed for the last time. It is flagged as being written if others than the closed one
+    /// still have it open for writing.
     pub file: FileFacts,
 }
 

@@ -425,6 +425,8 @@ static __always_inline u32 append_passed_path(struct scratch *scratch, u64 name,
 
 	if (!name || name_bytes <= FAMILY_BYTES || bytes > UNIX_PATH_BYTES_MAX)
 		return 0;
+	/* Keeps the masks below, by which older verifiers see the bound. */
+	barrier_var(bytes);
 	bpf_probe_read_user(&first, sizeof(first), path);
 	if (!first) {
 		bpf_probe_read_user(to, bytes & 127, path);
@@ -440,7 +442,7 @@ __noinline int append_payload(void)
 	struct scratch *scratch = get_scratch();
 	u32 zero = 0;
 	struct socket_work *work = bpf_map_lookup_elem(&socket_works, &zero);
-	u64 left;
+	u64 bytes, left;
 	int sum = 0;
 
 	if (!scratch || !work)
@@ -459,16 +461,17 @@ __noinline int append_payload(void)
 		} else if (i) {
 			break;
 		}
-		if (buffer.bytes > left)
-			buffer.bytes = left;
-		if (buffer.bytes > PAYLOAD_MASK || !buffer.bytes)
+		bytes = buffer.bytes < left ? buffer.bytes : left;
+		if (bytes > PAYLOAD_MASK || !bytes)
 			continue;
-		if (bpf_probe_read_user(&scratch->tail[scratch->tail_bytes & TAIL_MASK], buffer.bytes & PAYLOAD_MASK,
+		/* Keeps the mask below, by which older verifiers see the bound. */
+		barrier_var(bytes);
+		if (bpf_probe_read_user(&scratch->tail[scratch->tail_bytes & TAIL_MASK], bytes & PAYLOAD_MASK,
 					(void *)buffer.base))
 			break;
-		scratch->tail_bytes += buffer.bytes;
-		left -= buffer.bytes;
-		sum += buffer.bytes;
+		scratch->tail_bytes += bytes;
+		left -= bytes;
+		sum += bytes;
 	}
 	return sum;
 }

@@ -180,7 +180,11 @@ __noinline int tell_written(u64 file_address, u32 own_writers)
 SEC("fentry/locks_remove_file")
 int BPF_PROG(on_file_closing, struct file *file)
 {
-	tell_written((u64)file, 1);
+	u64 address = 0;
+
+	/* A pointer of the kernel's is no number to the verifier until it has been read. */
+	bpf_probe_read_kernel(&address, sizeof(address), &file);
+	tell_written(address, 1);
 	return 0;
 }
 

@@ -11,3 +11,42 @@ pub(crate) const DECODED_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// Encodings within encodings that are undone.
 pub(crate) const DECODE_DEPTH_MAX: usize = 24;
+
+/// Levels of a script's syntax that are read. Stops recursion on `((((…`.
+pub(crate) const SYNTAX_DEPTH_MAX: usize = 120;
+
+/// Times a grammar may ask whether to go on, at least; each is about a hundred of its steps.
+pub(crate) const PARSE_CHECKS_MIN: usize = 4_000;
+
+/// Times a grammar may ask whether to go on for each 1024 bytes. Stops syntax that is slow to recover from.
+pub(crate) const PARSE_CHECKS_PER_KILOBYTE: usize = 400;
+
+/// Steps of evaluating one script. Stops loops and exponential calls.
+pub(crate) const STEPS_MAX: usize = 600_000;
+
+/// Levels of evaluation: expressions in statements in functions in hidden code. Stops stack exhaustion.
+pub(crate) const EVALUATION_DEPTH_MAX: usize = 260;
+
+/// Rounds of one loop whose condition is known. Stops `while (1)`.
+pub(crate) const ROUNDS_MAX: usize = 100_000;
+
+/// Bytes of one string that is made. Stops `str_repeat` and doubling loops.
+pub(crate) const STRING_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// Bytes of strings that are made in all.
+pub(crate) const STRINGS_BYTES_MAX: usize = 48 * 1024 * 1024;
+
+/// Elements of one array that is made. Stops `range(0, 1e9)`.
+pub(crate) const ARRAY_ITEMS_MAX: usize = 100_000;
+
+/// Levels of arrays in arrays. Stops exhausting the stack when they are dropped.
+pub(crate) const ARRAY_DEPTH_MAX: u8 = 32;
+
+/// Calls within calls that are followed.
+pub(crate) const CALL_DEPTH_MAX: usize = 12;
+
+/// Variables of all calls of one script.
+pub(crate) const SLOTS_MAX: usize = 400_000;
+
+/// Texts that a script hides and that are looked at as code.
+pub(crate) const HIDDEN_TEXTS_MAX: usize = 200;

@@ -22,6 +22,7 @@ mod podman;
 mod pods;
 mod recording;
 mod runc;
+mod scanning;
 mod sensor;
 mod simulate;
 
@@ -36,6 +37,7 @@ fn main() {
         benign::trials(),
         hostile::trials(),
         recording::trials(),
+        scanning::trials(),
         churn::trials(),
         demo::trials(),
         simulate::trials(),

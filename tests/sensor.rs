@@ -84,7 +84,10 @@ pub(crate) struct Ended {
 impl Sensor {
     /// Starts a sensor that judges drift alone, by that policy, and waits until it observes.
     pub(crate) fn start(policy: &str, options: &[&str]) -> Result<Sensor> {
-        Sensor::start_detecting(policy, &[&["--no-catalogue"], options].concat())
+        Sensor::start_detecting(
+            policy,
+            &[&["--no-catalogue", "--no-scan"], options].concat(),
+        )
     }
 
     /// Starts a sensor with that policy and the catalogue and waits until it observes.

@@ -27,6 +27,8 @@ pub enum DropPlace {
     Recording,
     /// The output of alerts.
     Output,
+    /// The queue of files to be scanned.
+    Scanner,
 }
 
 impl DropPlace {
@@ -41,6 +43,7 @@ impl DropPlace {
             DropPlace::Decode => "decode",
             DropPlace::Pipeline => "pipeline",
             DropPlace::Inspector => "inspector",
+            DropPlace::Scanner => "scanner",
             DropPlace::Runtimes => "runtimes",
             DropPlace::Recording => "recording",
             DropPlace::Output => "output",

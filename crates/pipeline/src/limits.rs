@@ -72,6 +72,10 @@ pub(crate) const SCANNED_FILES_MAX: usize = 16_384;
 /// Files that wait for the scanner. Stops a storm of new files; those beyond it are counted and not scanned.
 pub(crate) const SCANS_PENDING_MAX: usize = 4096;
 
+/// Written files remembered by path, so that one that is renamed afterwards is known. Stops a container that writes
+/// without pause from filling memory: at most about 20 MiB if every path is as long as it may be.
+pub(crate) const WRITTEN_FILES_MAX: usize = 4096;
+
 /// Uses of one file that wait for the same answer of the scanner.
 pub(crate) const SCAN_USES_MAX: usize = 16;
 

@@ -181,7 +181,11 @@ impl Pipeline {
 
     /// What the rules in force can make use of: the kernel side need not send anything else.
     pub fn wishes(&self) -> Wishes {
-        self.detector.wishes()
+        let mut wishes = self.detector.wishes();
+        if self.config.scans {
+            wishes.add(&scanning::RENAMES);
+        }
+        wishes
     }
 
     /// Hands out the alerts that detection wrote in this step.

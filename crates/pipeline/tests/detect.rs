@@ -53,7 +53,7 @@ fn shell(world: &mut World, pid: u32, streams: [Stream; 3]) {
     world.run(exec);
 }
 
-fn call(world: &mut World, pid: u32, call: Call) -> CallEvent {
+pub(crate) fn call(world: &mut World, pid: u32, call: Call) -> CallEvent {
     let base = Base {
         program: world.last_program(pid),
         ..world.base(pid)

@@ -126,6 +126,27 @@ fn only_written_files_that_may_run_are_scanned() {
 }
 
 #[test]
+fn a_file_that_is_renamed_to_a_watched_place_is_scanned_there() {
+    let mut world = world();
+    world.run_image(200, "/usr/bin/php-fpm", &["php-fpm"]);
+    world.out.scans.clear();
+    let mut file = world.written_file("/var/lib/upload/part-1");
+    file.mode = 0o100_644;
+    written(&mut world, 200, &file);
+    assert!(world.out.scans.is_empty());
+    let event = CallEvent {
+        path: Text::from("part-1"),
+        directory: Text::from("/var/lib/upload"),
+        new_path: Text::from("/var/www/html/../html/a.php"),
+        ..crate::detect::call(&mut world, 200, Call::Rename)
+    };
+    world.kernel(KernelEvent::Call(Box::new(event)));
+    let scan = world.out.scans.last().expect("a scan");
+    assert_eq!(scan.file.file.path, Text::from("/var/www/html/a.php"));
+    assert_eq!(scan.reason, ScanReason::Written);
+}
+
+#[test]
 fn a_finding_tells_of_its_writer_and_everyone_who_ran_it() {
     let mut world = world();
     world.run_image(200, "/usr/bin/curl", &["curl"]);

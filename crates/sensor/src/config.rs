@@ -1,5 +1,6 @@
 //! What a sensor is started with.
 
+use crate::scan::ScanSettings;
 use std::path::PathBuf;
 use std::sync::Arc;
 use yagura_event::Node;
@@ -23,6 +24,8 @@ pub struct SensorConfig {
     pub send_all: bool,
     /// Where runtimes are looked for.
     pub runtimes: RuntimesConfig,
+    /// What files are scanned with; `None` to scan nothing.
+    pub scan: Option<ScanSettings>,
     /// Where to record what the pipeline is given, if at all.
     pub record: Option<PathBuf>,
 }

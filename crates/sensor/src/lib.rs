@@ -1,6 +1,7 @@
 //! The sensor of one node: wires kernel, runtimes and pipeline.
 //!
-//! Does: start and stop the parts, carry events, answers and alerts between them, read files that may be drift.
+//! Does: start and stop the parts, carry events, answers and alerts between them, read files that may be
+//! drift, scan files.
 //! Never: decides. What is drift, and what a rule says of it, is the pipeline's and the policy's.
 //!
 //! Start at [`Sensor::start`]; `main_loop` is where everything meets.
@@ -10,9 +11,11 @@ mod inspect;
 mod main_loop;
 mod node;
 mod recorder;
+mod scan;
 mod start;
 
 pub use config::SensorConfig;
 pub use main_loop::now;
 pub use node::{NodeSettings, find_node};
+pub use scan::ScanSettings;
 pub use start::{Sensor, SensorError, Summary};

@@ -3,6 +3,7 @@
 
 use crate::inspect::{Inspector, running_arguments};
 use crate::recorder::Recorder;
+use crate::scan::{FileScanner, Scanned};
 use crossbeam_channel::{Receiver, Sender, TrySendError};
 use rustix::fd::OwnedFd;
 use std::collections::HashMap;
@@ -12,7 +13,7 @@ use std::time::Duration;
 use yagura_event::{
     Alert, BaseFlags, Call, ContainerFact, ContainerKey, ContainerQuery, Drop, DropPlace,
     DropReason, FileFacts, Inspection, InspectionRequest, KernelEvent, LossEvent, MonotonicNs,
-    OpenClass, OpenKey, Twin,
+    OpenClass, OpenKey, ScanAnswer, ScanRequest, Text, Twin,
 };
 use yagura_kernel::{CallFilter, Observer, OpenClasses, Reader, TellError, wall_minus_boot_ns};
 use yagura_pipeline::{Input, Pipeline, Sink, Stats, Wishes};
@@ -33,6 +34,8 @@ pub(crate) enum Wake {
     Container(Box<ContainerFact>),
     /// A file was read.
     Inspection(Inspection),
+    /// A file was scanned.
+    Scanned(Scanned),
     /// Another policy is in force from now on.
     Policy(Arc<DriftPolicy>, u64),
     /// Other detection rules are in force from now on.
@@ -47,6 +50,7 @@ pub(crate) enum Wake {
 pub(crate) struct Edges<'a> {
     pub(crate) observer: &'a Observer,
     pub(crate) inspector: &'a Inspector,
+    pub(crate) scanner: Option<FileScanner>,
     pub(crate) runtimes: &'a RuntimesHandle,
     pub(crate) alerts: Sender<Alert>,
     pub(crate) recorder: Option<&'a Recorder>,
@@ -71,6 +75,7 @@ struct Outlet<'a> {
     send_all: bool,
     /// Answers that could not even be asked for, and losses: given to the pipeline after the step.
     refused: Vec<Inspection>,
+    refused_scans: Vec<ScanAnswer>,
     dropped: Vec<Drop>,
     /// Files being read, with their writer when they were used.
     asked: HashMap<u64, FileFacts>,
@@ -120,7 +125,24 @@ impl Sink for Outlet<'_> {
         }
     }
 
+    fn scan(&mut self, request: ScanRequest) {
+        let Some(scanner) = &mut self.edges.scanner else {
+            return;
+        };
+        if let Err(answer) = scanner.submit(request) {
+            self.refused_scans.push(answer);
+            self.dropped.push(Drop {
+                place: DropPlace::Scanner,
+                reason: DropReason::Full,
+                count: 1,
+            });
+        }
+    }
+
     fn query(&mut self, query: ContainerQuery) {
+        if let Some(scanner) = &mut self.edges.scanner {
+            scanner.note(query);
+        }
         // On an overlay it only notes the process, as a way into the container's root for files of ended ones.
         self.edges.inspector.take_baseline(&query);
         if self.edges.runtimes.ask(query).is_err() {
@@ -162,6 +184,7 @@ impl<'a> MainLoop<'a> {
             edges,
             send_all,
             refused: Vec::new(),
+            refused_scans: Vec::new(),
             dropped: Vec::new(),
             asked: HashMap::new(),
         };
@@ -230,6 +253,9 @@ impl<'a> MainLoop<'a> {
             self.edges.asked.remove(&answer.token);
             self.step(Input::Inspection(answer));
         }
+        while let Some(answer) = self.edges.refused_scans.pop() {
+            self.step(Input::Scanned(answer));
+        }
         for dropped in std::mem::take(&mut self.edges.dropped) {
             self.lose(dropped);
         }
@@ -273,9 +299,26 @@ impl<'a> MainLoop<'a> {
         }
     }
 
+    /// News about a container; its image may be on a list, or is scanned.
+    fn container(&mut self, fact: ContainerFact) {
+        let key = fact.key;
+        let threat = match (&mut self.edges.edges.scanner, &fact.container) {
+            (Some(scanner), Some(container)) if fact.complete => scanner.meet(key, container),
+            _ => None,
+        };
+        self.step(Input::Container(fact));
+        if let Some(answer) = threat {
+            self.step(Input::ImageFinding(key, Text::default(), answer));
+        }
+    }
+
     fn wake(&mut self, wake: Wake) -> ControlFlow<()> {
         match wake {
-            Wake::Container(fact) => self.step(Input::Container(*fact)),
+            Wake::Container(fact) => self.container(*fact),
+            Wake::Scanned(Scanned::File(answer)) => self.step(Input::Scanned(answer)),
+            Wake::Scanned(Scanned::Image(container, path, answer)) => {
+                self.step(Input::ImageFinding(container, path, answer));
+            }
             Wake::Inspection(inspection) => {
                 let trusted = self.edges.trusted(inspection);
                 self.step(Input::Inspection(trusted));
@@ -384,6 +427,10 @@ fn recorded(input: &Input) -> Option<Recorded> {
         } => Recorded::Clock(*wall_minus_monotonic_ns),
         Input::Tick(time) => Recorded::Tick(*time),
         Input::Flood(container, count) => Recorded::Flood(*container, *count),
+        Input::Scanned(answer) => Recorded::Scanned(Box::new(answer.clone())),
+        Input::ImageFinding(container, path, answer) => {
+            Recorded::ImageFinding(*container, path.clone(), Box::new(answer.clone()))
+        }
         // A replay brings the policy and the rules to be tried.
         Input::Policy(..) | Input::Rules(_) => return None,
     })

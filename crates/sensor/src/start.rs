@@ -4,6 +4,7 @@ use crate::config::SensorConfig;
 use crate::inspect::{Inspector, InspectorConfig};
 use crate::main_loop::{Edges, MainLoop, Wake};
 use crate::recorder::Recorder;
+use crate::scan::{FileScanner, ScanSettings};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use rustix::event::{EventfdFlags, eventfd};
 use rustix::fd::{AsFd as _, OwnedFd};
@@ -187,6 +188,7 @@ fn run(
             wakes.send(Wake::Container(Box::new(fact)));
         })?
     };
+    let scanner = start_scanner(config.scan.clone(), wakes)?;
     let (outbox, output) = start_output(alerts)?;
     raise_priority();
     yagura_kernel::ensure_tracefs()?;
@@ -198,15 +200,23 @@ fn run(
             "program is not attached"
         );
     }
-    let pipeline = Pipeline::new(PipelineConfig::new(
-        config.node,
-        config.policy,
-        config.policy_version,
-        config.rules,
-    ));
+    // A recording of everything is for sensors that scan, too.
+    if scanner.is_some() || config.send_all {
+        tell_written(&observer);
+    }
+    let pipeline = Pipeline::new(PipelineConfig {
+        scans: scanner.is_some(),
+        ..PipelineConfig::new(
+            config.node,
+            config.policy,
+            config.policy_version,
+            config.rules,
+        )
+    });
     let edges = Edges {
         observer: &observer,
         inspector: &inspector,
+        scanner,
         runtimes: &runtimes,
         alerts: outbox,
         recorder: recorder.as_ref(),
@@ -223,6 +233,24 @@ fn run(
     }
     read?;
     Ok(Summary { stats })
+}
+
+fn start_scanner(
+    settings: Option<ScanSettings>,
+    wakes: &Wakes,
+) -> std::io::Result<Option<FileScanner>> {
+    let start = |settings| {
+        let wakes = wakes.clone();
+        FileScanner::start(settings, move |scanned| wakes.send(Wake::Scanned(scanned)))
+    };
+    settings.map(start).transpose()
+}
+
+/// Asks the kernel side to tell of written files. Without it a file is scanned when it is used.
+fn tell_written(observer: &Observer) {
+    if let Err(error) = observer.set_written(true) {
+        tracing::warn!(%error, "written files are not told of: they are scanned when they are used");
+    }
 }
 
 fn start_recorder(config: &SensorConfig) -> Result<Option<Recorder>, SensorError> {

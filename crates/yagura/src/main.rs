@@ -11,6 +11,7 @@ mod input;
 mod log;
 mod output;
 mod rule_files;
+mod scan_files;
 mod signals;
 
 use clap::Parser as _;
@@ -38,6 +39,9 @@ enum Command {
     Doctor(commands::doctor::Arguments),
     Sensor(commands::sensor::Arguments),
     Simulate(commands::simulate::Arguments),
+    Scan(commands::scan::Arguments),
+    #[command(subcommand, after_help = exit::HELP)]
+    Quarantine(commands::quarantine::Command),
     Capture(commands::capture::Arguments),
     Replay(commands::replay::Arguments),
     #[command(subcommand, after_help = exit::HELP)]
@@ -62,6 +66,8 @@ fn run(arguments: Arguments) -> Result<Outcome, Failure> {
         Command::Doctor(arguments) => commands::doctor::run(&arguments),
         Command::Sensor(arguments) => commands::sensor::run(arguments),
         Command::Simulate(arguments) => commands::simulate::run(&arguments),
+        Command::Scan(arguments) => commands::scan::run(&arguments),
+        Command::Quarantine(command) => commands::quarantine::run(&command),
         Command::Capture(arguments) => commands::capture::run(arguments),
         Command::Rules(command) => commands::rules::run(&command),
         Command::Replay(arguments) => commands::replay::run(&arguments),

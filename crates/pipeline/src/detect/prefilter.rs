@@ -28,6 +28,19 @@ pub struct Wishes {
 }
 
 impl Wishes {
+    /// Asks for successful calls of these kinds, too.
+    pub(crate) fn add(&mut self, calls: &[Call]) {
+        for call in calls {
+            if let Err(at) = self.calls.binary_search_by_key(call, |wish| wish.call) {
+                let wish = CallWish {
+                    call: *call,
+                    failed: false,
+                };
+                self.calls.insert(at, wish);
+            }
+        }
+    }
+
     /// Every event that there is.
     pub fn all() -> Wishes {
         let calls = Call::ALL.iter();

@@ -2,13 +2,13 @@
 
 use super::Pipeline;
 use crate::case::shown_path;
-use crate::detect::{SeenScan, What};
+use crate::detect::{SeenScan, What, absolute};
 use crate::process_table::{ExeOrigin, Program};
 use crate::scan::{Answered, Lookup, Use, places};
 use crate::sink::Sink;
 use std::sync::Arc;
 use yagura_event::{
-    Base, BaseFlags, CallEvent, CallGroup, ContainerKey, DropReason, FileFacts, FileFlags, Finding,
+    Base, BaseFlags, Call, CallEvent, ContainerKey, DropReason, FileFacts, FileFlags, Finding,
     InspectionRequest, ScanAnswer, ScanEngine, ScanReason, ScanRequest, Text, Writer, WrittenEvent,
 };
 
@@ -17,6 +17,15 @@ use yagura_event::{
 /// Source: Oliver, Cheng, Chen, "TLSH - A Locality Sensitive Hash" (2013), table 2: at 60, four in five pairs of
 /// related files are found and one in two hundred of unrelated ones.
 const CHANGED_COPY_DISTANCE_MAX: u32 = 60;
+
+/// Calls by which a file gets another name.
+pub(super) const RENAMES: [Call; 5] = [
+    Call::Rename,
+    Call::Renameat,
+    Call::Renameat2,
+    Call::Link,
+    Call::Linkat,
+];
 
 impl Pipeline {
     /// A process closed a file that it had written.
@@ -27,31 +36,39 @@ impl Pipeline {
         }
         self.stats.written_files += 1;
         let mut file = event.file;
-        if file.flags.has(FileFlags::DELETED) || !places::is_watched(&file) {
+        if file.flags.has(FileFlags::DELETED) {
             return;
         }
         file.writer = Some(file.writer.unwrap_or(Writer {
             program: base.program,
             time: base.time,
         }));
-        self.scan(&base, &file, ScanReason::Written, sink);
+        if places::is_watched(&file) {
+            self.scan(&base, &file, ScanReason::Written, sink);
+        }
+        self.scans.remember_written(base.container, file);
     }
 
     /// A file was given a new name: one that was written under a name of no interest may have become a page or a job.
+    ///
+    /// The call names no file, so it is known by its path. What the image brought along is scanned when it is used.
     pub(super) fn renamed(&mut self, event: &CallEvent, sink: &mut impl Sink) {
-        if event.call.group() != CallGroup::TwoPaths || event.result < 0 {
+        if !self.config.scans || !RENAMES.contains(&event.call) || event.result < 0 {
             return;
         }
-        let Some(mut file) = event.file.clone() else {
+        let resolved = |directory: &Text, path: &Text| {
+            absolute(directory, path).unwrap_or_else(|| path.clone())
+        };
+        let container = event.base.container;
+        let from = resolved(&event.directory, &event.path);
+        let Some(mut file) = self.scans.written(container, &from) else {
             return;
         };
-        if event.new_path.as_bytes().starts_with(b"/") {
-            file.path = event.new_path.clone();
-        }
-        // What the image brought along is scanned when it is used.
-        if file.writer.is_some() && places::is_watched(&file) {
+        file.path = resolved(&event.new_directory, &event.new_path);
+        if places::is_watched(&file) {
             self.scan(&event.base, &file, ScanReason::Written, sink);
         }
+        self.scans.remember_written(container, file);
     }
 
     /// A file came to run, or was written where it may: the scanner is asked unless it has been.
@@ -101,7 +118,7 @@ impl Pipeline {
                     .and_then(|entry| entry.home)
                     .map(|home| home.root)
                     .unwrap_or_default(),
-                layers: None,
+                layers: entry.and_then(|entry| entry.layers.clone()),
                 arguments: Vec::new(),
                 cwd: Text::default(),
             },

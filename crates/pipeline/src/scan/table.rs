@@ -1,9 +1,9 @@
 //! Files that were scanned or are being scanned.
 
-use crate::limits::{SCAN_USES_MAX, SCANNED_FILES_MAX, SCANS_PENDING_MAX};
+use crate::limits::{SCAN_USES_MAX, SCANNED_FILES_MAX, SCANS_PENDING_MAX, WRITTEN_FILES_MAX};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
-use yagura_event::{Base, FileFacts, FileKey, ScanAnswer, ScanReason};
+use yagura_event::{Base, ContainerKey, FileFacts, FileKey, ScanAnswer, ScanReason, Text};
 
 /// A file that was used or written, and by whom.
 #[derive(Debug, Clone)]
@@ -55,6 +55,9 @@ pub(crate) struct Scans {
     known: HashMap<FileKey, Known>,
     order: VecDeque<FileKey>,
     waiting: HashMap<u64, Vec<Use>>,
+    /// Files that were written a while ago, by path, so that one that is renamed can be told.
+    written: HashMap<(ContainerKey, Text), FileFacts>,
+    written_order: VecDeque<(ContainerKey, Text)>,
 }
 
 impl Scans {
@@ -105,6 +108,24 @@ impl Scans {
             Known::Found(answer) => answer.fuzzy.as_deref(),
             Known::Asked(_) => None,
         }
+    }
+
+    /// Remembers a file that was written.
+    pub(crate) fn remember_written(&mut self, container: ContainerKey, file: FileFacts) {
+        let key = (container, file.path.clone());
+        if self.written.insert(key.clone(), file).is_none() {
+            self.written_order.push_back(key);
+        }
+        while self.written_order.len() > WRITTEN_FILES_MAX {
+            if let Some(oldest) = self.written_order.pop_front() {
+                self.written.remove(&oldest);
+            }
+        }
+    }
+
+    /// The file that was written under this path, if it is remembered.
+    pub(crate) fn written(&self, container: ContainerKey, path: &Text) -> Option<FileFacts> {
+        self.written.get(&(container, path.clone())).cloned()
     }
 
     /// How many wait for the scanner.

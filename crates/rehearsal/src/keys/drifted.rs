@@ -44,6 +44,7 @@ const fn of(case: &'static DriftCase) -> KeyRehearsal {
         name: case.name,
         description: case.description,
         needs: KeyNeeds::programs(case.needs.programs),
+        by_content: false,
         act: Act::Drift(case),
     }
 }

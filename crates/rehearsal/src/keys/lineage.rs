@@ -362,6 +362,7 @@ pub(super) const WEBSHELL_INJECTION: &[KeyRehearsal] = &[
         name: "injection-agent",
         description: "an agent is attached to a Java web server's memory",
         needs: KeyNeeds::NOTHING,
+        by_content: false,
         act: Act::Try(&[
             "jattach",
             "7",

@@ -9,6 +9,7 @@
 mod audit_event;
 pub(crate) mod concat;
 mod containers;
+mod contents;
 mod drifted;
 mod escape;
 mod k8s_audit;
@@ -49,18 +50,30 @@ const GROUPS: &[&[KeyRehearsal]] = &[
     network::SUSPICIOUS_OUTBOUND,
     network::INTERNAL_LATERAL_MOVEMENT,
     malware::DDOS_TROJAN,
+    contents::DDOS_TROJAN,
     network::MINING_CONNECTION,
     malware::SUSPICIOUS_PROGRAM,
+    contents::SUSPICIOUS_PROGRAM,
     network::BRUTE_FORCE_TOOL,
+    contents::BRUTE_FORCE_TOOL,
     malware::ATTACK_PROGRAM,
+    contents::ATTACK_PROGRAM,
     malware::BACKDOOR,
+    contents::BACKDOOR,
     network::VULNERABILITY_SCANNER,
+    contents::VULNERABILITY_SCANNER,
     malware::MALICIOUS_PROGRAM,
+    contents::MALICIOUS_PROGRAM,
     malware::MINER,
+    contents::MINER,
     malware::TROJAN,
+    contents::TROJAN,
     malware::SELF_MUTATING_TROJAN,
+    contents::SELF_MUTATING_TROJAN,
     malware::WORM,
+    contents::WORM,
     lineage::WEBSHELL_FILE,
+    contents::WEBSHELL_FILE,
     lineage::COUCHDB,
     lineage::FTP,
     lineage::HADOOP,
@@ -106,6 +119,8 @@ pub struct KeyRehearsal {
     pub description: &'static str,
     /// What it can't do without.
     pub needs: KeyNeeds,
+    /// Whether nothing but the content of a file gives it away: then the alert must be one of the scanner.
+    pub by_content: bool,
     act: Act,
 }
 
@@ -309,6 +324,7 @@ pub(crate) const fn shell(
         name,
         description,
         needs,
+        by_content: false,
         act: Act::Shell(script),
     }
 }
@@ -326,7 +342,22 @@ pub(crate) const fn run(
         name,
         description,
         needs,
+        by_content: false,
         act: Act::Run(run),
+    }
+}
+
+/// A rehearsal that nothing but the content of a file gives away.
+const fn run_by_content(
+    key: &'static str,
+    name: &'static str,
+    description: &'static str,
+    needs: KeyNeeds,
+    run: fn(&mut Stage) -> Result<(), RehearsalError>,
+) -> KeyRehearsal {
+    KeyRehearsal {
+        by_content: true,
+        ..self::run(key, name, description, needs, run)
     }
 }
 
@@ -343,6 +374,7 @@ const fn serve(
         name,
         description,
         needs: KeyNeeds::BUSYBOX,
+        by_content: false,
         act: Act::Feed(argv, input),
     }
 }
@@ -360,6 +392,7 @@ const fn documents(
         name,
         description,
         needs: KeyNeeds::NOTHING,
+        by_content: false,
         act: Act::Documents(source, make),
     }
 }

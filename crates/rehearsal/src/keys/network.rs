@@ -327,6 +327,7 @@ pub(super) const DOCKER_REMOTE_API: &[KeyRehearsal] = &[
         name: "docker-client",
         description: "the client is pointed at a remote Docker",
         needs: KeyNeeds::NOTHING,
+        by_content: false,
         act: Act::Try(&["docker", "-H", "tcp://10.20.0.9:2375", "ps"]),
     },
 ];

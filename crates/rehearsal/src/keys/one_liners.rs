@@ -17,6 +17,7 @@ const fn line(
         name,
         description,
         needs,
+        by_content: false,
         act: Act::Try(argv),
     }
 }

@@ -13,23 +13,23 @@ use std::path::Path;
 
 /// What the file system says of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Facts {
+pub(crate) struct Facts {
     /// Device number as the kernel keeps it: major number above 20 bits of minor number.
-    pub(super) dev: u32,
+    pub(crate) dev: u32,
     /// Inode number.
-    pub(super) ino: u64,
+    pub(crate) ino: u64,
     /// Change time in nanoseconds since 1970.
-    pub(super) ctime_ns: i64,
+    pub(crate) ctime_ns: i64,
     /// Modification time in nanoseconds since 1970.
-    pub(super) mtime_ns: i64,
+    pub(crate) mtime_ns: i64,
     /// Time of birth in nanoseconds since 1970, where the file system keeps it; user space cannot set it.
-    pub(super) born_ns: Option<i64>,
+    pub(crate) born_ns: Option<i64>,
     /// Size in bytes.
-    pub(super) size: u64,
+    pub(crate) size: u64,
     /// Mode bits with the file type.
-    pub(super) mode: u32,
+    pub(crate) mode: u32,
     /// Number of hard links.
-    pub(super) links: u32,
+    pub(crate) links: u32,
 }
 
 const WANTED: StatxFlags = StatxFlags::BASIC_STATS.union(StatxFlags::BTIME);
@@ -38,13 +38,13 @@ const FACTS: AtFlags = AtFlags::STATX_DONT_SYNC.union(AtFlags::NO_AUTOMOUNT);
 
 impl Facts {
     /// Facts of an open file; `O_PATH` is enough.
-    pub(super) fn of(file: impl AsFd) -> rustix::io::Result<Facts> {
+    pub(crate) fn of(file: impl AsFd) -> rustix::io::Result<Facts> {
         let flags = FACTS | AtFlags::EMPTY_PATH;
         statx(file, c"", flags, WANTED).map(Facts::from)
     }
 
     /// Facts of a directory's entry itself, be it a link.
-    pub(super) fn of_entry(
+    pub(crate) fn of_entry(
         directory: impl AsFd,
         name: impl rustix::path::Arg,
     ) -> rustix::io::Result<Facts> {
@@ -53,23 +53,23 @@ impl Facts {
     }
 
     /// Facts of what an entry of /proc leads to.
-    pub(super) fn of_magic_link(
+    pub(crate) fn of_magic_link(
         directory: impl AsFd,
         name: impl rustix::path::Arg,
     ) -> rustix::io::Result<Facts> {
         statx(directory, name, FACTS, WANTED).map(Facts::from)
     }
 
-    pub(super) fn is_regular(&self) -> bool {
+    pub(crate) fn is_regular(&self) -> bool {
         FileType::from_raw_mode(self.mode) == FileType::RegularFile
     }
 
-    pub(super) fn is_directory(&self) -> bool {
+    pub(crate) fn is_directory(&self) -> bool {
         FileType::from_raw_mode(self.mode) == FileType::Directory
     }
 
     /// Whether somebody may execute it.
-    pub(super) fn is_executable(&self) -> bool {
+    pub(crate) fn is_executable(&self) -> bool {
         self.mode & 0o111 != 0
     }
 }
@@ -99,15 +99,15 @@ fn nanoseconds(time: &StatxTimestamp) -> i64 {
 
 /// A file found but not opened: nothing was read, no driver and no pipe's other end noticed.
 #[derive(Debug)]
-pub(super) struct Found {
+pub(crate) struct Found {
     /// A descriptor, `O_PATH` at least.
-    pub(super) handle: OwnedFd,
+    pub(crate) handle: OwnedFd,
     /// Its facts.
-    pub(super) facts: Facts,
+    pub(crate) facts: Facts,
 }
 
 impl Found {
-    pub(super) fn new(handle: OwnedFd) -> rustix::io::Result<Found> {
+    pub(crate) fn new(handle: OwnedFd) -> rustix::io::Result<Found> {
         let facts = Facts::of(&handle)?;
         Ok(Found { handle, facts })
     }
@@ -116,7 +116,7 @@ impl Found {
     ///
     /// # Errors
     /// Whatever open(2) says; `EINVAL` for what is no regular file.
-    pub(super) fn open(&self, proc_root: &Path) -> rustix::io::Result<File> {
+    pub(crate) fn open(&self, proc_root: &Path) -> rustix::io::Result<File> {
         if !self.facts.is_regular() {
             return Err(Errno::INVAL);
         }
@@ -128,7 +128,7 @@ impl Found {
 
 /// How a path is looked up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Lookup {
+pub(crate) enum Lookup {
     /// As a process with that root would, but only as far as the kernel has it cached: it never waits for a disk.
     Cached,
     /// As a process with that root would.
@@ -141,7 +141,7 @@ pub(super) enum Lookup {
 ///
 /// # Errors
 /// Whatever openat2(2) says.
-pub(super) fn look_up(root: impl AsFd, path: &[u8], lookup: Lookup) -> rustix::io::Result<OwnedFd> {
+pub(crate) fn look_up(root: impl AsFd, path: &[u8], lookup: Lookup) -> rustix::io::Result<OwnedFd> {
     let resolve = ResolveFlags::IN_ROOT
         | ResolveFlags::NO_MAGICLINKS
         | match lookup {
@@ -168,7 +168,7 @@ pub(super) fn look_up(root: impl AsFd, path: &[u8], lookup: Lookup) -> rustix::i
 ///
 /// # Errors
 /// Whatever open(2) says.
-pub(super) fn open_directory(path: &Path) -> rustix::io::Result<OwnedFd> {
+pub(crate) fn open_directory(path: &Path) -> rustix::io::Result<OwnedFd> {
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     rustix::fs::open(path, flags, Mode::empty())
 }

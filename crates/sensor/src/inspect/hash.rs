@@ -16,19 +16,19 @@ use yagura_event::{FileId, FileKey, InspectionError, Sha256};
 
 /// What was read of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Content {
+pub(crate) struct Content {
     /// Digest of the whole content, or why it is not known.
-    pub(super) sha256: Result<Sha256, InspectionError>,
+    pub(crate) sha256: Result<Sha256, InspectionError>,
     /// The first bytes, at most [`HEAD_BYTES`].
-    pub(super) head: Vec<u8>,
+    pub(crate) head: Vec<u8>,
     /// Whether it is an ELF program.
-    pub(super) is_program: bool,
+    pub(crate) is_program: bool,
 }
 
 /// A digest that is computed in parts. In between the file is not held open, which would keep its file system from
 /// being unmounted.
 #[derive(Debug, Default)]
-pub(super) struct PartialDigest {
+pub(crate) struct PartialDigest {
     hasher: Hasher,
     offset: u64,
     facts: Option<Facts>,
@@ -36,7 +36,7 @@ pub(super) struct PartialDigest {
 
 /// Reads files, and remembers what cannot have changed.
 #[derive(Debug)]
-pub(super) struct Reader {
+pub(crate) struct Reader {
     proc_root: PathBuf,
     bytes_max: u64,
     stop: Arc<AtomicBool>,
@@ -46,7 +46,7 @@ pub(super) struct Reader {
 
 impl Reader {
     /// `stop` ends reading early.
-    pub(super) fn new(proc_root: PathBuf, bytes_max: u64, stop: Arc<AtomicBool>) -> Reader {
+    pub(crate) fn new(proc_root: PathBuf, bytes_max: u64, stop: Arc<AtomicBool>) -> Reader {
         Reader {
             proc_root,
             bytes_max,
@@ -57,12 +57,12 @@ impl Reader {
     }
 
     /// Whether the inspector is to end.
-    pub(super) fn is_stopping(&self) -> bool {
+    pub(crate) fn is_stopping(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
     }
 
     /// Reads a file in use. `key` is the kernel's identity of it; somebody may be writing to it if `is_being_written`.
-    pub(super) fn read(&mut self, found: &Found, key: FileKey, is_being_written: bool) -> Content {
+    pub(crate) fn read(&mut self, found: &Found, key: FileKey, is_being_written: bool) -> Content {
         let key = FileKey {
             ctime_ns: found.facts.ctime_ns,
             size: found.facts.size,
@@ -82,7 +82,7 @@ impl Reader {
     ///
     /// # Errors
     /// Why it is not known.
-    pub(super) fn digest_of_image_file(
+    pub(crate) fn digest_of_image_file(
         &mut self,
         found: &Found,
     ) -> Result<Sha256, InspectionError> {
@@ -121,7 +121,7 @@ impl Reader {
     ///
     /// # Errors
     /// Why it will never be known.
-    pub(super) fn digest_on(
+    pub(crate) fn digest_on(
         &self,
         found: &Found,
         partial: &mut PartialDigest,

@@ -29,8 +29,14 @@ mod recent;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use file::{Found, Lookup, look_up};
+pub(crate) use hash::Reader;
+pub(crate) use open::{Held, Search};
+pub(crate) use process::Process;
+pub(crate) use recent::Recent;
+pub(crate) use walk::{Allowance, Progress, Walk};
+
 use crossbeam_channel::{Receiver, Sender, TrySendError};
-use process::Process;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -20,7 +20,7 @@ const OWN_NUMBERS: [u32; 3] = [FileFacts::OVERLAY_MAGIC, 0x9123_683e, 0xca45_1a4
 const FUSE_MAGIC: u32 = 0x6573_5546;
 
 /// Whether facts from user space are those of the request's file.
-pub(super) fn is_same_file(file: &FileFacts, facts: &Facts) -> bool {
+pub(crate) fn is_same_file(file: &FileFacts, facts: &Facts) -> bool {
     let key = &file.key;
     let has_inode = facts.ino == key.id.ino;
     let has_times = (facts.ctime_ns, facts.size) == (key.ctime_ns, key.size);
@@ -33,7 +33,7 @@ pub(super) fn is_same_file(file: &FileFacts, facts: &Facts) -> bool {
 
 /// What leads to a file, opened when the request came in: a process may end before its turn comes.
 #[derive(Debug, Default)]
-pub(super) struct Held {
+pub(crate) struct Held {
     process: Option<Process>,
     root: Option<OwnedFd>,
     file: Option<Found>,
@@ -41,7 +41,7 @@ pub(super) struct Held {
 
 impl Held {
     /// Takes hold of the file, or else of the process's root directory, without waiting for anything.
-    pub(super) fn take(proc_root: &Path, request: &InspectionRequest) -> Held {
+    pub(crate) fn take(proc_root: &Path, request: &InspectionRequest) -> Held {
         let key = process_key(request);
         let Some(process) = Process::open(proc_root, key) else {
             return Held::default();
@@ -67,7 +67,7 @@ impl Held {
 }
 
 /// The process of a request.
-pub(super) fn process_key(request: &InspectionRequest) -> ProcessKey {
+pub(crate) fn process_key(request: &InspectionRequest) -> ProcessKey {
     ProcessKey {
         pid: request.pid,
         start_ns: request.start_ns,
@@ -85,7 +85,7 @@ fn path(file: &FileFacts) -> Option<&[u8]> {
 
 /// A request's file and all ways to it.
 #[derive(Debug)]
-pub(super) struct Search<'a> {
+pub(crate) struct Search<'a> {
     request: &'a InspectionRequest,
     process: Option<Process>,
     /// Root directories: the process's, then those of others of the container.
@@ -96,7 +96,7 @@ pub(super) struct Search<'a> {
 
 impl<'a> Search<'a> {
     /// `others` are processes known to be of the same container.
-    pub(super) fn new(
+    pub(crate) fn new(
         proc_root: &Path,
         request: &'a InspectionRequest,
         held: Held,
@@ -120,7 +120,7 @@ impl<'a> Search<'a> {
     }
 
     /// Root directories of the container's processes, the request's first.
-    pub(super) fn roots(&self) -> &[OwnedFd] {
+    pub(crate) fn roots(&self) -> &[OwnedFd] {
         &self.roots
     }
 
@@ -129,7 +129,7 @@ impl<'a> Search<'a> {
     /// # Errors
     /// [`InspectionError::Replaced`] if its path leads to another file now, [`InspectionError::Vanished`] if nothing
     /// leads to it, [`InspectionError::Unreadable`] if reading it could take for ever.
-    pub(super) fn find(&mut self) -> Result<Found, InspectionError> {
+    pub(crate) fn find(&mut self) -> Result<Found, InspectionError> {
         // A volume's FUSE server may be the container's own. One that serves the whole root is the runtime's.
         let file = &self.request.file;
         if file.magic == FUSE_MAGIC && file.key.id.dev != self.request.root.dev {
@@ -215,7 +215,7 @@ impl<'a> Search<'a> {
     }
 
     /// Opens a path as the container sees it, without opening the file itself.
-    pub(super) fn look_up(&self, path: &[u8]) -> Option<Facts> {
+    pub(crate) fn look_up(&self, path: &[u8]) -> Option<Facts> {
         self.roots.iter().find_map(|root| {
             let handle = look_up(root, path, Lookup::Cached)
                 .or_else(|_| look_up(root, path, Lookup::InRoot))

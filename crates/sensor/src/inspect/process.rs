@@ -14,13 +14,13 @@ const TICK_NS: u64 = 10_000_000;
 /// A process's directory in /proc. The descriptor belongs to the process rather than to its number: once the process
 /// has been reaped, everything below answers `ESRCH`, also when the number is used again.
 #[derive(Debug)]
-pub(super) struct Process {
+pub(crate) struct Process {
     directory: OwnedFd,
 }
 
 impl Process {
     /// Opens a process if it is still the one meant.
-    pub(super) fn open(proc_root: &Path, key: ProcessKey) -> Option<Process> {
+    pub(crate) fn open(proc_root: &Path, key: ProcessKey) -> Option<Process> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let path = proc_root.join(key.pid.to_string());
         let directory = rustix::fs::open(path, flags, Mode::empty()).ok()?;
@@ -31,7 +31,7 @@ impl Process {
     }
 
     /// The directory in /proc.
-    pub(super) fn directory(&self) -> &OwnedFd {
+    pub(crate) fn directory(&self) -> &OwnedFd {
         &self.directory
     }
 
@@ -39,13 +39,13 @@ impl Process {
     ///
     /// # Errors
     /// Whatever open(2) says.
-    pub(super) fn link(&self, name: &str) -> rustix::io::Result<OwnedFd> {
+    pub(crate) fn link(&self, name: &str) -> rustix::io::Result<OwnedFd> {
         let flags = OFlags::PATH | OFlags::CLOEXEC;
         openat(&self.directory, name, flags, Mode::empty())
     }
 
     /// Reads the arguments of the program that it runs now, each ended by a zero byte, as many as fit.
-    pub(super) fn arguments(&self) -> Option<Vec<u8>> {
+    pub(crate) fn arguments(&self) -> Option<Vec<u8>> {
         let mut buffer = [0; ARGUMENTS_BYTES_MAX];
         let length = self.read("cmdline", &mut buffer)?;
         buffer.get(..length).map(<[u8]>::to_vec)
@@ -74,7 +74,7 @@ fn start_ticks(stat: &[u8]) -> Option<u64> {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use super::*;
     use proptest::prelude::*;
 

@@ -5,14 +5,14 @@ use std::hash::Hash;
 
 /// At most `max` entries; reading one makes it recent.
 #[derive(Debug)]
-pub(super) struct Recent<K, V> {
+pub(crate) struct Recent<K, V> {
     max: usize,
     uses: u64,
     entries: HashMap<K, (u64, V)>,
 }
 
 impl<K: Hash + Eq + Clone, V> Recent<K, V> {
-    pub(super) fn new(max: usize) -> Recent<K, V> {
+    pub(crate) fn new(max: usize) -> Recent<K, V> {
         Recent {
             max,
             uses: 0,
@@ -20,14 +20,14 @@ impl<K: Hash + Eq + Clone, V> Recent<K, V> {
         }
     }
 
-    pub(super) fn get(&mut self, key: &K) -> Option<&mut V> {
+    pub(crate) fn get(&mut self, key: &K) -> Option<&mut V> {
         self.uses += 1;
         let (used, value) = self.entries.get_mut(key)?;
         *used = self.uses;
         Some(value)
     }
 
-    pub(super) fn insert(&mut self, key: K, value: V) {
+    pub(crate) fn insert(&mut self, key: K, value: V) {
         self.uses += 1;
         if self.entries.len() >= self.max && !self.entries.contains_key(&key) {
             self.evict();
@@ -35,7 +35,7 @@ impl<K: Hash + Eq + Clone, V> Recent<K, V> {
         self.entries.insert(key, (self.uses, value));
     }
 
-    pub(super) fn entries_mut(&mut self) -> impl Iterator<Item = (&K, &mut V)> {
+    pub(crate) fn entries_mut(&mut self) -> impl Iterator<Item = (&K, &mut V)> {
         self.entries
             .iter_mut()
             .map(|(key, (_, value))| (key, value))

@@ -10,16 +10,16 @@ use std::time::{Duration, Instant};
 
 /// A regular file that a walk came upon.
 #[derive(Debug)]
-pub(super) struct WalkedFile<'a> {
+pub(crate) struct WalkedFile<'a> {
     /// Path from the root, with a leading slash.
-    pub(super) path: &'a [u8],
+    pub(crate) path: &'a [u8],
     /// Its facts.
-    pub(super) facts: Facts,
+    pub(crate) facts: Facts,
 }
 
 /// How far a walk is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Progress {
+pub(crate) enum Progress {
     /// There is more.
     Unfinished,
     /// Everything was seen.
@@ -30,7 +30,7 @@ pub(super) enum Progress {
 
 /// What a whole walk may cost; several walks may share it.
 #[derive(Debug, Clone)]
-pub(super) struct Allowance {
+pub(crate) struct Allowance {
     entries: usize,
     time: Duration,
     wait: Duration,
@@ -49,12 +49,12 @@ impl Default for Allowance {
 impl Allowance {
     /// How long a request may wait for the walk: once the requests together have waited their share, the walk goes on
     /// only while nothing else is to be done.
-    pub(super) fn wait_until(&self) -> Instant {
+    pub(crate) fn wait_until(&self) -> Instant {
         Instant::now() + self.wait
     }
 
     /// Notes that a request has waited until now since `began`.
-    pub(super) fn waited_since(&mut self, began: Instant) {
+    pub(crate) fn waited_since(&mut self, began: Instant) {
         self.wait = self.wait.saturating_sub(began.elapsed());
     }
 
@@ -65,7 +65,7 @@ impl Allowance {
 
 /// A walk under way. Directories are opened by their path from the root, so that depth costs no descriptors.
 #[derive(Debug)]
-pub(super) struct Walk {
+pub(crate) struct Walk {
     root: OwnedFd,
     /// Directories still to be read, with a leading slash, the root being empty.
     waiting: Vec<Vec<u8>>,
@@ -76,7 +76,7 @@ pub(super) struct Walk {
 
 impl Walk {
     /// Begins a walk below `root`, for which `O_PATH` is enough.
-    pub(super) fn new(root: OwnedFd) -> Walk {
+    pub(crate) fn new(root: OwnedFd) -> Walk {
         Walk {
             root,
             waiting: vec![Vec::new()],
@@ -87,7 +87,7 @@ impl Walk {
     }
 
     /// Goes on until `until`, handing every regular file to `take`, which says whether it wants more.
-    pub(super) fn advance(
+    pub(crate) fn advance(
         &mut self,
         allowance: &mut Allowance,
         until: Instant,

@@ -41,6 +41,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<Outcome, Failure> {
         rules: Arc::new(RuleSet::empty()),
         send_all: true,
         runtimes: RuntimesConfig::default(),
+        scan: None,
         record: Some(arguments.output),
     };
     let sensor = Sensor::start(config, |_alert| {}).map_err(super::sensor::cannot_start)?;

@@ -8,6 +8,7 @@ use super::simulate::{
 use crate::exit::{Failure, Outcome};
 use crate::output::{self, Form, progress::Progress};
 use crate::rule_files::RuleArguments;
+use crate::scan_files;
 use anyhow::Context as _;
 use crossbeam_channel::{Receiver, unbounded};
 use std::path::PathBuf;
@@ -123,7 +124,7 @@ fn live(record: Option<PathBuf>) -> Result<Outcome, Failure> {
     runtimes.runc_roots.push(container.state_root());
     let (sender, alerts) = unbounded();
     let rules = RuleArguments::default().load()?;
-    let sensor = start_own_sensor(runtimes, rules, record, move |alert| {
+    let sensor = start_own_sensor(runtimes, rules, scan_files::own()?, record, move |alert| {
         // Nobody waits any more once the scenes are over.
         let _ = sender.send(alert);
     })?;

@@ -4,6 +4,7 @@ use crate::exit::{Failure, Outcome};
 use crate::input;
 use crate::output::{self, Form};
 use crate::rule_files::RuleArguments;
+use crate::scan_files::ScanArguments;
 use crate::signals::{Signal, Signals};
 use anyhow::anyhow;
 use crossbeam_channel::{Receiver, after, never, select, tick};
@@ -37,6 +38,8 @@ pub(crate) struct Arguments {
     drift_policy: Option<PathBuf>,
     #[command(flatten)]
     rules: RuleArguments,
+    #[command(flatten)]
+    scan: ScanArguments,
     /// Form of alerts: JSON Lines or text
     #[arg(long, value_enum, default_value_t = Form::Json)]
     output: Form,
@@ -83,6 +86,7 @@ fn parse_cloud(text: &str) -> Result<Cloud, String> {
 pub(crate) fn run(arguments: Arguments) -> Result<Outcome, Failure> {
     let mut policy = PolicyFile::load(arguments.drift_policy)?;
     let rules = arguments.rules.load()?;
+    let scan = arguments.scan.load()?;
     super::doctor::require_rights()?;
     // Before anything is attached, so that no signal finds it half made.
     let signals = Signals::start()?;
@@ -98,6 +102,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<Outcome, Failure> {
         rules,
         send_all: false,
         runtimes: RuntimesConfig::default(),
+        scan,
         record: arguments.record,
     };
     let (closed, output_closed) = crossbeam_channel::bounded(1);
@@ -289,6 +294,11 @@ pub(crate) fn stats_line(summary: &Summary) -> String {
         "hurried_events": stats.hurried_events,
         "alerts": stats.alerts,
         "detections": stats.detections,
+        "written_files": stats.written_files,
+        "scans": stats.scans,
+        "scan_findings": stats.scan_findings,
+        "scan_gaps": stats.scan_gaps,
+        "unscanned": stats.unscanned,
         "rules": rules,
         "programs": stats.programs,
         "containers": stats.containers,

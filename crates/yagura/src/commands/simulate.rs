@@ -21,7 +21,7 @@ use yagura_rehearsal::{
 };
 use yagura_rules::RuleSet;
 use yagura_runtimes::RuntimesConfig;
-use yagura_sensor::{NodeSettings, Sensor, SensorConfig, find_node};
+use yagura_sensor::{NodeSettings, ScanSettings, Sensor, SensorConfig, find_node};
 
 /// How long an alert may take before a rehearsal counts as missed.
 const ALERT_WAIT: Duration = Duration::from_secs(5);
@@ -259,6 +259,7 @@ pub(crate) fn find_runtime(choice: RuntimeChoice) -> Result<RuntimeProgram, Fail
 pub(crate) fn start_own_sensor(
     runtimes: RuntimesConfig,
     rules: Arc<RuleSet>,
+    scan: Option<ScanSettings>,
     record: Option<PathBuf>,
     alerts: impl FnMut(Alert) + Send + 'static,
 ) -> Result<Sensor, Failure> {
@@ -269,6 +270,7 @@ pub(crate) fn start_own_sensor(
         rules,
         send_all: false,
         runtimes,
+        scan,
         record,
     };
     Sensor::start(config, alerts).map_err(super::sensor::cannot_start)
@@ -277,7 +279,7 @@ pub(crate) fn start_own_sensor(
 fn start_sensor() -> Result<(Sensor, Receiver<Arrived>), Failure> {
     let (sender, arrived) = unbounded();
     let rules = Arc::new(RuleSet::empty());
-    let sensor = start_own_sensor(RuntimesConfig::default(), rules, None, move |alert| {
+    let sensor = start_own_sensor(RuntimesConfig::default(), rules, None, None, move |alert| {
         // Nobody waits for alerts once the rehearsals are over.
         let _ = sender.send(Arrived {
             alert,

@@ -5,6 +5,7 @@
 
 use super::detection::DetectionJson;
 use super::escaped::{CUT, bounded};
+use super::scan::ScanJson;
 use super::{Form, table};
 use crate::exit::Failure;
 use jiff::Timestamp;
@@ -94,6 +95,10 @@ pub(crate) struct AlertJson {
     pub(crate) policy: Option<PolicyJson>,
     /// Why a detection rule matched; null for drift.
     pub(crate) detection: Option<DetectionJson>,
+    /// What was found in a file's content; null for findings that are not about that.
+    pub(crate) scan: Option<ScanJson>,
+    /// Alerts of one story have the same: it is the `id` of the first of them.
+    pub(crate) incident: String,
     /// What could not be learned or done, one sentence each. Empty if nothing is missing.
     pub(crate) gaps: Vec<String>,
 }
@@ -303,6 +308,8 @@ impl From<&Alert> for AlertJson {
             drift: alert.drift.as_ref().map(DriftJson::from),
             policy: alert.policy.as_ref().map(PolicyJson::from),
             detection: alert.detection.as_ref().map(DetectionJson::from),
+            scan: alert.scan.as_ref().map(ScanJson::from),
+            incident: name(&alert.incident),
             gaps: gaps(alert),
         }
     }
@@ -346,7 +353,7 @@ impl From<&Pod> for PodJson {
 }
 
 impl ProgramJson {
-    fn new(process: &AlertProcess, argv_bytes_max: usize) -> ProgramJson {
+    pub(super) fn new(process: &AlertProcess, argv_bytes_max: usize) -> ProgramJson {
         let (argv, cut) = arguments(&process.argv, argv_bytes_max);
         ProgramJson {
             pid: process.key.pid,
@@ -462,7 +469,7 @@ fn arguments(argv: &[Text], bytes_max: usize) -> (Vec<String>, bool) {
     (shown, !whole)
 }
 
-fn path(text: &Text) -> String {
+pub(super) fn path(text: &Text) -> String {
     bounded(text.as_bytes(), PATH_BYTES_MAX)
 }
 

@@ -4,6 +4,7 @@ pub(crate) mod alert;
 mod detection;
 mod escaped;
 pub(crate) mod progress;
+pub(crate) mod scan;
 pub(crate) mod table;
 
 use crate::exit::Failure;

@@ -1,6 +1,7 @@
 //! Tables and alerts for people.
 
 use super::alert::{AlertJson, ContainerJson, DriftJson, ProgramJson, WriterJson};
+use super::scan::FindingJson;
 use std::fmt::Write as _;
 use yagura_event::Alert;
 
@@ -14,6 +15,8 @@ const NAME_CHARS_MAX: usize = 80;
 const ID_CHARS: usize = 12;
 /// Ancestors in an alert for people.
 const ANCESTORS_MAX: usize = 8;
+/// Reasons of a finding in an alert for people.
+const REASONS_MAX: usize = 4;
 /// Labels in an alert for people.
 const LABELS_MAX: usize = 8;
 /// Width of the words in front of an alert's lines.
@@ -98,6 +101,14 @@ pub(crate) fn alert(alert: &Alert, colours: bool) -> String {
         lines.add("drift", &origin(drift));
         lines.add("sha256", &digest(drift));
     }
+    if let Some(scan) = &alert.scan {
+        lines.add("file", &format!("{}, {} bytes", scan.path, scan.size));
+        lines.add("found", &found(&scan.finding));
+        for reason in scan.finding.reasons.iter().take(REASONS_MAX) {
+            lines.add("", reason);
+        }
+        lines.add("sha256", scan.sha256.as_deref().unwrap_or_default());
+    }
     if let Some(detection) = &alert.detection {
         lines.add("rule", &alert.rule);
         lines.add("because", &detection.output);
@@ -112,11 +123,9 @@ pub(crate) fn alert(alert: &Alert, colours: bool) -> String {
         lines.add("process", &process(&shown.program));
         lines.ancestors(&shown.ancestors);
     }
-    if let Some(writer) = alert
-        .drift
-        .as_ref()
-        .and_then(|drift| drift.written_by.as_ref())
-    {
+    let of_drift = alert.drift.as_ref().map(|drift| &drift.written_by);
+    let of_scan = alert.scan.as_ref().map(|scan| &scan.written_by);
+    if let Some(writer) = of_drift.or(of_scan).and_then(Option::as_ref) {
         lines.add("written by", &written_by(writer));
     }
     if let Some(shown) = &alert.container {
@@ -129,6 +138,14 @@ pub(crate) fn alert(alert: &Alert, colours: bool) -> String {
         lines.add("gap", gap);
     }
     lines.text
+}
+
+/// What scanning found.
+fn found(finding: &FindingJson) -> String {
+    format!(
+        "{} ({}), {} of 100, by {} {}",
+        finding.family, finding.key, finding.score, finding.engine, finding.scan_rule
+    )
 }
 
 /// Lines with a word in front.

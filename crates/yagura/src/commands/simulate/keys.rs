@@ -8,6 +8,7 @@ use super::{
 use crate::exit::{Failure, Outcome};
 use crate::output::{self, Form, table};
 use crate::rule_files::RuleArguments;
+use crate::scan_files;
 use anyhow::{Context as _, anyhow};
 use crossbeam_channel::{Receiver, unbounded};
 use serde::Serialize;
@@ -151,7 +152,7 @@ fn start_sensor(rules: Arc<RuleSet>, base: &Path) -> Result<(Sensor, Receiver<Ar
     // Throw-away containers keep their runtime's records apart from those of the host's own containers.
     runtimes.runc_roots.push(base.to_owned());
     let (sender, arrived) = unbounded();
-    let sensor = start_own_sensor(runtimes, rules, None, move |alert| {
+    let sensor = start_own_sensor(runtimes, rules, scan_files::own()?, None, move |alert| {
         // Nobody waits for alerts once the rehearsals are over.
         let _ = sender.send(Arrived {
             alert,
@@ -305,7 +306,7 @@ impl Theatre {
             let found = self
                 .kept
                 .iter()
-                .position(|arrived| is_its(&arrived.alert) && arrived.alert.key == rehearsal.key);
+                .position(|arrived| is_its(&arrived.alert) && is_wanted(rehearsal, &arrived.alert));
             if found.is_some() || !performed.ran {
                 break found;
             }
@@ -392,6 +393,11 @@ fn records(stage: &Stage) -> Vec<Result<DocumentEvent, SkippedRecord>> {
 fn time_to_alert(arrived: &Arrived, acted_at: MonotonicNs) -> f64 {
     let event = arrived.alert.monotonic.max(acted_at);
     milliseconds(arrived.at.since(event))
+}
+
+/// Whether an alert is what a rehearsal is to bring about.
+fn is_wanted(rehearsal: &KeyRehearsal, alert: &Alert) -> bool {
+    alert.key == rehearsal.key && (alert.scan.is_some() || !rehearsal.by_content)
 }
 
 fn told(

@@ -1,6 +1,8 @@
 //! Scripts under Microsoft's script encoder (`VBScript.Encode`), which hides text from readers and from nobody else,
 //! and pages in UTF-7.
 
+use std::sync::LazyLock;
+
 use crate::decode::{self, Budget};
 
 /// For the characters tab and 32 to 126, what the encoder's three alphabets write.
@@ -62,15 +64,30 @@ pub(crate) fn decoded(text: &str) -> Option<(String, usize, usize)> {
     Some((out, start, OPENING.len() + FRAME + end))
 }
 
+/// For each alphabet, what its letters stand for.
+static PLAIN: LazyLock<[[u8; 128]; 3]> = LazyLock::new(|| {
+    let mut plain = [[0; 128]; 3];
+    for (at, letters) in (31_u8..).zip(ALPHABETS) {
+        let stands_for = if at == 31 { b'\t' } else { at };
+        for (alphabet, letter) in plain.iter_mut().zip(letters) {
+            if let Some(entry) = alphabet.get_mut(usize::from(letter)) {
+                *entry = stands_for;
+            }
+        }
+    }
+    plain
+});
+
 fn letter(c: char, place: usize) -> char {
-    let alphabet = ORDER.get(place % ORDER.len()).map_or(0, |digit| usize::from(digit - b'0'));
-    let at = ALPHABETS
-        .iter()
-        .position(|letters| letters.get(alphabet).copied().map(char::from) == Some(c));
-    match at {
-        Some(0) => '\t',
-        Some(at) => u8::try_from(at + 31).map_or(c, char::from),
-        None => c,
+    let alphabet = ORDER
+        .get(place % ORDER.len())
+        .map_or(0, |digit| digit - b'0');
+    let stands_for = PLAIN
+        .get(usize::from(alphabet))
+        .and_then(|alphabet| alphabet.get(c as usize));
+    match stands_for {
+        Some(0) | None => c,
+        Some(&plain) => char::from(plain),
     }
 }
 

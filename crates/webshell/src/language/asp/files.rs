@@ -1,6 +1,8 @@
 //! Files that a classic page reads, writes and lists as the request says.
 
-use super::flow::{CODED, Call, Findings, PARSED, SCRIPT, TAINT, Traits, Value, WHOLE, scripted_name};
+use super::flow::{
+    CODED, Call, Findings, PARSED, SCRIPT, TAINT, Traits, Value, WHOLE, scripted_name,
+};
 use super::host::{FILES, OPENED, STREAM};
 
 const MANAGER: &str = "file manager";
@@ -20,7 +22,8 @@ pub(super) fn call(call: &Call<'_>, found: &mut Findings) -> Option<Value> {
     let chosen = path & WHOLE != 0 && path & (TAINT | PARSED) != 0;
     match call.name {
         "createtextfile" | "opentextfile" if call.on(FILES) || path & (SCRIPT | TAINT) != 0 => {
-            let reads = call.name == "opentextfile" && !matches!(call.argument(1).as_number(), Some(2 | 8));
+            let reads =
+                call.name == "opentextfile" && !matches!(call.argument(1).as_number(), Some(2 | 8));
             if chosen {
                 let (weight, text) = match reads {
                     true => (28, "opens the file that the request names"),
@@ -39,33 +42,68 @@ pub(super) fn call(call: &Call<'_>, found: &mut Findings) -> Option<Value> {
             Some(Value::default())
         }
         "loadfromfile" if call.on(STREAM) && chosen => {
-            found.add(28, MANAGER, "reads the file that the request names", call.place);
+            found.add(
+                28,
+                MANAGER,
+                "reads the file that the request names",
+                call.place,
+            );
             None
         }
         "getfolder" | "getfile" | "getdrive" if call.on(FILES) || chosen => {
             if chosen && call.name == "getfolder" {
-                found.add(28, MANAGER, "lists the folder that the request names", call.place);
+                found.add(
+                    28,
+                    MANAGER,
+                    "lists the folder that the request names",
+                    call.place,
+                );
             }
             Some(Value::of(OPENED | path))
         }
         "deletefile" | "deletefolder" if chosen => {
-            found.add(36, MANAGER, "deletes the file that the request names", call.place);
+            found.add(
+                36,
+                MANAGER,
+                "deletes the file that the request names",
+                call.place,
+            );
             None
         }
         "delete" if object & OPENED != 0 && object & WHOLE != 0 => {
-            found.add(36, MANAGER, "deletes the file that the request names", call.place);
+            found.add(
+                36,
+                MANAGER,
+                "deletes the file that the request names",
+                call.place,
+            );
             None
         }
         "copyfile" | "movefile" | "copyfolder" | "movefolder" if chosen => {
-            found.add(36, MANAGER, "moves the file that the request names", call.place);
+            found.add(
+                36,
+                MANAGER,
+                "moves the file that the request names",
+                call.place,
+            );
             None
         }
         "copy" | "move" if object & OPENED != 0 && object & WHOLE != 0 => {
-            found.add(30, MANAGER, "moves the file that the request names", call.place);
+            found.add(
+                30,
+                MANAGER,
+                "moves the file that the request names",
+                call.place,
+            );
             None
         }
         "createfolder" if chosen => {
-            found.add(24, MANAGER, "makes the folder that the request names", call.place);
+            found.add(
+                24,
+                MANAGER,
+                "makes the folder that the request names",
+                call.place,
+            );
             None
         }
         "buildpath" => Some(Value::of(call.given() & NAMED)),
@@ -77,15 +115,18 @@ pub(super) fn call(call: &Call<'_>, found: &mut Findings) -> Option<Value> {
 /// Data arrives in a file: what matters is who names the file and who brings the data.
 fn written(file: Traits, data: Traits, call: &Call<'_>, found: &mut Findings) {
     let (weight, text) = match () {
-        () if file & SCRIPT != 0 && data & (TAINT | PARSED) != 0 => {
-            (80, "writes what the request brings into a file that the server runs")
-        }
-        () if file & TAINT != 0 && file & WHOLE != 0 && data & (TAINT | PARSED) != 0 => {
-            (78, "writes what the request brings into the file that the request names")
-        }
-        () if file & TAINT != 0 && data & TAINT != 0 => {
-            (45, "writes a parameter into a file whose name the request chooses")
-        }
+        () if file & SCRIPT != 0 && data & (TAINT | PARSED) != 0 => (
+            80,
+            "writes what the request brings into a file that the server runs",
+        ),
+        () if file & TAINT != 0 && file & WHOLE != 0 && data & (TAINT | PARSED) != 0 => (
+            78,
+            "writes what the request brings into the file that the request names",
+        ),
+        () if file & TAINT != 0 && data & TAINT != 0 => (
+            45,
+            "writes a parameter into a file whose name the request chooses",
+        ),
         () if file & SCRIPT != 0 && data & CODED != 0 => {
             (66, "writes hidden content into a file that the server runs")
         }

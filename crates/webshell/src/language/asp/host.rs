@@ -74,16 +74,23 @@ pub(super) fn registered(class: &str) -> Traits {
         .trim_start_matches("clsid:")
         .trim_end_matches(|c: char| c == '.' || c.is_ascii_digit() && lower.contains(".1"));
     match name {
-        "wscript.shell" | "72c24dd5-d70a-438b-8a42-98424b88afb8"
+        "wscript.shell"
+        | "72c24dd5-d70a-438b-8a42-98424b88afb8"
         | "f935dc22-1cf0-11d0-adb9-00c04fd58a0b" => SHELL,
-        "shell.application" | "13709620-c279-11ce-a49e-444553540000"
-        | "9ba05972-f6a8-11cf-a442-00a0c90a8f39" | "shellbrowserwindow" => APPLICATION,
+        "shell.application"
+        | "13709620-c279-11ce-a49e-444553540000"
+        | "9ba05972-f6a8-11cf-a442-00a0c90a8f39"
+        | "shellbrowserwindow" => APPLICATION,
         "adodb.stream" | "00000566-0000-0010-8000-00aa006d2ea4" => STREAM,
         "scripting.filesystemobject" | "0d43fe01-f093-11cf-8940-00a0c9054228" => FILES,
         "adodb.connection" => DATABASE | CONNECTION,
-        "adodb.recordset" | "adox.catalog" | "sqldmo.sqlserver"
-        | "00000514-0000-0010-8000-00aa006d2ea4" | "adodb.command" => DATABASE,
-        "msscriptcontrol.scriptcontrol" | "scriptcontrol"
+        "adodb.recordset"
+        | "adox.catalog"
+        | "sqldmo.sqlserver"
+        | "00000514-0000-0010-8000-00aa006d2ea4"
+        | "adodb.command" => DATABASE,
+        "msscriptcontrol.scriptcontrol"
+        | "scriptcontrol"
         | "0e59f1d5-1fbe-11d0-8ff2-00a0d10038bc" => CONTROL,
         "microsoft.xmldom" | "msxml2.domdocument" | "msxml.domdocument" | "msxml2.xsltemplate" => {
             DOCUMENT
@@ -207,6 +214,10 @@ impl Dialect for Host {
         value.traits & (SENT | CODED)
     }
 
+    fn holds(&self, object: &Value) -> bool {
+        !object.is(OPENED)
+    }
+
     fn text(&mut self, text: &str, made: bool, place: Place, found: &mut Findings) {
         super::texts::look(text, made, place, found);
     }
@@ -224,7 +235,9 @@ impl Host {
             let key = call.argument(0);
             let chosen = key.as_text().is_none_or(|key| {
                 let key = key.to_ascii_lowercase();
-                key.starts_with("http_") && key != "http_host" || key == "query_string" || key.starts_with("all_")
+                key.starts_with("http_") && key != "http_host"
+                    || key == "query_string"
+                    || key.starts_with("all_")
             });
             return Some(Value::of(if chosen { TAINT | WHOLE } else { 0 }));
         }
@@ -252,7 +265,9 @@ impl Host {
     fn made(&mut self, class: &Value, place: Place, found: &mut Findings) -> Value {
         let Some(name) = class.as_text() else {
             let (weight, text) = match () {
-                () if class.is(TAINT) => (62, "makes an object of the class that the request names"),
+                () if class.is(TAINT) => {
+                    (62, "makes an object of the class that the request names")
+                }
                 () if class.is(CODED) => (52, "makes an object of a class whose name is hidden"),
                 () => return Value::of(0),
             };
@@ -322,23 +337,43 @@ impl Host {
             }
             "namespace" | "copyhere" | "movehere" | "items" if call.on(APPLICATION) => {
                 if sent {
-                    found.add(55, "file manager", "handles the folder that the request names", call.place);
+                    found.add(
+                        55,
+                        "file manager",
+                        "handles the folder that the request names",
+                        call.place,
+                    );
                 }
                 Some(Value::of(APPLICATION))
             }
             "regread" | "regwrite" | "regdelete" if call.on(SHELL) && sent => {
-                found.add(62, COMMAND, "changes the registry as the request says", call.place);
+                found.add(
+                    62,
+                    COMMAND,
+                    "changes the registry as the request says",
+                    call.place,
+                );
                 None
             }
             "transformnode" | "transform" if call.on(DOCUMENT) => {
                 let script = call.arguments.iter().any(|value| value.is(TAINT));
                 if script {
-                    found.add(72, EVALUATION, "runs the stylesheet that the request brings", call.place);
+                    found.add(
+                        72,
+                        EVALUATION,
+                        "runs the stylesheet that the request brings",
+                        call.place,
+                    );
                 }
                 None
             }
             "open" if call.on(CONNECTION) && call.argument(0).is(TAINT) => {
-                found.add(58, SQL, "connects to the database that the request names", call.place);
+                found.add(
+                    58,
+                    SQL,
+                    "connects to the database that the request names",
+                    call.place,
+                );
                 Some(Value::default())
             }
             "execute" | "open" if call.on(DATABASE) && call.argument(0).is(TAINT) => {
@@ -347,18 +382,30 @@ impl Host {
                     true => 40,
                     false => 8,
                 };
-                found.add(weight, SQL, "sends the database what the request says", call.place);
+                found.add(
+                    weight,
+                    SQL,
+                    "sends the database what the request says",
+                    call.place,
+                );
                 Some(Value::default())
             }
             "execute" | "transfer" if call.on(SERVER) && sent => {
-                found.add(35, EVALUATION, "runs the page that the request names", call.place);
+                found.add(
+                    35,
+                    EVALUATION,
+                    "runs the page that the request names",
+                    call.place,
+                );
                 Some(Value::default())
             }
             "mappath" => {
                 let path = call.argument(0);
                 let scripted = path.as_text().is_some_and(scripted_name);
                 let script = if scripted { SCRIPT } else { 0 };
-                Some(Value::of((given & (SENT | CODED | SCRIPT | WHOLE)) | script))
+                Some(Value::of(
+                    (given & (SENT | CODED | SCRIPT | WHOLE)) | script,
+                ))
             }
             _ => None,
         }
@@ -369,10 +416,39 @@ impl Host {
 fn harmless(name: &str) -> bool {
     matches!(
         name,
-        "instr" | "instrb" | "instrrev" | "isnumeric" | "isempty" | "isnull" | "isobject"
-            | "isarray" | "isdate" | "cbool" | "strcomp" | "fileexists" | "folderexists"
-            | "driveexists" | "cdate" | "datediff" | "hour" | "htmlencode" | "formatnumber"
-            | "indexof" | "lastindexof" | "test" | "isnan" | "typename" | "vartype" | "abs"
-            | "round" | "write" | "redirect" | "rnd" | "md5" | "cint" | "clng" | "parseint"
+        "instr"
+            | "instrb"
+            | "instrrev"
+            | "isnumeric"
+            | "isempty"
+            | "isnull"
+            | "isobject"
+            | "isarray"
+            | "isdate"
+            | "cbool"
+            | "strcomp"
+            | "fileexists"
+            | "folderexists"
+            | "driveexists"
+            | "cdate"
+            | "datediff"
+            | "hour"
+            | "htmlencode"
+            | "formatnumber"
+            | "indexof"
+            | "lastindexof"
+            | "test"
+            | "isnan"
+            | "typename"
+            | "vartype"
+            | "abs"
+            | "round"
+            | "write"
+            | "redirect"
+            | "rnd"
+            | "md5"
+            | "cint"
+            | "clng"
+            | "parseint"
     )
 }

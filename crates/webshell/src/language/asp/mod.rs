@@ -24,7 +24,7 @@ pub(crate) use flow::{
 };
 pub(crate) use page::{Kind, Page, Script, page};
 pub(crate) use piece::Pieces;
-pub(crate) use strings::worked_out;
+pub(crate) use strings::{readable, worked_out};
 pub(crate) use text::read;
 pub(crate) use texts::look as look_at_text;
 pub(crate) use vb::visual_basic;
@@ -42,9 +42,25 @@ static WORDS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
     AhoCorasick::builder()
         .ascii_case_insensitive(true)
         .build([
-            "eval", "execute", "createobject", "activexobject", "getobject", "function(", "shell",
-            "scriptcontrol", "savetofile", "textfile", "transformnode", "unescape", "fromcharcode",
-            "strreverse", "class_initialize", "createtext", "deletefile", "getfolder", "[\"",
+            "eval",
+            "execute",
+            "createobject",
+            "activexobject",
+            "getobject",
+            "function(",
+            "shell",
+            "scriptcontrol",
+            "savetofile",
+            "textfile",
+            "transformnode",
+            "unescape",
+            "fromcharcode",
+            "strreverse",
+            "class_initialize",
+            "createtext",
+            "deletefile",
+            "getfolder",
+            "[\"",
         ])
         .ok()
 });
@@ -71,20 +87,33 @@ pub(crate) fn look(content: &[u8], evidence: &mut Evidence) {
         };
         look_at_code(script, &code, HIDDEN_DEPTH_MAX, &mut inner);
         if inner.heaviest() >= 30 {
-            inner.add(35, "hidden code", "hides code under the script encoder", place);
+            inner.add(
+                35,
+                "hidden code",
+                "hides code under the script encoder",
+                place,
+            );
         }
         found.take(inner, Some(place));
         base += offset + length;
         rest = rest.get(offset + length..).unwrap_or_default();
     }
     let page = page(&read.text, Kind::Classic);
-    for (script, pieces) in [(Script::Basic, &page.basic), (Script::JScript, &page.jscript)] {
+    for (script, pieces) in [
+        (Script::Basic, &page.basic),
+        (Script::JScript, &page.jscript),
+    ] {
         let mut seen = Findings::default();
         look_at_code(script, &pieces.code, HIDDEN_DEPTH_MAX, &mut seen);
         if page.utf7 {
             let plain = encoded::utf7(&pieces.code, &mut Budget::default());
             look_at_code(script, &plain, HIDDEN_DEPTH_MAX, &mut seen);
-            seen.add(45, "hidden code", "is written in an encoding that hides it from readers", everywhere);
+            seen.add(
+                45,
+                "hidden code",
+                "is written in an encoding that hides it from readers",
+                everywhere,
+            );
         }
         seen.settle(evidence, |place| scaled(pieces.locate(place), read.width));
     }

@@ -66,7 +66,10 @@ pub(crate) fn page(text: &str, kind: Kind) -> Page {
 
 /// ASP.NET pages without a named language are Visual Basic by their server's default; most that people write so are C#.
 fn net_default(text: &str) -> Script {
-    let lower = text.get(..TAG_BYTES_MAX).unwrap_or(text).to_ascii_lowercase();
+    let lower = text
+        .get(..TAG_BYTES_MAX)
+        .unwrap_or(text)
+        .to_ascii_lowercase();
     let basic = ["end sub", "end function", "sub page_load", " as eventargs"];
     match basic.iter().any(|words| lower.contains(words)) {
         true => Script::Basic,
@@ -191,7 +194,10 @@ impl<'t> Cutter<'t> {
             attribute(&tag, "runat").as_deref(),
         ) {
             let class = class.replace(['"', '\n'], "");
-            let id: String = id.chars().filter(|c| c.is_alphanumeric() || *c == '_').collect();
+            let id: String = id
+                .chars()
+                .filter(|c| c.is_alphanumeric() || *c == '_')
+                .collect();
             let place = Place {
                 offset: start,
                 length: open,
@@ -217,13 +223,23 @@ impl<'t> Cutter<'t> {
             .find(|c: char| c.is_whitespace() || c == '>' || c == '/')
             .unwrap_or(rest.len())
             .min(64);
-        let name = rest.get(1..name_end).unwrap_or_default().to_ascii_lowercase();
+        let name = rest
+            .get(1..name_end)
+            .unwrap_or_default()
+            .to_ascii_lowercase();
         let local = name.rsplit(':').next().unwrap_or_default();
         let upload = matches!(local, "fileupload" | "htmlinputfile");
         let holds = matches!(
             local,
-            "textbox" | "dropdownlist" | "listbox" | "hiddenfield" | "input" | "textarea"
-                | "select" | "radiobuttonlist" | "combobox"
+            "textbox"
+                | "dropdownlist"
+                | "listbox"
+                | "hiddenfield"
+                | "input"
+                | "textarea"
+                | "select"
+                | "radiobuttonlist"
+                | "combobox"
         );
         if !upload && !holds {
             return start + 1;
@@ -233,7 +249,8 @@ impl<'t> Cutter<'t> {
         };
         let id = attribute(&tag, "id");
         if let (Some(id), Some("server")) = (id, attribute(&tag, "runat").as_deref()) {
-            let file = upload || (local == "input" && attribute(&tag, "type").as_deref() == Some("file"));
+            let file =
+                upload || (local == "input" && attribute(&tag, "type").as_deref() == Some("file"));
             let list = match file {
                 true => &mut self.page.files,
                 false => &mut self.page.inputs,
@@ -263,10 +280,11 @@ fn starts(text: &str, opening: &str) -> bool {
 
 /// A tag in lower case and the offset after it.
 fn tag(rest: &str) -> Option<(String, usize)> {
-    let end = rest.find('>')?;
-    if end > TAG_BYTES_MAX {
-        return None;
-    }
+    let head = rest
+        .as_bytes()
+        .get(..TAG_BYTES_MAX)
+        .unwrap_or(rest.as_bytes());
+    let end = memchr::memchr(b'>', head)?;
     Some((rest.get(..end)?.to_ascii_lowercase(), end + 1))
 }
 

@@ -49,10 +49,11 @@ impl Pieces {
     pub(crate) fn append(&mut self, other: Pieces) {
         let base = self.code.len();
         self.code.push_str(&other.code);
-        self.origins.extend(other.origins.into_iter().map(|origin| Origin {
-            code: origin.code + base,
-            ..origin
-        }));
+        self.origins
+            .extend(other.origins.into_iter().map(|origin| Origin {
+                code: origin.code + base,
+                ..origin
+            }));
     }
 
     /// Whether there is no code at all.
@@ -62,7 +63,9 @@ impl Pieces {
 
     /// The place in the page of a place in the code.
     pub(crate) fn locate(&self, place: Place) -> Place {
-        let after = self.origins.partition_point(|origin| origin.code <= place.offset);
+        let after = self
+            .origins
+            .partition_point(|origin| origin.code <= place.offset);
         let Some(origin) = after.checked_sub(1).and_then(|at| self.origins.get(at)) else {
             return self.origins.first().map_or(place, |first| first.page);
         };

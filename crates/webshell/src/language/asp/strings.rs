@@ -44,7 +44,7 @@ pub(crate) fn worked_out(call: &Call<'_>, budget: &mut Budget) -> Option<Value> 
         "frombase64string" | "atob" => {
             let given = call.argument(0);
             let bytes = decode::base64(given.as_text()?.as_bytes(), budget)?;
-            Value::text(String::from_utf8_lossy(&bytes).into_owned())
+            readable(bytes)
         }
         "strreverse" => Value::text(subject(call)?.as_text()?.chars().rev().collect::<String>()),
         "reverse" => return reversed(call).map(|value| value.and(carried)),
@@ -54,11 +54,25 @@ pub(crate) fn worked_out(call: &Call<'_>, budget: &mut Budget) -> Option<Value> 
         "mid" | "left" | "right" | "substring" | "substr" | "charat" | "remove" => {
             Value::text(part(call, on_text)?)
         }
-        "space" => Value::text(" ".repeat(usize::try_from(call.argument(0).as_number()?).ok()?.min(4096))),
+        "space" => Value::text(
+            " ".repeat(
+                usize::try_from(call.argument(0).as_number()?)
+                    .ok()?
+                    .min(4096),
+            ),
+        ),
         "format" => Value::text(formatted(call)?),
         _ => return None,
     };
     Some(value.and(carried))
+}
+
+/// Decoded bytes as a text; what is no text is hidden content.
+pub(crate) fn readable(bytes: Vec<u8>) -> Value {
+    match String::from_utf8(bytes) {
+        Ok(text) if !text.contains('\0') => Value::text(text),
+        _ => Value::of(CODED),
+    }
 }
 
 fn character(code: i64) -> Option<String> {
@@ -122,10 +136,14 @@ fn parsed(call: &Call<'_>) -> Option<Value> {
     };
     let text = text.trim();
     let lower = text.to_ascii_lowercase();
-    let hex = lower.strip_prefix("&h").or_else(|| lower.strip_prefix("0x"));
+    let hex = lower
+        .strip_prefix("&h")
+        .or_else(|| lower.strip_prefix("0x"));
     let number = match (hex, call.argument(1).as_number()) {
         (Some(hex), _) => i64::from_str_radix(hex, 16).ok(),
-        (None, Some(radix @ 2..=36)) => i64::from_str_radix(&lower, u32::try_from(radix).ok()?).ok(),
+        (None, Some(radix @ 2..=36)) => {
+            i64::from_str_radix(&lower, u32::try_from(radix).ok()?).ok()
+        }
         _ => lower.parse().ok(),
     };
     Some(number.map_or_else(Value::default, Value::number))
@@ -178,7 +196,11 @@ fn replaced(call: &Call<'_>, on_text: bool) -> Option<String> {
         false => call.argument(0),
     };
     let (from, to) = (call.argument(skip), call.argument(skip + 1));
-    let (text, from, to) = (subject.as_text()?, from.as_characters()?, to.as_characters()?);
+    let (text, from, to) = (
+        subject.as_text()?,
+        from.as_characters()?,
+        to.as_characters()?,
+    );
     let times = text.len() / from.len().max(1) + 1;
     if from.is_empty() || times.saturating_mul(to.len()) > TEXT_BYTES_MAX {
         return None;
@@ -192,11 +214,18 @@ fn split(call: &Call<'_>, on_text: bool) -> Option<Value> {
     let separator = call.argument(usize::from(!on_text));
     let separator = separator.as_characters();
     let items: Vec<Constant> = match separator.as_deref() {
-        Some("") => text.chars().map(|c| Constant::Text(c.to_string().into())).collect(),
-        Some(separator) => text.split(separator).map(|item| Constant::Text(item.into())).collect(),
-        None if call.arguments.len() <= usize::from(!on_text) => {
-            text.split(' ').map(|item| Constant::Text(item.into())).collect()
-        }
+        Some("") => text
+            .chars()
+            .map(|c| Constant::Text(c.to_string().into()))
+            .collect(),
+        Some(separator) => text
+            .split(separator)
+            .map(|item| Constant::Text(item.into()))
+            .collect(),
+        None if call.arguments.len() <= usize::from(!on_text) => text
+            .split(' ')
+            .map(|item| Constant::Text(item.into()))
+            .collect(),
         None => return None,
     };
     if items.len() > LIST_ITEMS_MAX {
@@ -210,16 +239,27 @@ fn split(call: &Call<'_>, on_text: bool) -> Option<Value> {
 
 fn joined(call: &Call<'_>) -> Option<Value> {
     // `list.join(x)`, `Join(list, x)`, `String.Join(x, list)`, `String.Concat(a, b)`.
-    let lists = [call.object.cloned(), call.arguments.first().cloned(), call.arguments.get(1).cloned()];
-    let list = lists.iter().flatten().find_map(|value| match &value.constant {
-        Constant::List(items) => Some(items.clone()),
-        _ => None,
-    });
-    if let Some(items) = list {
-        let separator = call.arguments.iter().find_map(Value::as_text).unwrap_or(match call.object {
-            Some(_) => "",
-            None => " ",
+    let lists = [
+        call.object.cloned(),
+        call.arguments.first().cloned(),
+        call.arguments.get(1).cloned(),
+    ];
+    let list = lists
+        .iter()
+        .flatten()
+        .find_map(|value| match &value.constant {
+            Constant::List(items) => Some(items.clone()),
+            _ => None,
         });
+    if let Some(items) = list {
+        let separator =
+            call.arguments
+                .iter()
+                .find_map(Value::as_text)
+                .unwrap_or(match call.object {
+                    Some(_) => "",
+                    None => " ",
+                });
         let parts: Option<Vec<String>> = items
             .iter()
             .map(|item| match item {
@@ -231,8 +271,16 @@ fn joined(call: &Call<'_>) -> Option<Value> {
         let text = parts?.join(separator);
         return (text.len() <= TEXT_BYTES_MAX).then(|| Value::text(text));
     }
-    let texts = call.arguments.iter().map(Value::as_text).collect::<Option<Vec<&str>>>()?;
-    let mut text = call.object.and_then(Value::as_text).unwrap_or_default().to_owned();
+    let texts = call
+        .arguments
+        .iter()
+        .map(Value::as_text)
+        .collect::<Option<Vec<&str>>>()?;
+    let mut text = call
+        .object
+        .and_then(Value::as_text)
+        .unwrap_or_default()
+        .to_owned();
     match call.name {
         "concat" => text.push_str(&texts.concat()),
         _ => return None,
@@ -253,14 +301,20 @@ fn part(call: &Call<'_>, on_text: bool) -> Option<String> {
         "right" => (count.saturating_sub(number(0)?), count),
         "mid" => {
             let from = number(0)?.saturating_sub(1);
-            (from, number(1).map_or(count, |length| from.saturating_add(length)))
+            (
+                from,
+                number(1).map_or(count, |length| from.saturating_add(length)),
+            )
         }
         "charat" => (number(0)?, number(0)?.saturating_add(1)),
         "remove" => (0, number(0)?),
         _ => {
             let from = number(0)?;
             // JScript's `substring` takes an end, all others a length.
-            (from, number(1).map_or(count, |length| from.saturating_add(length)))
+            (
+                from,
+                number(1).map_or(count, |length| from.saturating_add(length)),
+            )
         }
     };
     let part = characters.get(from.min(count)..to.clamp(from.min(count), count))?;

@@ -38,7 +38,11 @@ pub(super) fn call(call: &Call<'_>, found: &mut Findings) -> Option<Value> {
     let mut note = |weight: u8, text: &str| found.add(weight, MANAGER, text, call.place);
     match call.name {
         "writealltext" | "writeallbytes" | "writealllines" | "appendalltext" => {
-            let data = call.arguments.iter().skip(1).fold(0, |all, value| all | value.traits);
+            let data = call
+                .arguments
+                .iter()
+                .skip(1)
+                .fold(0, |all, value| all | value.traits);
             written(own, data, call.place, found);
         }
         "write" | "writeline" | "writeasync" if object & OUTPUT != 0 => {
@@ -56,7 +60,8 @@ pub(super) fn call(call: &Call<'_>, found: &mut Findings) -> Option<Value> {
         "transmitfile" | "writefile" if call.on(RESPONSE) && chosen => {
             note(28, "reads the file that the request names");
         }
-        "getfiles" | "getdirectories" | "getfilesysteminfos" | "enumeratefiles" | "getfileentries"
+        "getfiles" | "getdirectories" | "getfilesysteminfos" | "enumeratefiles"
+        | "getfileentries"
             if (chosen || object & WHOLE != 0) && on_file =>
         {
             note(28, "lists the folder that the request names");
@@ -67,7 +72,9 @@ pub(super) fn call(call: &Call<'_>, found: &mut Findings) -> Option<Value> {
         "copy" | "move" | "moveto" | "copyto" if on_file && (chosen || object & WHOLE != 0) => {
             note(32, "moves the file that the request names");
         }
-        "createdirectory" if on_file && chosen => note(24, "makes the folder that the request names"),
+        "createdirectory" if on_file && chosen => {
+            note(24, "makes the folder that the request names")
+        }
         "setlastwritetime" | "setcreationtime" | "setlastaccesstime" if on_file => {
             note(28, "changes a file's time");
         }
@@ -79,15 +86,18 @@ pub(super) fn call(call: &Call<'_>, found: &mut Findings) -> Option<Value> {
 /// Data arrives in a file: what matters is who names the file and who brings the data.
 fn written(file: Traits, data: Traits, place: Place, found: &mut Findings) {
     let (weight, text) = match () {
-        () if file & SCRIPT != 0 && data & (TAINT | PARSED) != 0 => {
-            (80, "writes what the request brings into a file that the server runs")
-        }
-        () if file & TAINT != 0 && file & WHOLE != 0 && data & (TAINT | PARSED) != 0 => {
-            (78, "writes what the request brings into the file that the request names")
-        }
-        () if file & TAINT != 0 && data & TAINT != 0 => {
-            (45, "writes a parameter into a file whose name the request chooses")
-        }
+        () if file & SCRIPT != 0 && data & (TAINT | PARSED) != 0 => (
+            80,
+            "writes what the request brings into a file that the server runs",
+        ),
+        () if file & TAINT != 0 && file & WHOLE != 0 && data & (TAINT | PARSED) != 0 => (
+            78,
+            "writes what the request brings into the file that the request names",
+        ),
+        () if file & TAINT != 0 && data & TAINT != 0 => (
+            45,
+            "writes a parameter into a file whose name the request chooses",
+        ),
         () if file & SCRIPT != 0 && data & CODED != 0 => {
             (68, "writes hidden content into a file that the server runs")
         }

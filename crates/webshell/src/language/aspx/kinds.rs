@@ -37,10 +37,20 @@ pub(super) fn of_class(name: &str) -> Traits {
         "httpresponse" => RESPONSE,
         "process" | "processstartinfo" => PROCESS,
         "assembly" | "appdomain" => ASSEMBLY,
-        "csharpcodeprovider" | "vbcodeprovider" | "codedomprovider" | "jscriptcodeprovider"
-        | "icodecompiler" | "vsaengine" | "csharpscript" | "csharpcompilation" => COMPILER,
-        "binaryformatter" | "losformatter" | "objectstateformatter" | "soapformatter"
-        | "netdatacontractserializer" | "javascriptserializerwithtypes" => FORMATTER,
+        "csharpcodeprovider"
+        | "vbcodeprovider"
+        | "codedomprovider"
+        | "jscriptcodeprovider"
+        | "icodecompiler"
+        | "vsaengine"
+        | "csharpscript"
+        | "csharpcompilation" => COMPILER,
+        "binaryformatter"
+        | "losformatter"
+        | "objectstateformatter"
+        | "soapformatter"
+        | "netdatacontractserializer"
+        | "javascriptserializerwithtypes" => FORMATTER,
         "powershell" | "runspace" | "runspacefactory" | "pipeline" | "runspaceinvoke" => POWERSHELL,
         "file" | "fileinfo" | "directory" | "directoryinfo" | "driveinfo" => FILE,
         "streamwriter" | "filestream" | "binarywriter" | "textwriter" => OUTPUT,

@@ -25,12 +25,42 @@ static WORDS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
     AhoCorasick::builder()
         .ascii_case_insensitive(true)
         .build([
-            "process", "assembly", "eval", "compileassembly", "deserialize", "powershell", "runspace",
-            "createinstance", "createobject", "activexobject", "invoke", "shell", "streamwriter",
-            "filestream", "file.", "saveas", "fileinfo", "directory", "socket", "tcpclient",
-            "sqlcommand", "sqlconnection", "oledb", "virtualalloc", "dllimport", "xslcompiled",
-            "\\u00", "managementclass", "xp_cmdshell", "gettypefrom", "frombase64", "appdomain",
-            "commandtext", "[\"", "httplistener", "\\u0",
+            "process",
+            "assembly",
+            "eval",
+            "compileassembly",
+            "deserialize",
+            "powershell",
+            "runspace",
+            "createinstance",
+            "createobject",
+            "activexobject",
+            "invoke",
+            "shell",
+            "streamwriter",
+            "filestream",
+            "file.",
+            "saveas",
+            "fileinfo",
+            "directory",
+            "socket",
+            "tcpclient",
+            "sqlcommand",
+            "sqlconnection",
+            "oledb",
+            "virtualalloc",
+            "dllimport",
+            "xslcompiled",
+            "\\u00",
+            "managementclass",
+            "xp_cmdshell",
+            "gettypefrom",
+            "frombase64",
+            "appdomain",
+            "commandtext",
+            "[\"",
+            "httplistener",
+            "\\u0",
         ])
         .ok()
 });
@@ -88,11 +118,21 @@ fn look_at_code(script: Script, code: &str, page: &Page, depth: usize, found: &m
 fn unhidden(code: &str, found: &mut Findings) -> String {
     let nothing = |c: char| matches!(c, '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{2064}' | '\u{202a}'..='\u{202e}');
     if code.chars().filter(|&c| nothing(c)).count() > 3 {
-        found.add(55, "hidden code", "holds characters that show nothing", Place::default());
+        found.add(
+            55,
+            "hidden code",
+            "holds characters that show nothing",
+            Place::default(),
+        );
     }
     let (plain, letters) = escapes_in_names(code);
     if letters >= 4 {
-        found.add(55, "hidden code", "writes plain letters as escapes", Place::default());
+        found.add(
+            55,
+            "hidden code",
+            "writes plain letters as escapes",
+            Place::default(),
+        );
     }
     plain.chars().filter(|&c| !nothing(c)).collect()
 }
@@ -127,7 +167,9 @@ fn escapes_in_names(code: &str) -> (String, usize) {
                 if quoted && c == '\\' {
                     out.push(c);
                     rest = rest.get(1..).unwrap_or_default();
-                    let Some(next) = rest.chars().next() else { break };
+                    let Some(next) = rest.chars().next() else {
+                        break;
+                    };
                     out.push(next);
                     rest = rest.get(next.len_utf8()..).unwrap_or_default();
                     continue;
@@ -148,7 +190,15 @@ fn escapes_in_names(code: &str) -> (String, usize) {
 /// JScript.NET without the types it may name, which the grammar does not know.
 fn typeless(code: &str) -> String {
     let mut out = code.to_owned();
-    for class in ["String", "Object", "int", "Array", "System.String", "Boolean", "byte[]"] {
+    for class in [
+        "String",
+        "Object",
+        "int",
+        "Array",
+        "System.String",
+        "Boolean",
+        "byte[]",
+    ] {
         for gap in [":", ": ", " : "] {
             let pattern = format!("{gap}{class}");
             if out.contains(&pattern) {
@@ -167,17 +217,33 @@ fn look_at_words(code: &str, found: &mut Findings) {
     if has("virtualalloc") && (has("createthread") || has("getdelegateforfunctionpointer")) {
         found.add(78, "native code", "runs bytes as native code", any);
     }
-    if has("redirectstandardoutput") && (has("\"cmd.exe\"") || has("\"cmd\"") || has("powershell")) {
-        found.add(45, "command execution", "reads what a command shell writes", any);
+    if has("redirectstandardoutput") && (has("\"cmd.exe\"") || has("\"cmd\"") || has("powershell"))
+    {
+        found.add(
+            45,
+            "command execution",
+            "reads what a command shell writes",
+            any,
+        );
     }
     if has("tcpclient") && has("cmd.exe") || has("wsaconnect") && has("createprocess") {
-        found.add(72, "reverse shell", "joins a command shell to a network connection", any);
+        found.add(
+            72,
+            "reverse shell",
+            "joins a command shell to a network connection",
+            any,
+        );
     }
     let tunnel = has("new socket(") || has("new tcpclient(");
     if tunnel && (has("request.headers") || has("request.querystring")) && has("session[") {
         found.add(64, "tunnel", "joins network connections to requests", any);
     }
     if has("httplistener") && has("getcontext") {
-        found.add(55, "memory webshell", "listens for requests of its own", any);
+        found.add(
+            55,
+            "memory webshell",
+            "listens for requests of its own",
+            any,
+        );
     }
 }

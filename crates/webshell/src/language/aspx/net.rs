@@ -149,7 +149,13 @@ impl Dialect for Net<'_> {
                 let value = text.map_or_else(|| Value::of(first.traits), Value::text);
                 return Some(value.and(first.traits & (SENT | CODED | WHOLE)));
             }
-            "stringbuilder" => return Some(if given & SENT == 0 { Value::text("") } else { first }),
+            "stringbuilder" => {
+                return Some(if given & SENT == 0 {
+                    Value::text("")
+                } else {
+                    first
+                });
+            }
             "process" | "processstartinfo" => {
                 return Some(Value::of(PROCESS | (given & (SENT | CODED))));
             }
@@ -159,17 +165,31 @@ impl Dialect for Net<'_> {
                 }
             }
             "sqlconnection" | "oledbconnection" | "odbcconnection" if first.is(TAINT) => {
-                found.add(58, SQL, "connects to the database that the request names", place);
+                found.add(
+                    58,
+                    SQL,
+                    "connects to the database that the request names",
+                    place,
+                );
                 return Some(Value::of(DATABASE | TAINT));
             }
-            "sqlcommand" | "oledbcommand" | "odbccommand" | "sqldataadapter" | "oledbdataadapter" => {
+            "sqlcommand" | "oledbcommand" | "odbccommand" | "sqldataadapter"
+            | "oledbdataadapter" => {
                 if first.is(WHOLE) && first.is(TAINT) {
                     found.add(42, SQL, "sends the database what the request says", place);
                 }
             }
             "managementclass" | "managementobject" => {
-                if first.as_text().is_some_and(|text| text.to_ascii_lowercase().contains("win32_process")) {
-                    found.add(50, COMMAND, "reaches the system's processes through its management", place);
+                if first
+                    .as_text()
+                    .is_some_and(|text| text.to_ascii_lowercase().contains("win32_process"))
+                {
+                    found.add(
+                        50,
+                        COMMAND,
+                        "reaches the system's processes through its management",
+                        place,
+                    );
                 }
                 return Some(Value::of(MANAGEMENT));
             }
@@ -194,9 +214,18 @@ impl Dialect for Net<'_> {
             found.add(42, SQL, "sends the database what the request says", place);
         }
         if name == "connectionstring" && value.is(TAINT) {
-            found.add(58, SQL, "connects to the database that the request names", place);
+            found.add(
+                58,
+                SQL,
+                "connects to the database that the request names",
+                place,
+            );
         }
         value.traits & (SENT | CODED)
+    }
+
+    fn holds(&self, object: &Value) -> bool {
+        !object.is(OUTPUT)
     }
 
     fn text(&mut self, text: &str, made: bool, place: Place, found: &mut Findings) {
@@ -208,8 +237,18 @@ impl Net<'_> {
     fn input(&mut self, call: &Call<'_>) -> Option<Value> {
         match call.name {
             "request" if !call.arguments.is_empty() => Some(Value::of(TAINT | WHOLE)),
-            "[]" | "item" | "get" | "getvalues" | "form" | "querystring" | "cookies" | "headers"
-            | "params" | "binaryread" | "getbufferedinputstream" | "getbufferlessinputstream"
+            "[]"
+            | "item"
+            | "get"
+            | "getvalues"
+            | "form"
+            | "querystring"
+            | "cookies"
+            | "headers"
+            | "params"
+            | "binaryread"
+            | "getbufferedinputstream"
+            | "getbufferlessinputstream"
                 if call.on(REQUEST) =>
             {
                 Some(Value::of(TAINT | WHOLE))
@@ -231,7 +270,11 @@ impl Net<'_> {
             "session" | "application" => Some(Value::of(self.session)),
             "mappath" => {
                 let path = call.argument(0);
-                let script = if path.as_text().is_some_and(scripted_name) { SCRIPT } else { 0 };
+                let script = if path.as_text().is_some_and(scripted_name) {
+                    SCRIPT
+                } else {
+                    0
+                };
                 Some(Value::of(
                     (call.given() & (SENT | CODED | SCRIPT | WHOLE)) | script,
                 ))
@@ -261,7 +304,12 @@ impl Net<'_> {
                 Some(Value::of(PROCESS | (traits & SENT)))
             }
             "writeline" | "write" if call.on(PROCESS) && given & SENT != 0 => {
-                found.add(92, COMMAND, "types what the request says into a program", call.place);
+                found.add(
+                    92,
+                    COMMAND,
+                    "types what the request says into a program",
+                    call.place,
+                );
                 Some(Value::default())
             }
             "shell" | "exec" | "run"
@@ -290,12 +338,22 @@ impl Net<'_> {
             }
             "create" | "createrunspace" | "createpipeline" | "open" if call.on(POWERSHELL) => {
                 if given & SENT != 0 {
-                    found.add(94, COMMAND, "runs what the request says in PowerShell", call.place);
+                    found.add(
+                        94,
+                        COMMAND,
+                        "runs what the request says in PowerShell",
+                        call.place,
+                    );
                 }
                 Some(Value::of(POWERSHELL | (given & SENT)))
             }
             "invokemethod" if call.on(MANAGEMENT) && traits & SENT != 0 => {
-                found.add(90, COMMAND, "runs what the request says as a command", call.place);
+                found.add(
+                    90,
+                    COMMAND,
+                    "runs what the request says as a command",
+                    call.place,
+                );
                 Some(Value::default())
             }
             _ => None,
@@ -309,7 +367,12 @@ impl Net<'_> {
                 Value::of(PROCESS)
             }
             None if class.is(TAINT) => {
-                found.add(62, COMMAND, "makes an object of the class that the request names", place);
+                found.add(
+                    62,
+                    COMMAND,
+                    "makes an object of the class that the request names",
+                    place,
+                );
                 Value::of(PROCESS | TAINT)
             }
             _ => Value::default(),
@@ -325,7 +388,10 @@ impl Net<'_> {
             "eval" | "jscriptevaluate" if jscript || call.on(EVALUATOR) => {}
             "jscriptevaluate" | "evaluatestring" => {}
             _ if held && jscript => {}
-            "compileassemblyfromsource" | "compileassemblyfromfile" | "evaluateasync" | "runasync"
+            "compileassemblyfromsource"
+            | "compileassemblyfromfile"
+            | "evaluateasync"
+            | "runasync"
                 if call.on(COMPILER) || call.name.starts_with("compile") =>
             {
                 let (weight, text) = match () {
@@ -345,8 +411,17 @@ impl Net<'_> {
             () => (45, "evaluates a text as code"),
         };
         found.add(weight, EVALUATION, text, call.place);
-        if call.argument(1).as_text().is_some_and(|mode| mode.eq_ignore_ascii_case("unsafe")) {
-            found.add(45, EVALUATION, "evaluates without the limits that code from outside has", call.place);
+        if call
+            .argument(1)
+            .as_text()
+            .is_some_and(|mode| mode.eq_ignore_ascii_case("unsafe"))
+        {
+            found.add(
+                45,
+                EVALUATION,
+                "evaluates without the limits that code from outside has",
+                call.place,
+            );
         }
         if let Some(text) = code.as_text()
             && self.hidden.len() < HIDDEN_MAX
@@ -361,7 +436,11 @@ impl Net<'_> {
         let object = call.object.map_or(0, |object| object.traits);
         let given = call.given();
         match call.name {
-            "load" | "loadfrom" | "loadfile" | "unsafeloadfrom" | "loadwithpartialname"
+            "load"
+            | "loadfrom"
+            | "loadfile"
+            | "unsafeloadfrom"
+            | "loadwithpartialname"
             | "createinstancefrom"
                 if call.on(ASSEMBLY) =>
             {
@@ -372,41 +451,75 @@ impl Net<'_> {
                     () => (45, "loads a program"),
                 };
                 found.add(weight, LOADING, text, call.place);
-                Some(Value::of(LOADED | (given & (SENT | CODED))))
+                // What is loaded by a name from a settings file is part of the application.
+                let own = given & (SENT | CODED) == 0
+                    && (call.name != "load" || call.argument(0).is_fixed());
+                let loaded = if own { 0 } else { LOADED };
+                Some(Value::of(loaded | (given & (SENT | CODED))))
             }
             "deserialize" | "unsafedeserialize" if given & SENT != 0 => {
                 if call.on(FORMATTER) {
-                    found.add(86, LOADING, "makes objects of what the request brings", call.place);
+                    found.add(
+                        86,
+                        LOADING,
+                        "makes objects of what the request brings",
+                        call.place,
+                    );
                 }
                 None
             }
             "createinstance" => {
                 let loaded = (object | given) & LOADED != 0;
                 if loaded {
-                    found.add(60, LOADING, "makes an object of a program it has loaded itself", call.place);
+                    found.add(
+                        60,
+                        LOADING,
+                        "makes an object of a program it has loaded itself",
+                        call.place,
+                    );
                 }
                 if given & TAINT != 0 && call.on(ACTIVATOR) {
-                    found.add(60, LOADING, "makes an object of the class that the request names", call.place);
+                    found.add(
+                        60,
+                        LOADING,
+                        "makes an object of the class that the request names",
+                        call.place,
+                    );
                 }
                 let kept = (object | given) & (LOADED | PROCESS | DANGER);
                 Some(Value::of(kept))
             }
-            "equals" | "tostring" | "gettype" | "gettypes" | "getexportedtypes" | "invokemember"
-            | "getmethod" | "entrypoint"
+            "equals" | "tostring" | "gettype" | "gettypes" | "getexportedtypes"
+            | "invokemember" | "getmethod" | "entrypoint"
                 if object & LOADED != 0 =>
             {
                 if call.name == "equals" {
-                    found.add(62, LOADING, "hands the page to a program it has loaded itself", call.place);
+                    found.add(
+                        62,
+                        LOADING,
+                        "hands the page to a program it has loaded itself",
+                        call.place,
+                    );
                 }
                 if call.name == "invokemember" {
-                    found.add(60, LOADING, "calls into a program it has loaded itself", call.place);
+                    found.add(
+                        60,
+                        LOADING,
+                        "calls into a program it has loaded itself",
+                        call.place,
+                    );
                 }
                 Some(Value::of(LOADED | METHOD))
             }
             "transformfinalblock" | "decrypt" => Some(Value::of((given & (SENT | WHOLE)) | CODED)),
             "load" if call.on(STYLESHEET) => {
                 if given & SENT != 0 {
-                    found.add(80, EVALUATION, "runs the stylesheet that the request brings", call.place);
+                    found.add(
+                        80,
+                        EVALUATION,
+                        "runs the stylesheet that the request brings",
+                        call.place,
+                    );
                 }
                 None
             }
@@ -422,7 +535,12 @@ fn reflects(call: &Call<'_>, found: &mut Findings) -> Option<Value> {
     match call.name {
         "gettype" if !call.arguments.is_empty() => {
             if first.as_text().is_some_and(kinds::is_dangerous_class) {
-                found.add(58, COMMAND, "reaches a class that runs things by its name", call.place);
+                found.add(
+                    58,
+                    COMMAND,
+                    "reaches a class that runs things by its name",
+                    call.place,
+                );
                 return Some(Value::of(DANGER | PROCESS));
             }
             Some(Value::of(first.traits & (TAINT | CODED)))
@@ -430,19 +548,28 @@ fn reflects(call: &Call<'_>, found: &mut Findings) -> Option<Value> {
         "getmethod" | "getmethods" | "getconstructor" => {
             let named = first.as_text().unwrap_or_default().to_ascii_lowercase();
             let danger = object & DANGER != 0
-                || (object & (ASSEMBLY | PROCESS) != 0 && matches!(named.as_str(), "load" | "start"));
+                || (object & (ASSEMBLY | PROCESS) != 0
+                    && matches!(named.as_str(), "load" | "start"));
             if danger {
-                found.add(55, LOADING, "reaches a method that runs things by its name", call.place);
+                found.add(
+                    55,
+                    LOADING,
+                    "reaches a method that runs things by its name",
+                    call.place,
+                );
             }
             let danger = if danger { DANGER } else { 0 };
-            Some(Value::of(METHOD | danger | (object & (ASSEMBLY | LOADED)) | (first.traits & (TAINT | CODED))))
+            Some(Value::of(
+                METHOD | danger | (object & (ASSEMBLY | LOADED)) | (first.traits & (TAINT | CODED)),
+            ))
         }
         "invoke" | "invokemember" if object & (METHOD | DANGER | PROCESS | LOADED) != 0 => {
             let sent = call.given() & SENT != 0;
             let (weight, text) = match () {
-                () if object & (DANGER | PROCESS) != 0 && sent => {
-                    (92, "runs what the request brings through a method found by its name")
-                }
+                () if object & (DANGER | PROCESS) != 0 && sent => (
+                    92,
+                    "runs what the request brings through a method found by its name",
+                ),
                 () if object & LOADED != 0 => (60, "calls into a program it has loaded itself"),
                 () if object & (TAINT | CODED) != 0 && sent => {
                     (72, "hands the request to a method whose name is hidden")
@@ -450,7 +577,9 @@ fn reflects(call: &Call<'_>, found: &mut Findings) -> Option<Value> {
                 () => return None,
             };
             found.add(weight, COMMAND, text, call.place);
-            Some(Value::of((object & (ASSEMBLY | LOADED)) | LOADED | (call.given() & SENT)))
+            Some(Value::of(
+                (object & (ASSEMBLY | LOADED)) | LOADED | (call.given() & SENT),
+            ))
         }
         _ => None,
     }
@@ -474,10 +603,35 @@ fn reaches_out(call: &Call<'_>, found: &mut Findings) -> Option<Value> {
 fn harmless(name: &str) -> bool {
     matches!(
         name,
-        "isnullorempty" | "isnullorwhitespace" | "indexof" | "lastindexof" | "startswith"
-            | "endswith" | "contains" | "equals" | "compare" | "compareto" | "exists" | "ismatch"
-            | "toint32" | "toint64" | "parse" | "tryparse" | "htmlencode" | "isdate" | "isnumeric"
-            | "toboolean" | "todatetime" | "todecimal" | "isdbnull" | "containskey" | "cint" | "clng"
-            | "computehash" | "urlencode" | "getextension" | "newguid"
+        "isnullorempty"
+            | "isnullorwhitespace"
+            | "indexof"
+            | "lastindexof"
+            | "startswith"
+            | "endswith"
+            | "contains"
+            | "equals"
+            | "compare"
+            | "compareto"
+            | "exists"
+            | "ismatch"
+            | "toint32"
+            | "toint64"
+            | "parse"
+            | "tryparse"
+            | "htmlencode"
+            | "isdate"
+            | "isnumeric"
+            | "toboolean"
+            | "todatetime"
+            | "todecimal"
+            | "isdbnull"
+            | "containskey"
+            | "cint"
+            | "clng"
+            | "computehash"
+            | "urlencode"
+            | "getextension"
+            | "newguid"
     )
 }

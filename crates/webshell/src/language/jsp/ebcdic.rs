@@ -32,7 +32,11 @@ pub(super) fn decoded(bytes: &[u8]) -> String {
 /// Whether bytes open as a page or XML document in EBCDIC does.
 pub(super) fn opens(bytes: &[u8]) -> bool {
     // `<%`, `<?xml` and `<jsp:`.
-    [&[0x4c, 0x6c][..], &[0x4c, 0x6f, 0xa7, 0x94, 0x93], &[0x4c, 0x91, 0xa2, 0x97, 0x7a]]
-        .iter()
-        .any(|opening| bytes.starts_with(opening))
+    [
+        &[0x4c, 0x6c][..],
+        &[0x4c, 0x6f, 0xa7, 0x94, 0x93],
+        &[0x4c, 0x91, 0xa2, 0x97, 0x7a],
+    ]
+    .iter()
+    .any(|opening| bytes.starts_with(opening))
 }

@@ -7,6 +7,10 @@ use crate::language::asp::{Pieces, Place};
 
 /// Bytes of one expression of the expression language that are looked at.
 const EXPRESSION_BYTES_MAX: usize = 8192;
+/// Bytes of expressions of one page that are looked at. Stops pages of nothing but openings.
+const EXPRESSIONS_BYTES_MAX: usize = 2 * 1024 * 1024;
+/// Bytes of a tag that are looked at.
+const TAG_BYTES_MAX: usize = 4096;
 /// Characters written as escapes from which on that is no accident: ordinary pages escape what has no key.
 const ESCAPED_LETTERS_MIN: usize = 8;
 
@@ -19,6 +23,8 @@ pub(super) struct Page {
     pub(super) escaped: Option<Place>,
     /// Where a script element's text was put together from sections or character references.
     pub(super) scattered: Option<Place>,
+    /// Whether expressions were left out because there were too many.
+    pub(super) cut: bool,
 }
 
 /// The text of a page that names an encoding of its own, and whether it did so.
@@ -27,9 +33,11 @@ pub(super) fn named_encoding(content: &[u8]) -> Option<String> {
         return Some(ebcdic::decoded(content));
     }
     let head = content.get(..512).unwrap_or(content).to_ascii_lowercase();
-    let named = ["cp037", "ibm037", "ibm-037", "cp1047", "ibm1047", "cp500", "ibm500", "cp273", "cp290"]
-        .iter()
-        .find_map(|name| memmem::find(&head, name.as_bytes()))?;
+    let named = [
+        "cp037", "ibm037", "ibm-037", "cp1047", "ibm1047", "cp500", "ibm500", "cp273", "cp290",
+    ]
+    .iter()
+    .find_map(|name| memmem::find(&head, name.as_bytes()))?;
     let after = head.get(named..)?.iter().position(|&byte| byte == b'>')? + named + 1;
     Some(ebcdic::decoded(content.get(after..)?))
 }
@@ -40,6 +48,7 @@ pub(super) fn page(text: &str) -> Page {
         text,
         page: Page::default(),
         body: Pieces::default(),
+        expressions_left: EXPRESSIONS_BYTES_MAX,
     };
     cutter.cut();
     let Cutter { mut page, body, .. } = cutter;
@@ -58,13 +67,15 @@ struct Cutter<'t> {
     text: &'t str,
     page: Page,
     body: Pieces,
+    expressions_left: usize,
 }
 
 impl Cutter<'_> {
     fn cut(&mut self) {
         let bytes = self.text.as_bytes();
         let mut at = 0;
-        while let Some(next) = memchr::memchr3(b'<', b'$', b'#', bytes.get(at..).unwrap_or_default())
+        while let Some(next) =
+            memchr::memchr3(b'<', b'$', b'#', bytes.get(at..).unwrap_or_default())
         {
             let start = at + next;
             at = match bytes.get(start..).unwrap_or_default() {
@@ -112,7 +123,11 @@ impl Cutter<'_> {
             Some("expression") => Part::Expression,
             _ => return start + 1,
         };
-        let Some(open) = rest.find('>') else {
+        let tag = rest
+            .as_bytes()
+            .get(..TAG_BYTES_MAX)
+            .unwrap_or(rest.as_bytes());
+        let Some(open) = memchr::memchr(b'>', tag) else {
             return start + 1;
         };
         let closing = format!("</{name}");
@@ -141,7 +156,8 @@ impl Cutter<'_> {
         let mut quote = None;
         let mut depth = 0_usize;
         let mut end = None;
-        for (at, c) in rest.char_indices().take_while(|(at, _)| *at < EXPRESSION_BYTES_MAX) {
+        let limit = EXPRESSION_BYTES_MAX.min(self.expressions_left);
+        for (at, c) in rest.char_indices().take_while(|(at, _)| *at < limit) {
             match (quote, c) {
                 (Some(open), c) if c == open => quote = None,
                 (Some(_), _) => {}
@@ -155,6 +171,9 @@ impl Cutter<'_> {
                 _ => {}
             }
         }
+        let looked_at = end.unwrap_or(limit);
+        self.expressions_left = self.expressions_left.saturating_sub(looked_at);
+        self.page.cut |= self.expressions_left == 0;
         let Some(end) = end else { return start + 2 };
         let inner = rest.get(..end).unwrap_or_default();
         // Only calls do something.
@@ -217,7 +236,10 @@ pub(super) fn java_unescaped(code: &str) -> (String, usize) {
     let mut rest = code;
     while let Some(at) = rest.find("\\u") {
         out.push_str(rest.get(..at).unwrap_or_default());
-        let digits = rest.get(at + 1..).unwrap_or_default().trim_start_matches('u');
+        let digits = rest
+            .get(at + 1..)
+            .unwrap_or_default()
+            .trim_start_matches('u');
         let value = digits
             .get(..4)
             .and_then(|four| u32::from_str_radix(four, 16).ok());

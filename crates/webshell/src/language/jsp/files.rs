@@ -31,7 +31,10 @@ pub(super) fn create(class: &str, arguments: &[Value], _place: Place) -> Option<
         "fileoutputstream" | "filewriter" | "randomaccessfile" | "printstream" => {
             Some(opened(&first))
         }
-        "printwriter" | "bufferedoutputstream" | "bufferedwriter" | "outputstreamwriter"
+        "printwriter"
+        | "bufferedoutputstream"
+        | "bufferedwriter"
+        | "outputstreamwriter"
         | "dataoutputstream"
             if first.is(OUTPUT | FILE) =>
         {
@@ -63,8 +66,13 @@ pub(super) fn call(call: &Call<'_>, found: &mut Findings) -> Option<Value> {
             None
         }
         // `Files.write(path, bytes)` and copies of streams to files.
-        "write" | "writestring" | "copy" | "copyinputstreamtofile" | "writebytearraytofile"
-        | "writestringtofile" | "copyurltofile"
+        "write"
+        | "writestring"
+        | "copy"
+        | "copyinputstreamtofile"
+        | "writebytearraytofile"
+        | "writestringtofile"
+        | "copyurltofile"
             if call.arguments.len() >= 2 && !call.on(OUTPUT) =>
         {
             let (file, data) = match call.argument(1).is(FILE | OUTPUT) {
@@ -85,7 +93,12 @@ pub(super) fn call(call: &Call<'_>, found: &mut Findings) -> Option<Value> {
         "listfiles" | "list" | "listroots" | "walk" | "newdirectorystream"
             if object & WHOLE != 0 || call.given() & WHOLE != 0 =>
         {
-            found.add(28, MANAGER, "lists the folder that the request names", call.place);
+            found.add(
+                28,
+                MANAGER,
+                "lists the folder that the request names",
+                call.place,
+            );
             Some(Value::of(FILE | TAINT))
         }
         "listroots" => {
@@ -95,15 +108,30 @@ pub(super) fn call(call: &Call<'_>, found: &mut Findings) -> Option<Value> {
         "delete" | "deleteonexit" | "deleteifexists"
             if (on_file && object & WHOLE != 0) || path.is(WHOLE) && path.is(FILE) =>
         {
-            found.add(38, MANAGER, "deletes the file that the request names", call.place);
+            found.add(
+                38,
+                MANAGER,
+                "deletes the file that the request names",
+                call.place,
+            );
             None
         }
         "renameto" | "move" if (object | call.given()) & WHOLE != 0 => {
-            found.add(32, MANAGER, "renames the file that the request names", call.place);
+            found.add(
+                32,
+                MANAGER,
+                "renames the file that the request names",
+                call.place,
+            );
             None
         }
         "mkdir" | "mkdirs" | "createnewfile" if object & WHOLE != 0 && on_file => {
-            found.add(25, MANAGER, "makes the file or folder that the request names", call.place);
+            found.add(
+                25,
+                MANAGER,
+                "makes the file or folder that the request names",
+                call.place,
+            );
             None
         }
         "setlastmodified" if on_file => {
@@ -113,7 +141,12 @@ pub(super) fn call(call: &Call<'_>, found: &mut Findings) -> Option<Value> {
         "readallbytes" | "readalllines" | "readstring" | "newinputstream" | "newbufferedreader"
             if path.is(WHOLE) =>
         {
-            found.add(30, MANAGER, "reads the file that the request names", call.place);
+            found.add(
+                30,
+                MANAGER,
+                "reads the file that the request names",
+                call.place,
+            );
             None
         }
         "getrealpath" => Some(Value::of(call.given() & (TAINT | PARSED | SCRIPT))),
@@ -125,20 +158,25 @@ pub(super) fn call(call: &Call<'_>, found: &mut Findings) -> Option<Value> {
 fn written(file: Traits, data: Traits, place: Place, found: &mut Findings) {
     let sent = data & (TAINT | PARSED | CODED) != 0;
     let (weight, text) = match () {
-        () if file & SCRIPT != 0 && data & (TAINT | PARSED) != 0 => {
-            (82, "writes what the request brings into a file that the server runs")
-        }
-        () if file & TAINT != 0 && file & WHOLE != 0 && data & TAINT != 0 => {
-            (80, "writes what the request brings into the file that the request names")
-        }
+        () if file & SCRIPT != 0 && data & (TAINT | PARSED) != 0 => (
+            82,
+            "writes what the request brings into a file that the server runs",
+        ),
+        () if file & TAINT != 0 && file & WHOLE != 0 && data & TAINT != 0 => (
+            80,
+            "writes what the request brings into the file that the request names",
+        ),
         // A form field as a file's content is no upload.
-        () if file & TAINT != 0 && data & TAINT != 0 => {
-            (64, "writes a parameter into a file whose name the request chooses")
-        }
+        () if file & TAINT != 0 && data & TAINT != 0 => (
+            64,
+            "writes a parameter into a file whose name the request chooses",
+        ),
         () if file & WHOLE != 0 && file & (TAINT | PARSED) != 0 => {
             (42, "writes to the file that the request names")
         }
-        () if file & SCRIPT != 0 && sent => (70, "writes hidden content into a file that the server runs"),
+        () if file & SCRIPT != 0 && sent => {
+            (70, "writes hidden content into a file that the server runs")
+        }
         () if file & SCRIPT != 0 => (55, "writes a file that the server runs"),
         () => return,
     };

@@ -5,7 +5,7 @@ use super::kinds::{self, *};
 use super::texts;
 use crate::decode::{self, Budget};
 use crate::language::asp::{
-    CODED, Call, Constant, Dialect, Findings, PARSED, Place, TAINT, Traits, Value, WHOLE,
+    CODED, Call, Constant, Dialect, Findings, PARSED, Place, TAINT, Traits, Value, WHOLE, readable,
 };
 
 /// Java in pages, and the expression language.
@@ -54,7 +54,9 @@ impl Dialect for Java {
         _found: &mut Findings,
     ) -> Option<Value> {
         if name == "class" {
-            return Some(Value::of(CLASS | (object.traits & (RUNTIME | BUILDER | LOADER | PROXY))));
+            return Some(Value::of(
+                CLASS | (object.traits & (RUNTIME | BUILDER | LOADER | PROXY)),
+            ));
         }
         if name == "request" {
             return Some(Value::of(REQUEST));
@@ -110,13 +112,27 @@ impl Dialect for Java {
                 found.add(50, TUNNEL, "listens on a port of its own", place);
             }
             "expression" | "statement" if arguments.len() == 3 => {
-                let weight = if given & (RUNTIME | BUILDER) != 0 { 90 } else { 70 };
+                let weight = if given & (RUNTIME | BUILDER) != 0 {
+                    90
+                } else {
+                    70
+                };
                 if given & (SENT | RUNTIME | BUILDER) != 0 {
-                    found.add(weight, COMMAND, "calls a method by a name given at run time", place);
+                    found.add(
+                        weight,
+                        COMMAND,
+                        "calls a method by a name given at run time",
+                        place,
+                    );
                 }
             }
             "templatesimpl" => {
-                found.add(80, LOADING, "runs bytes as a class through a template", place);
+                found.add(
+                    80,
+                    LOADING,
+                    "runs bytes as a class through a template",
+                    place,
+                );
             }
             "bcelclassloader" => {
                 found.add(85, LOADING, "loads a class out of a text", place);
@@ -147,6 +163,10 @@ impl Dialect for Java {
         value.traits & SENT
     }
 
+    fn holds(&self, object: &Value) -> bool {
+        !object.is(OUTPUT)
+    }
+
     fn text(&mut self, text: &str, made: bool, place: Place, found: &mut Findings) {
         texts::look(text, made, place, found);
     }
@@ -157,8 +177,15 @@ impl Java {
     fn input(&mut self, call: &Call<'_>) -> Option<Value> {
         let request = call.on(REQUEST);
         match call.name {
-            "getmethod" | "getcontextpath" | "getservername" | "getserverport" | "getscheme"
-            | "getlocale" | "getcharacterencoding" | "getremoteaddr" | "isuserinrole"
+            "getmethod"
+            | "getcontextpath"
+            | "getservername"
+            | "getserverport"
+            | "getscheme"
+            | "getlocale"
+            | "getcharacterencoding"
+            | "getremoteaddr"
+            | "isuserinrole"
                 if request && call.arguments.is_empty() =>
             {
                 Some(Value::default())
@@ -178,9 +205,7 @@ impl Java {
                 None
             }
             "getattribute" | "getvalue" if !call.on(LOADED) => Some(Value::of(self.session)),
-            _ if call.arguments.iter().any(|value| value.is(REQUEST)) => {
-                Some(Value::of(PARSED))
-            }
+            _ if call.arguments.iter().any(|value| value.is(REQUEST)) => Some(Value::of(PARSED)),
             _ => None,
         }
     }
@@ -213,7 +238,10 @@ impl Java {
             "substring" => {
                 let characters: Vec<char> = text?.chars().collect();
                 let from = usize::try_from(first.as_number()?).ok()?;
-                let to = call.argument(1).as_number().and_then(|to| usize::try_from(to).ok());
+                let to = call
+                    .argument(1)
+                    .as_number()
+                    .and_then(|to| usize::try_from(to).ok());
                 let part = characters.get(from..to.unwrap_or(characters.len()))?;
                 Some(Value::text(part.iter().collect::<String>()).and(carried))
             }
@@ -232,13 +260,12 @@ impl Java {
                     .iter()
                     .find_map(|value| value.as_characters())?;
                 let bytes = decode::base64(given.as_bytes(), &mut self.budget)?;
-                let text = String::from_utf8_lossy(&bytes).into_owned();
-                Some(Value::text(text).and(carried))
+                Some(readable(bytes).and(carried))
             }
             "parsehexbinary" | "decodehex" | "hextobytes" => {
                 let given = first.as_characters()?;
                 let bytes = decode::hex(given.as_bytes(), &mut self.budget)?;
-                Some(Value::text(String::from_utf8_lossy(&bytes).into_owned()).and(carried))
+                Some(readable(bytes).and(carried))
             }
             "dofinal" => Some(Value::of(carried | CODED)),
             _ => None,
@@ -270,12 +297,18 @@ impl Java {
                 found.add(weight, COMMAND, text, call.place);
                 Some(Value::default())
             }
-            "command" if call.on(BUILDER) => {
-                Some(Value::of(BUILDER | (given & (SENT | CODED))))
-            }
-            "eval" | "evaluate" | "geteval" | "parseclass" | "parseexpression"
-            | "createvalueexpression" | "createmethodexpression" | "compile" | "setscript"
-            | "executescript" | "getvalue"
+            "command" if call.on(BUILDER) => Some(Value::of(BUILDER | (given & (SENT | CODED)))),
+            "eval"
+            | "evaluate"
+            | "geteval"
+            | "parseclass"
+            | "parseexpression"
+            | "createvalueexpression"
+            | "createmethodexpression"
+            | "compile"
+            | "setscript"
+            | "executescript"
+            | "getvalue"
                 if call.on(ENGINE) || (sent && matches!(call.name, "eval")) =>
             {
                 let (weight, text) = match () {
@@ -287,7 +320,10 @@ impl Java {
                 found.add(weight, EVALUATION, text, call.place);
                 Some(Value::of(ENGINE))
             }
-            "getenginebyname" | "getenginebyextension" | "getenginebymimetype" | "builder"
+            "getenginebyname"
+            | "getenginebyextension"
+            | "getenginebymimetype"
+            | "builder"
             | "getsystemjavacompiler"
                 if call.object.is_some() && call.name != "builder" || call.on(ENGINE) =>
             {
@@ -309,7 +345,9 @@ impl Java {
     fn reflects(&mut self, call: &Call<'_>, found: &mut Findings) -> Option<Value> {
         let first = call.argument(0);
         match call.name {
-            "forname" | "loadclass" | "findclass" | "lookupclass" => Some(self.class_of(call, found)),
+            "forname" | "loadclass" | "findclass" | "lookupclass" => {
+                Some(self.class_of(call, found))
+            }
             "getmethod" | "getdeclaredmethod" | "findvirtual" | "findstatic"
                 if !call.arguments.is_empty() =>
             {
@@ -318,60 +356,110 @@ impl Java {
                 let mut traits = METHOD | (object & (DANGER | LOADED));
                 if named.is_some_and(kinds::is_dangerous_method) {
                     traits |= DANGER;
-                    found.add(60, COMMAND, "reaches a method that runs things by its name", call.place);
+                    found.add(
+                        60,
+                        COMMAND,
+                        "reaches a method that runs things by its name",
+                        call.place,
+                    );
                 } else if object & (RUNTIME | BUILDER | PROXY) != 0 {
                     traits |= DANGER;
                 }
                 if named.is_none() && !first.is_fixed() {
                     traits |= CODED | (first.traits & SENT);
                     if first.is(TAINT) {
-                        found.add(70, EVALUATION, "calls the method that the request names", call.place);
+                        found.add(
+                            70,
+                            EVALUATION,
+                            "calls the method that the request names",
+                            call.place,
+                        );
                     }
                 }
                 Some(Value::of(traits))
             }
-            "getmethods" | "getdeclaredmethods" | "getdeclaredconstructor" | "getconstructor"
-            | "getdeclaredconstructors" | "getconstructors" => {
+            "getmethods"
+            | "getdeclaredmethods"
+            | "getdeclaredconstructor"
+            | "getconstructor"
+            | "getdeclaredconstructors"
+            | "getconstructors" => {
                 let object = call.object.map_or(0, |object| object.traits);
-                Some(Value::of(METHOD | (object & (DANGER | CODED | LOADED | TAINT))))
+                Some(Value::of(
+                    METHOD | (object & (DANGER | CODED | LOADED | TAINT)),
+                ))
             }
             "[]" if call.on(METHOD) => call.object.cloned(),
             "invoke" | "invokeexact" | "invokewitharguments" => {
                 let object = call.object.map_or(0, |object| object.traits) | call.given();
                 let sent = call.given() & SENT != 0;
                 let (weight, text) = match () {
-                    () if object & DANGER != 0 && sent => {
-                        (92, "runs what the request says through a method found by its name")
-                    }
+                    () if object & DANGER != 0 && sent => (
+                        92,
+                        "runs what the request says through a method found by its name",
+                    ),
                     () if object & (CODED | TAINT) != 0 && sent && call.on(METHOD) => {
                         (75, "hands the request to a method whose name is hidden")
                     }
-                    () if object & DANGER != 0 => (66, "runs things through a method found by its name"),
-                    () if object & CODED != 0 => (50, "calls a method whose name is hidden"),
-                    () => return Some(Value::of((object & (RUNTIME | LOADED)) | (call.given() & SENT))),
+                    () if object & DANGER != 0 => {
+                        (66, "runs things through a method found by its name")
+                    }
+                    () if object & CODED != 0 => (38, "calls a method whose name is hidden"),
+                    () => {
+                        return Some(Value::of(
+                            (object & (RUNTIME | LOADED)) | (call.given() & SENT),
+                        ));
+                    }
                 };
                 found.add(weight, COMMAND, text, call.place);
-                Some(Value::of((object & (DANGER | LOADED)) | (call.given() & SENT)))
+                Some(Value::of(
+                    (object & (DANGER | LOADED)) | (call.given() & SENT),
+                ))
             }
             "newinstance" if call.on(CLASS | METHOD | LOADED | LOADER) => {
                 let object = call.object.map_or(0, |object| object.traits);
                 if object & LOADED != 0 {
-                    found.add(70, LOADING, "makes an object of a class it has loaded itself", call.place);
+                    found.add(
+                        70,
+                        LOADING,
+                        "makes an object of a class it has loaded itself",
+                        call.place,
+                    );
                 }
                 if object & DANGER != 0 {
-                    found.add(70, COMMAND, "makes an object of a class found by its name", call.place);
+                    found.add(
+                        70,
+                        COMMAND,
+                        "makes an object of a class found by its name",
+                        call.place,
+                    );
                     return Some(Value::of(BUILDER | DANGER | (call.given() & SENT)));
                 }
                 if object & TAINT != 0 {
-                    found.add(72, LOADING, "makes an object of the class the request names", call.place);
+                    found.add(
+                        72,
+                        LOADING,
+                        "makes an object of the class the request names",
+                        call.place,
+                    );
                 }
                 if object & CODED != 0 {
-                    found.add(55, LOADING, "makes an object of a class whose name is hidden", call.place);
+                    found.add(
+                        55,
+                        LOADING,
+                        "makes an object of a class whose name is hidden",
+                        call.place,
+                    );
                 }
                 Some(Value::of(object & (ENGINE | LOADED | CODED)))
             }
             "equals" | "tostring" | "hashcode" if call.on(LOADED) => {
-                found.add(60, LOADING, "hands the page to a class it has loaded itself", call.place);
+                found.add(
+                    60,
+                    LOADING,
+                    "hands the page to a class it has loaded itself",
+                    call.place,
+                );
                 Some(Value::of(LOADED))
             }
             _ => None,
@@ -386,12 +474,22 @@ impl Java {
             let mut traits = CLASS | loaded | (kinds::of_class(&simple) & (ENGINE | LOADER));
             if kinds::is_dangerous_class(name) {
                 traits |= DANGER;
-                found.add(58, COMMAND, "reaches a class that runs things by its name", call.place);
+                found.add(
+                    58,
+                    COMMAND,
+                    "reaches a class that runs things by its name",
+                    call.place,
+                );
             }
             return Value::of(traits | (first.traits & CODED));
         }
         if first.is(TAINT) {
-            found.add(72, LOADING, "loads the class that the request names", call.place);
+            found.add(
+                72,
+                LOADING,
+                "loads the class that the request names",
+                call.place,
+            );
         }
         let hidden = match first.is(CODED | TAINT) || !first.is_fixed() {
             true => CODED,
@@ -404,7 +502,10 @@ impl Java {
     fn loads(&mut self, call: &Call<'_>, found: &mut Findings) -> Option<Value> {
         let sent = call.given() & SENT != 0;
         match call.name {
-            "defineclass" | "defineclass0" | "defineclass1" | "defineanonymousclass"
+            "defineclass"
+            | "defineclass0"
+            | "defineclass1"
+            | "defineanonymousclass"
             | "definehiddenclass" => {
                 let (weight, text) = match sent || call.given() & CODED != 0 {
                     true => (95, "turns what the request brings into a class"),
@@ -416,7 +517,12 @@ impl Java {
             "readobject" | "readunshared" | "fromxml" => {
                 let object = call.object.map_or(0, |object| object.traits) | call.given();
                 if object & TAINT != 0 {
-                    found.add(85, LOADING, "makes objects of what the request brings", call.place);
+                    found.add(
+                        85,
+                        LOADING,
+                        "makes objects of what the request brings",
+                        call.place,
+                    );
                 }
                 Some(Value::of(object & SENT))
             }
@@ -431,20 +537,46 @@ impl Java {
             }
             "lookup" | "dolookup" => {
                 if sent {
-                    found.add(82, LOADING, "fetches the object that the request names", call.place);
+                    found.add(
+                        82,
+                        LOADING,
+                        "fetches the object that the request names",
+                        call.place,
+                    );
                 }
                 None
             }
             "getversionhelper" => {
-                found.add(65, LOADING, "loads classes in a way made for the platform itself", call.place);
+                found.add(
+                    65,
+                    LOADING,
+                    "loads classes in a way made for the platform itself",
+                    call.place,
+                );
                 Some(Value::of(LOADER | LOADED))
             }
-            "addfilterdef" | "addfiltermapbefore" | "addfiltermap" | "addapplicationeventlistener"
-            | "setapplicationeventlisteners" | "addvalve" | "addservletmappingdecoded"
-            | "registermapping" | "registerhandler" | "addservletmapping" | "createwrapper"
-            | "addfilter" | "addservlet" | "addlistener" | "setwebsocketcontainer" => {
+            "addfilterdef"
+            | "addfiltermapbefore"
+            | "addfiltermap"
+            | "addapplicationeventlistener"
+            | "setapplicationeventlisteners"
+            | "addvalve"
+            | "addservletmappingdecoded"
+            | "registermapping"
+            | "registerhandler"
+            | "addservletmapping"
+            | "createwrapper"
+            | "addfilter"
+            | "addservlet"
+            | "addlistener"
+            | "setwebsocketcontainer" => {
                 let weight = if call.on(SERVER) { 62 } else { 45 };
-                found.add(weight, MEMORY, "adds a part to the running server", call.place);
+                found.add(
+                    weight,
+                    MEMORY,
+                    "adds a part to the running server",
+                    call.place,
+                );
                 None
             }
             "getdeclaredfield" => {
@@ -470,16 +602,31 @@ impl Java {
             }
             "open" if call.on(SOCKET) => Some(Value::of(SOCKET)),
             "getconnection" if call.given() & TAINT != 0 => {
-                found.add(64, SQL, "connects to the database that the request names", call.place);
+                found.add(
+                    64,
+                    SQL,
+                    "connects to the database that the request names",
+                    call.place,
+                );
                 Some(Value::of(DATABASE | TAINT))
             }
             "executequery" | "executeupdate" | "execute" if call.argument(0).is(WHOLE) => {
                 let weight = if call.on(TAINT) { 60 } else { 42 };
-                found.add(weight, SQL, "sends the database what the request says", call.place);
+                found.add(
+                    weight,
+                    SQL,
+                    "sends the database what the request says",
+                    call.place,
+                );
                 Some(Value::default())
             }
             "openconnection" | "openstream" if call.on(TAINT) => {
-                found.add(20, TUNNEL, "fetches the address that the request names", call.place);
+                found.add(
+                    20,
+                    TUNNEL,
+                    "fetches the address that the request names",
+                    call.place,
+                );
                 Some(Value::default())
             }
             "createstatement" | "preparestatement" => {

@@ -34,26 +34,65 @@ pub(super) fn of_class(name: &str) -> Traits {
         "httpservletrequest" | "servletrequest" | "httpservletrequestwrapper" => REQUEST,
         "runtime" => RUNTIME,
         "processbuilder" => BUILDER,
-        "scriptengine" | "scriptenginemanager" | "elprocessor" | "jshell" | "groovyshell"
-        | "interpreter" | "nashornscriptengine" | "expressionfactory" | "spelexpressionparser"
-        | "jexlengine" | "jexlbuilder" | "groovyclassloader" | "velocityengine" | "ognl"
-        | "mvel" | "bsfmanager" | "pythoninterpreter" | "luaj" | "compiledscript"
-        | "expressionevaluator" | "aviatorevaluator" | "elutil" | "simplescriptcontext" => ENGINE,
-        "classloader" | "secureclassloader" | "bcelclassloader" | "urlclassloader"
-        | "unsafe" | "definingclassloader" | "parallelwebappclassloader" | "lookup"
+        "scriptengine"
+        | "scriptenginemanager"
+        | "elprocessor"
+        | "jshell"
+        | "groovyshell"
+        | "interpreter"
+        | "nashornscriptengine"
+        | "expressionfactory"
+        | "spelexpressionparser"
+        | "jexlengine"
+        | "jexlbuilder"
+        | "groovyclassloader"
+        | "velocityengine"
+        | "ognl"
+        | "mvel"
+        | "bsfmanager"
+        | "pythoninterpreter"
+        | "luaj"
+        | "compiledscript"
+        | "expressionevaluator"
+        | "aviatorevaluator"
+        | "elutil"
+        | "simplescriptcontext" => ENGINE,
+        "classloader"
+        | "secureclassloader"
+        | "bcelclassloader"
+        | "urlclassloader"
+        | "unsafe"
+        | "definingclassloader"
+        | "parallelwebappclassloader"
+        | "lookup"
         | "transletclassloader" => LOADER,
         "class" => CLASS,
         "method" | "methodhandle" | "methodaccessor" | "constructor" | "methodutil" => METHOD,
         "objectinputstream" | "xmldecoder" | "xstream" => OBJECTS,
         "file" | "path" | "paths" => FILE,
-        "fileoutputstream" | "filewriter" | "randomaccessfile" | "printstream"
-        | "bufferedoutputstream" | "bufferedwriter" | "outputstreamwriter"
+        "fileoutputstream"
+        | "filewriter"
+        | "randomaccessfile"
+        | "printstream"
+        | "bufferedoutputstream"
+        | "bufferedwriter"
+        | "outputstreamwriter"
         | "dataoutputstream" => OUTPUT,
-        "socket" | "socketchannel" | "serversocket" | "serversocketchannel"
-        | "asynchronoussocketchannel" | "datagramsocket" => SOCKET,
-        "standardcontext" | "applicationcontext" | "webappclassloaderbase" | "standardwrapper"
-        | "abstracthandlermapping" | "requestmappinghandlermapping" | "webapplicationcontext"
-        | "standardengine" | "standardpipeline" => SERVER,
+        "socket"
+        | "socketchannel"
+        | "serversocket"
+        | "serversocketchannel"
+        | "asynchronoussocketchannel"
+        | "datagramsocket" => SOCKET,
+        "standardcontext"
+        | "applicationcontext"
+        | "webappclassloaderbase"
+        | "standardwrapper"
+        | "abstracthandlermapping"
+        | "requestmappinghandlermapping"
+        | "webapplicationcontext"
+        | "standardengine"
+        | "standardpipeline" => SERVER,
         "initialcontext" | "context" | "jndi" | "initialdircontext" | "jdbcrowsetimpl" => NAMING,
         "system" => SYSTEM,
         "statement" | "preparedstatement" | "connection" | "drivermanager" => DATABASE,
@@ -70,8 +109,16 @@ pub(super) fn is_dangerous_class(name: &str) -> bool {
     let simple = name.rsplit('.').next().unwrap_or(name).to_ascii_lowercase();
     matches!(
         simple.as_str(),
-        "runtime" | "processbuilder" | "processimpl" | "unixprocess" | "scriptenginemanager"
-            | "classloader" | "unsafe" | "templatesimpl" | "elprocessor" | "jshell"
+        "runtime"
+            | "processbuilder"
+            | "processimpl"
+            | "unixprocess"
+            | "scriptenginemanager"
+            | "classloader"
+            | "unsafe"
+            | "templatesimpl"
+            | "elprocessor"
+            | "jshell"
     )
 }
 
@@ -79,8 +126,14 @@ pub(super) fn is_dangerous_class(name: &str) -> bool {
 pub(super) fn is_dangerous_method(name: &str) -> bool {
     matches!(
         name.to_ascii_lowercase().as_str(),
-        "exec" | "getruntime" | "defineclass" | "defineclass0" | "defineclass1" | "forkandexec"
-            | "defineanonymousclass" | "loadlibrary"
+        "exec"
+            | "getruntime"
+            | "defineclass"
+            | "defineclass0"
+            | "defineclass1"
+            | "forkandexec"
+            | "defineanonymousclass"
+            | "loadlibrary"
     )
 }
 
@@ -88,10 +141,23 @@ pub(super) fn is_dangerous_method(name: &str) -> bool {
 pub(super) fn is_source(name: &str) -> bool {
     matches!(
         name,
-        "getparameter" | "getparametervalues" | "getparametermap" | "getparameternames"
-            | "getheader" | "getheaders" | "getquerystring" | "getcookies" | "getpathinfo"
-            | "getrequesturi" | "getrequesturl" | "getservletpath" | "getremoteuser"
-            | "getheadernames" | "getcontenttype" | "getpart" | "getparts"
+        "getparameter"
+            | "getparametervalues"
+            | "getparametermap"
+            | "getparameternames"
+            | "getheader"
+            | "getheaders"
+            | "getquerystring"
+            | "getcookies"
+            | "getpathinfo"
+            | "getrequesturi"
+            | "getrequesturl"
+            | "getservletpath"
+            | "getremoteuser"
+            | "getheadernames"
+            | "getcontenttype"
+            | "getpart"
+            | "getparts"
     )
 }
 
@@ -99,11 +165,40 @@ pub(super) fn is_source(name: &str) -> bool {
 pub(super) fn is_harmless(name: &str) -> bool {
     matches!(
         name,
-        "parseint" | "parselong" | "parsedouble" | "parsefloat" | "parseboolean" | "equals"
-            | "equalsignorecase" | "length" | "size" | "indexof" | "lastindexof" | "startswith"
-            | "endswith" | "contains" | "isempty" | "hashcode" | "compareto" | "matches"
-            | "exists" | "isdirectory" | "isfile" | "containskey" | "intvalue" | "longvalue"
-            | "getmethod" | "isblank" | "isnotblank" | "isnotempty" | "encode" | "getsize"
-            | "digest" | "escapehtml" | "isinstance" | "nextint" | "isnull"
+        "parseint"
+            | "parselong"
+            | "parsedouble"
+            | "parsefloat"
+            | "parseboolean"
+            | "equals"
+            | "equalsignorecase"
+            | "length"
+            | "size"
+            | "indexof"
+            | "lastindexof"
+            | "startswith"
+            | "endswith"
+            | "contains"
+            | "isempty"
+            | "hashcode"
+            | "compareto"
+            | "matches"
+            | "exists"
+            | "isdirectory"
+            | "isfile"
+            | "containskey"
+            | "intvalue"
+            | "longvalue"
+            | "getmethod"
+            | "isblank"
+            | "isnotblank"
+            | "isnotempty"
+            | "encode"
+            | "getsize"
+            | "digest"
+            | "escapehtml"
+            | "isinstance"
+            | "nextint"
+            | "isnull"
     )
 }

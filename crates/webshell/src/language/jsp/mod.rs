@@ -22,25 +22,90 @@ static WORDS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
     AhoCorasick::builder()
         .ascii_case_insensitive(true)
         .build([
-            "runtime", "process", ".exec", "defineclass", "definehidden", "defineanonymous",
-            "classloader", "scriptengine", "invoke", "forname", "loadclass", "readobject", "eval",
-            "lookup(", "fileoutputstream", "filewriter", "randomaccessfile", "printstream",
-            "files.", "fileutils", "socket", "loadlibrary", "system.load", "expression(",
-            "getmethod(\"", "getdeclaredmethod", "newinstance", "templatesimpl", "xmldecoder",
-            "getconnection(", "addfilter", "addservlet", "addvalve", "addlistener",
-            "eventlistener", "registermapping", "jshell", "javacompiler", "listfiles", ".list(",
-            "groovy", "versionhelper", "statement(", "unsafe", "ognl", "mvel", "spel",
-            "interpreter", "transferto", "\\u00", "getmethods", "urlconnection", "renameto",
-            ".delete(", "fromxml", "bcel", "jdbcrowset", "elvalue", "instrument", "attach",
+            "runtime",
+            "process",
+            ".exec",
+            "defineclass",
+            "definehidden",
+            "defineanonymous",
+            "classloader",
+            "scriptengine",
+            "invoke",
+            "forname",
+            "loadclass",
+            "readobject",
+            "eval",
+            "lookup(",
+            "fileoutputstream",
+            "filewriter",
+            "randomaccessfile",
+            "printstream",
+            "files.",
+            "fileutils",
+            "socket",
+            "loadlibrary",
+            "system.load",
+            "expression(",
+            "getmethod(\"",
+            "getdeclaredmethod",
+            "newinstance",
+            "templatesimpl",
+            "xmldecoder",
+            "getconnection(",
+            "addfilter",
+            "addservlet",
+            "addvalve",
+            "addlistener",
+            "eventlistener",
+            "registermapping",
+            "jshell",
+            "javacompiler",
+            "listfiles",
+            ".list(",
+            "groovy",
+            "versionhelper",
+            "statement(",
+            "unsafe",
+            "ognl",
+            "mvel",
+            "spel",
+            "interpreter",
+            "transferto",
+            "\\u00",
+            "getmethods",
+            "urlconnection",
+            "renameto",
+            ".delete(",
+            "fromxml",
+            "bcel",
+            "jdbcrowset",
+            "elvalue",
+            "instrument",
+            "attach",
         ])
         .ok()
 });
 
 /// Markup that calls something by itself, and what it says.
 const MARKUP: [(&str, &str, u8, &str); 3] = [
-    ("<jsp:usebean", "processbuilder", 75, "makes an object that runs programs in markup"),
-    ("<jsp:usebean", "scriptenginemanager", 70, "makes an object that runs scripts in markup"),
-    ("xalan/java", "runtime", 80, "calls Java out of a stylesheet"),
+    (
+        "<jsp:usebean",
+        "processbuilder",
+        75,
+        "makes an object that runs programs in markup",
+    ),
+    (
+        "<jsp:usebean",
+        "scriptenginemanager",
+        70,
+        "makes an object that runs scripts in markup",
+    ),
+    (
+        "xalan/java",
+        "runtime",
+        80,
+        "calls Java out of a stylesheet",
+    ),
 ];
 
 /// Looks at one page.
@@ -53,7 +118,12 @@ pub(crate) fn look(content: &[u8], evidence: &mut Evidence) {
     if let Some(text) = extract::named_encoding(content) {
         let page = extract::page(&text);
         if !page.java.is_empty() {
-            found.add(62, "hidden code", "is written in an encoding that hides it from readers", all);
+            found.add(
+                62,
+                "hidden code",
+                "is written in an encoding that hides it from readers",
+                all,
+            );
             let mut inner = Findings::default();
             look_at(&text, page, &mut inner);
             found.take(inner, Some(all));
@@ -64,7 +134,12 @@ pub(crate) fn look(content: &[u8], evidence: &mut Evidence) {
     let mut seen = Findings::default();
     let java = look_at(&read.text, page, &mut seen);
     if read.width > 1 && seen.heaviest() >= 40 {
-        seen.add(30, "hidden code", "is written in an encoding that hides it from readers", all);
+        seen.add(
+            30,
+            "hidden code",
+            "is written in an encoding that hides it from readers",
+            all,
+        );
     }
     found.settle(evidence, |place| place);
     seen.settle(evidence, |place| {
@@ -83,8 +158,14 @@ fn look_at(text: &str, page: extract::Page, found: &mut Findings) -> crate::lang
         java,
         escaped,
         scattered,
+        cut,
     } = page;
-    let worth = WORDS.as_ref().is_none_or(|words| words.is_match(&java.code));
+    if cut {
+        found.gap("some of the page's expressions were not looked at");
+    }
+    let worth = WORDS
+        .as_ref()
+        .is_none_or(|words| words.is_match(&java.code));
     if worth {
         let code = lower(Grammar::Java, &java.code, found);
         let flow = run(&code, &mut java::Java::default());
@@ -92,10 +173,20 @@ fn look_at(text: &str, page: extract::Page, found: &mut Findings) -> crate::lang
         look_at_words(&java.code, code.broken, found);
     }
     if escaped.is_some() {
-        found.add(55, "hidden code", "writes plain letters as escapes", Place::default());
+        found.add(
+            55,
+            "hidden code",
+            "writes plain letters as escapes",
+            Place::default(),
+        );
     }
     if scattered.is_some() {
-        found.add(55, "hidden code", "writes code as character references or broken sections", Place::default());
+        found.add(
+            55,
+            "hidden code",
+            "writes code as character references or broken sections",
+            Place::default(),
+        );
     }
     java
 }
@@ -119,26 +210,56 @@ fn look_at_markup(text: &str, found: &mut Findings) {
 
 /// Words that stand together only in code that executes what it is sent: for what the parser could not make sense of.
 fn look_at_words(code: &str, broken: bool, found: &mut Findings) {
-    let input = ["getParameter", "getHeader", "getInputStream()", "getReader()", "getQueryString", "getCookies"];
+    let input = [
+        "getParameter",
+        "getHeader",
+        "getInputStream()",
+        "getReader()",
+        "getQueryString",
+        "getCookies",
+    ];
     let has = |word: &str| memchr::memmem::find(code.as_bytes(), word.as_bytes()).is_some();
     let reads = input.iter().any(|word| has(word));
     let any = Place::default();
     if (has("getRuntime") && has("exec(") || has("ProcessBuilder") && has(".start(")) && reads {
         let weight = if broken { 64 } else { 40 };
-        found.add(weight, "command execution", "reads the request and runs programs", any);
+        found.add(
+            weight,
+            "command execution",
+            "reads the request and runs programs",
+            any,
+        );
     }
-    if has("extends ClassLoader") || has("extends java.lang.ClassLoader") || has("extends URLClassLoader") {
+    if has("extends ClassLoader")
+        || has("extends java.lang.ClassLoader")
+        || has("extends URLClassLoader")
+    {
         found.add(66, "class loader", "makes a class loader of its own", any);
     }
     if has("Socket(") && (has("\"cmd") || has("/bin/")) && has("exec(") {
-        found.add(80, "reverse shell", "joins a command shell to a network connection", any);
+        found.add(
+            80,
+            "reverse shell",
+            "joins a command shell to a network connection",
+            any,
+        );
     }
     if has("SocketChannel") && has("getHeader") {
         found.add(66, "tunnel", "joins network connections to requests", any);
     }
-    let server = ["StandardContext", "ApplicationFilterConfig", "addApplicationEventListener", "FilterDef"];
+    let server = [
+        "StandardContext",
+        "ApplicationFilterConfig",
+        "addApplicationEventListener",
+        "FilterDef",
+    ];
     if server.iter().filter(|word| has(word)).count() >= 2 {
-        found.add(50, "memory webshell", "takes hold of the running server", any);
+        found.add(
+            50,
+            "memory webshell",
+            "takes hold of the running server",
+            any,
+        );
     }
     if has("Cipher") && has("doFinal") && (has("defineClass") || has("newInstance")) && reads {
         found.add(60, "class loader", "decrypts what the request brings", any);

@@ -15,7 +15,8 @@ pub(super) fn look(text: &str, made: bool, place: Place, found: &mut Findings) {
     if text.starts_with("$$BCEL$$") {
         found.add(88, loading, "holds a class as a text", place);
     }
-    if text.len() > CLASS_TEXT_BYTES_MIN && (text.starts_with("yv66v") || text.starts_with("cafebabe"))
+    if text.len() > CLASS_TEXT_BYTES_MIN
+        && (text.starts_with("yv66v") || text.starts_with("cafebabe"))
     {
         found.add(76, loading, "holds an encoded class", place);
     }
@@ -24,7 +25,12 @@ pub(super) fn look(text: &str, made: bool, place: Place, found: &mut Findings) {
     }
     let strong = ["ProcessImpl", "UNIXProcess", "forkAndExec"];
     if strong.iter().any(|name| text.contains(name)) {
-        found.add(80, command, "names what starts processes inside the platform", place);
+        found.add(
+            80,
+            command,
+            "names what starts processes inside the platform",
+            place,
+        );
     }
     let running = [
         "getRuntime().exec(",
@@ -34,17 +40,41 @@ pub(super) fn look(text: &str, made: bool, place: Place, found: &mut Findings) {
         "getRuntime.exec",
     ];
     if running.iter().any(|code| text.contains(code)) {
-        found.add(64, command, "holds code that runs commands as a text", place);
+        found.add(
+            64,
+            command,
+            "holds code that runs commands as a text",
+            place,
+        );
     }
     let hidden = [
-        "java.lang.Runtime", "getRuntime", "java.lang.ProcessBuilder", "defineClass", "exec",
-        "javax.script.ScriptEngineManager", "java.lang.ClassLoader", "getMethod", "forName",
-        "Runtime", "ProcessBuilder", "/bin/sh", "/bin/bash", "cmd.exe", "sun.misc.Unsafe",
+        "java.lang.Runtime",
+        "getRuntime",
+        "java.lang.ProcessBuilder",
+        "defineClass",
+        "exec",
+        "javax.script.ScriptEngineManager",
+        "java.lang.ClassLoader",
+        "getMethod",
+        "forName",
+        "Runtime",
+        "ProcessBuilder",
+        "/bin/sh",
+        "/bin/bash",
+        "cmd.exe",
+        "sun.misc.Unsafe",
     ];
     if made && hidden.contains(&text) {
         found.add(62, command, "hides the name of what it calls", place);
     }
-    let shells = ["cmd.exe", "/bin/sh", "/bin/bash", "cmd /c", "powershell", "cmd.exe /c"];
+    let shells = [
+        "cmd.exe",
+        "/bin/sh",
+        "/bin/bash",
+        "cmd /c",
+        "powershell",
+        "cmd.exe /c",
+    ];
     let lower = text.get(..64).unwrap_or(text).to_ascii_lowercase();
     if shells.iter().any(|shell| lower.contains(shell)) && text.len() < 256 {
         found.add(30, command, "names a command shell", place);

@@ -170,7 +170,12 @@ impl Code {
 
     /// The variable that a name means here.
     pub(crate) fn variable(&mut self, symbol: Symbol) -> Variable {
-        if let Some(&known) = self.scopes.iter().rev().find_map(|scope| scope.get(&symbol)) {
+        if let Some(&known) = self
+            .scopes
+            .iter()
+            .rev()
+            .find_map(|scope| scope.get(&symbol))
+        {
             return known;
         }
         if self.scopes.is_empty() {

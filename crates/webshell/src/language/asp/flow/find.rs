@@ -71,7 +71,11 @@ impl Findings {
 
     /// The greatest weight found.
     pub(crate) fn heaviest(&self) -> u8 {
-        self.found.iter().map(|found| found.weight).max().unwrap_or(0)
+        self.found
+            .iter()
+            .map(|found| found.weight)
+            .max()
+            .unwrap_or(0)
     }
 
     /// Hands everything to the verdict. `locate` gives a place in the file for one in the code.

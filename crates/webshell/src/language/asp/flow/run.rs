@@ -62,16 +62,34 @@ pub(crate) trait Dialect {
     /// The facts about objects of a class.
     fn class(&self, name: &str) -> Traits;
     /// A member of an object; `None` where it is nothing special.
-    fn member(&mut self, object: &Value, name: &str, place: Place, found: &mut Findings)
-    -> Option<Value>;
+    fn member(
+        &mut self,
+        object: &Value,
+        name: &str,
+        place: Place,
+        found: &mut Findings,
+    ) -> Option<Value>;
     /// What a call gives; `None` where it is nothing special.
     fn call(&mut self, call: &Call<'_>, found: &mut Findings) -> Option<Value>;
     /// What making an object gives.
-    fn create(&mut self, class: &str, arguments: &[Value], place: Place, found: &mut Findings)
-    -> Option<Value>;
+    fn create(
+        &mut self,
+        class: &str,
+        arguments: &[Value],
+        place: Place,
+        found: &mut Findings,
+    ) -> Option<Value>;
     /// A member of an object takes a value; gives facts that the object has from then on.
-    fn set(&mut self, object: &Value, name: &str, value: &Value, place: Place, found: &mut Findings)
-    -> Traits;
+    fn set(
+        &mut self,
+        object: &Value,
+        name: &str,
+        value: &Value,
+        place: Place,
+        found: &mut Findings,
+    ) -> Traits;
+    /// Whether an object holds what it is given: a list does, an open file passes it on.
+    fn holds(&self, object: &Value) -> bool;
     /// A text that is fixed in the script, `made` from parts or as it stands.
     fn text(&mut self, text: &str, made: bool, place: Place, found: &mut Findings);
 }
@@ -102,7 +120,9 @@ pub(crate) fn run(code: &Code, dialect: &mut dyn Dialect) -> Findings {
         machine.follow(0, code.steps.len());
     }
     if code.cut || code.skipped || machine.fuel == 0 {
-        machine.found.gap("part of the script is too long or too deep to be followed");
+        machine
+            .found
+            .gap("part of the script is too long or too deep to be followed");
     }
     machine.found
 }
@@ -150,15 +170,21 @@ impl Machine<'_> {
         let mut at = start;
         let code = self.code;
         while at < end {
-            let Some(left) = self.fuel.checked_sub(1) else { return };
+            let Some(left) = self.fuel.checked_sub(1) else {
+                return;
+            };
             self.fuel = left;
-            let Some(step) = code.steps.get(at) else { return };
+            let Some(step) = code.steps.get(at) else {
+                return;
+            };
             match step {
                 Step::Loop(counter) => {
                     let counter = counter.and_then(|counter| {
                         let from = self.value(counter.from).as_number()?;
                         let to = self.value(counter.to).as_number()?;
-                        let by = counter.by.map_or(Some(1), |by| self.value(by).as_number())?;
+                        let by = counter
+                            .by
+                            .map_or(Some(1), |by| self.value(by).as_number())?;
                         self.assign(counter.variable, Value::number(from));
                         Some(Count {
                             variable: counter.variable,
@@ -275,8 +301,12 @@ impl Machine<'_> {
     }
 
     /// Facts stay with a variable, whatever it takes later: which of the ways to a use is gone is not known.
-    fn assign(&mut self, variable: Variable, value: Value) {
+    fn assign(&mut self, variable: Variable, mut value: Value) {
         let index = variable as usize;
+        // Of a loop only one way is followed; a text that comes of it may be another.
+        if self.loops > 0 && matches!(value.constant, Constant::Text(_)) {
+            value.traits |= CODED;
+        }
         if let (Some(known), Some(set)) = (self.variables.get_mut(index), self.set.get_mut(index)) {
             known.traits |= value.traits;
             known.constant = value.constant;
@@ -370,20 +400,16 @@ impl Machine<'_> {
         }
     }
 
-    fn call(
-        &mut self,
-        target: Target,
-        name: Symbol,
-        slots: &[Slot],
-        place: Place,
-    ) -> Value {
+    fn call(&mut self, target: Target, name: Symbol, slots: &[Slot], place: Place) -> Value {
         let (object, own) = match target {
             Target::Object(slot) => (Some(slot), None),
             Target::Own(variable) => (None, Some(variable)),
         };
         let on = object.map(|object| self.value(object));
         let arguments = self.all(slots);
-        let special = on.as_ref().is_some_and(|on| on.traits >> super::SINK_BITS != 0);
+        let special = on
+            .as_ref()
+            .is_some_and(|on| on.traits >> super::SINK_BITS != 0);
         if !special && let Some(indexes) = self.functions.get(&name) {
             let fitting = indexes.iter().copied().find(|&index| {
                 let function = self.code.functions.get(index);
@@ -491,8 +517,11 @@ impl Machine<'_> {
         }
         let name = self.code.name(class);
         let kind = self.dialect.class(name);
-        let made = self.dialect.create(name, &arguments, place, &mut self.found);
-        made.unwrap_or_else(|| propagate(None, 0, &arguments)).and(kind)
+        let made = self
+            .dialect
+            .create(name, &arguments, place, &mut self.found);
+        made.unwrap_or_else(|| propagate(None, 0, &arguments))
+            .and(kind)
     }
 
     /// What a call changes: the object it is made on, or what it fills.
@@ -505,12 +534,37 @@ impl Machine<'_> {
         arguments: &[Value],
     ) {
         const TAKES: [&str; 20] = [
-            "append", "add", "put", "push", "write", "insert", "command", "setproperty", "set",
-            "setcommand", "addelement", "appendline", "addscript", "addcommand", "addargument",
-            "loadxml", "writetext", "open", "appendformat", "setattribute",
+            "append",
+            "add",
+            "put",
+            "push",
+            "write",
+            "insert",
+            "command",
+            "setproperty",
+            "set",
+            "setcommand",
+            "addelement",
+            "appendline",
+            "addscript",
+            "addcommand",
+            "addargument",
+            "loadxml",
+            "writetext",
+            "open",
+            "appendformat",
+            "setattribute",
         ];
-        const FILLS: [&str; 6] = ["read", "readfully", "copyto", "transferto", "getbytes", "readbytes"];
+        const FILLS: [&str; 6] = [
+            "read",
+            "readfully",
+            "copyto",
+            "transferto",
+            "getbytes",
+            "readbytes",
+        ];
         if TAKES.contains(&name)
+            && on.is_some_and(|on| self.dialect.holds(on))
             && let Some(root) = object.and_then(|object| self.root(object))
         {
             // A file that something is written to says nothing of what is written.
@@ -655,7 +709,9 @@ fn propagate(object: Option<&Value>, own: Traits, arguments: &[Value]) -> Value 
 fn encoded(value: &Value) -> bool {
     value.as_text().is_some_and(|text| {
         text.len() >= ENCODED_BYTES_MIN
-            && !text.bytes().any(|byte| matches!(byte, b' ' | b'\n' | b'<' | b'\\'))
+            && !text
+                .bytes()
+                .any(|byte| matches!(byte, b' ' | b'\n' | b'<' | b'\\'))
             && !text.contains("://")
     })
 }

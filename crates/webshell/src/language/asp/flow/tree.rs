@@ -196,16 +196,42 @@ impl<'t> Writer<'t, '_> {
                 self.visit_each(node);
             }
             "for_statement" | "while_statement" | "do_statement" => self.visit_loop(node),
-            "method_declaration" | "constructor_declaration" | "function_declaration"
-            | "function_expression" | "local_function_statement" | "method_definition"
-            | "property_declaration" | "lambda_expression" | "arrow_function"
-            | "function" | "anonymous_method_expression" => self.visit_function(node),
-            "parameter" | "formal_parameter" | "type_identifier" | "modifiers" | "modifier"
-            | "predefined_type" | "generic_type" | "type_arguments" | "import_declaration"
-            | "using_directive" | "comment" | "line_comment" | "block_comment" | "base_list"
-            | "superclass" | "super_interfaces" | "annotation" | "marker_annotation"
-            | "attribute_list" | "formal_parameters" | "parameter_list" | "class_literal"
-            | "type_parameter_list" | "string_fragment" | "escape_sequence" => {
+            "method_declaration"
+            | "constructor_declaration"
+            | "function_declaration"
+            | "function_expression"
+            | "local_function_statement"
+            | "method_definition"
+            | "property_declaration"
+            | "lambda_expression"
+            | "arrow_function"
+            | "function"
+            | "anonymous_method_expression" => self.visit_function(node),
+            "parameter"
+            | "formal_parameter"
+            | "type_identifier"
+            | "modifiers"
+            | "modifier"
+            | "predefined_type"
+            | "generic_type"
+            | "type_arguments"
+            | "import_declaration"
+            | "using_directive"
+            | "comment"
+            | "line_comment"
+            | "block_comment"
+            | "base_list"
+            | "superclass"
+            | "super_interfaces"
+            | "annotation"
+            | "marker_annotation"
+            | "attribute_list"
+            | "formal_parameters"
+            | "parameter_list"
+            | "class_literal"
+            | "type_parameter_list"
+            | "string_fragment"
+            | "escape_sequence" => {
                 let slot = self.code.push(Step::Nothing, place(node));
                 self.slots.push(slot);
             }
@@ -251,8 +277,12 @@ impl<'t> Writer<'t, '_> {
                 Step::Number(inner.chars().next().map_or(0, |c| i64::from(u32::from(c))))
             }
             "string_content" | "string_literal_content" => Step::Text(text.into()),
-            "identifier" | "property_identifier" | "this" | "this_expression"
-            | "shorthand_property_identifier" | "field_identifier" => {
+            "identifier"
+            | "property_identifier"
+            | "this"
+            | "this_expression"
+            | "shorthand_property_identifier"
+            | "field_identifier" => {
                 return self.named(text, at);
             }
             "qualified_name" | "typeof_expression" | "scoped_identifier" => {
@@ -525,7 +555,9 @@ impl<'t> Writer<'t, '_> {
     }
 
     fn assign(&mut self, node: Node<'t>, name: &str, declared: Declared) {
-        let Some(value) = self.slots.pop() else { return };
+        let Some(value) = self.slots.pop() else {
+            return;
+        };
         let variable = match (name.is_empty(), declared) {
             (true, _) => self.code.current().map(|function| function.result),
             (false, Declared::Here) => {
@@ -554,12 +586,11 @@ impl<'t> Writer<'t, '_> {
                 self.called(node, operands)
             }
             "object_creation_expression" | "new_expression" => self.created(node, operands),
-            "array_access" | "element_access_expression" | "subscript_expression" => {
-                match operands {
-                    [object, key] => Step::Index(*object, *key),
-                    _ => Step::Any(operands.into()),
-                }
-            }
+            "array_access" | "element_access_expression" | "subscript_expression" => match operands
+            {
+                [object, key] => Step::Index(*object, *key),
+                _ => Step::Any(operands.into()),
+            },
             "field_access" | "member_expression" | "member_access_expression" => {
                 let name = ["field", "property", "name"]
                     .iter()
@@ -608,13 +639,13 @@ impl<'t> Writer<'t, '_> {
     fn returned(&mut self, operands: &[Slot], at: Place) -> Slot {
         let result = self.code.current().map(|function| function.result);
         // What stands in for a failure is not what the function gives.
-        let empty = operands.iter().all(|&slot| {
-            match self.code.steps.get(slot as usize) {
+        let empty = operands
+            .iter()
+            .all(|&slot| match self.code.steps.get(slot as usize) {
                 Some(Step::Text(text)) => text.is_empty(),
                 Some(Step::Nothing) => true,
                 _ => false,
-            }
-        });
+            });
         match (result, operands) {
             (Some(result), [value, ..]) if !empty => {
                 self.code.push(Step::Assign(result, *value), at)
@@ -663,7 +694,9 @@ impl<'t> Writer<'t, '_> {
                         let variable = self.code.field_or_new(symbol);
                         self.assigned(variable, operator, *value, at)
                     }
-                    false => self.code.push(Step::AssignMember(*target, symbol, *value), at),
+                    false => self
+                        .code
+                        .push(Step::AssignMember(*target, symbol, *value), at),
                 }
             }
             "identifier" => {
@@ -677,7 +710,8 @@ impl<'t> Writer<'t, '_> {
                     Some(Step::Index(object, _)) => *object,
                     _ => *target,
                 };
-                self.code.push(Step::AssignMember(object, symbol, *value), at)
+                self.code
+                    .push(Step::AssignMember(object, symbol, *value), at)
             }
         }
     }
@@ -693,9 +727,7 @@ impl<'t> Writer<'t, '_> {
     fn called(&mut self, node: Node<'t>, operands: &[Slot]) -> Step {
         let (name, member) = match node.kind() {
             "method_invocation" => {
-                let name = self
-                    .field(node, "name")
-                    .map_or("", |name| self.of(name));
+                let name = self.field(node, "name").map_or("", |name| self.of(name));
                 (name, self.field(node, "object").is_some())
             }
             _ => match self.field(node, "function").map(|f| self.callee(f)) {

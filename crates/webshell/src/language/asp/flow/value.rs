@@ -114,9 +114,9 @@ impl Value {
             Constant::List(items) => items
                 .iter()
                 .map(|item| match item {
-                    Constant::Number(code) => u32::try_from(*code & 0xffff)
-                        .ok()
-                        .and_then(char::from_u32),
+                    Constant::Number(code) => {
+                        u32::try_from(*code & 0xffff).ok().and_then(char::from_u32)
+                    }
                     Constant::Text(text) if text.chars().count() == 1 => text.chars().next(),
                     _ => None,
                 })
@@ -164,8 +164,8 @@ pub(crate) fn joined(parts: &[&Value]) -> Value {
 /// Whether a text names a file that a web server would run.
 pub(crate) fn scripted_name(text: &str) -> bool {
     const ENDINGS: [&str; 12] = [
-        ".jsp", ".jspx", ".jspf", ".asp", ".aspx", ".ashx", ".asmx", ".asa", ".cer", ".php", ".war",
-        ".cdx",
+        ".jsp", ".jspx", ".jspf", ".asp", ".aspx", ".ashx", ".asmx", ".asa", ".cer", ".php",
+        ".war", ".cdx",
     ];
     let lower = text.trim_end().to_ascii_lowercase();
     text.len() < 512 && ENDINGS.iter().any(|ending| lower.ends_with(ending))

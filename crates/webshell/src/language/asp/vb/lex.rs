@@ -19,9 +19,12 @@ pub(super) enum Word<'t> {
 
 /// Operators and brackets, the longest first.
 const SIGNS: [&str; 25] = [
-    "<>", "<=", ">=", "&=", "+=", "-=", "*=", ":=", "?.", "(", ")", ",", ".", "&", "+", "-", "*", "/",
-    "\\", "^", "=", "<", ">", "{", "}",
+    "<>", "<=", ">=", "&=", "+=", "-=", "*=", ":=", "?.", "(", ")", ",", ".", "&", "+", "-", "*",
+    "/", "\\", "^", "=", "<", ">", "{", "}",
 ];
+
+/// Bytes of a date between its signs.
+const DATE_BYTES_MAX: usize = 40;
 
 /// Cuts a script into words.
 pub(super) fn words(text: &str) -> Vec<(Word<'_>, Place)> {
@@ -82,8 +85,22 @@ impl<'t> Lexer<'t> {
                 self.at += (end + 1).min(rest.len());
                 self.push(Word::Name(name), start);
             }
-            '&' if rest.get(1..2).is_some_and(|next| matches!(next, "h" | "H" | "o" | "O")) => {
-                self.radix();
+            '&' if rest
+                .get(1..2)
+                .is_some_and(|next| matches!(next, "h" | "H" | "o" | "O")) =>
+            {
+                self.radix(2);
+            }
+            // `&017` is octal where no value stands before.
+            '&' if rest
+                .get(1..2)
+                .is_some_and(|next| next.starts_with(|c: char| c.is_digit(8)))
+                && matches!(
+                    self.words.last(),
+                    Some((Word::Sign("(" | "," | "=" | "&"), _))
+                ) =>
+            {
+                self.radix(1);
             }
             c if c.is_ascii_digit() => self.number(),
             c if c.is_alphanumeric() || c == '_' => self.name(),
@@ -106,10 +123,9 @@ impl<'t> Lexer<'t> {
     /// An underscore that ends a line joins it to the next.
     fn continues(&mut self) -> bool {
         let after = self.rest().get(1..).unwrap_or_default();
-        let line = after.find('\n').unwrap_or(after.len());
-        let joins = after
-            .get(..line)
-            .is_some_and(|blank| blank.trim().is_empty());
+        let blank = |byte: u8| matches!(byte, b' ' | b'\t' | b'\r');
+        let line = after.bytes().take_while(|&byte| blank(byte)).count();
+        let joins = after.as_bytes().get(line).is_none_or(|&byte| byte == b'\n');
         if joins {
             self.at += 1 + (line + 1).min(after.len());
         }
@@ -144,7 +160,9 @@ impl<'t> Lexer<'t> {
         // `"x"c` is a character.
         let after = self.rest();
         if after.starts_with(['c', 'C'])
-            && !after.get(1..).is_some_and(|more| more.starts_with(char::is_alphanumeric))
+            && !after
+                .get(1..)
+                .is_some_and(|more| more.starts_with(char::is_alphanumeric))
         {
             self.at += 1;
         }
@@ -153,9 +171,12 @@ impl<'t> Lexer<'t> {
     fn date(&mut self) {
         let start = self.at;
         let rest = self.rest().get(1..).unwrap_or_default();
-        let line = rest.get(..rest.find('\n').unwrap_or(rest.len())).unwrap_or_default();
-        match line.find('#') {
-            Some(end) if rest.starts_with(|c: char| c.is_ascii_digit()) && end < 40 => {
+        let date = rest
+            .bytes()
+            .take(DATE_BYTES_MAX)
+            .take_while(|&byte| byte != b'\n');
+        match date.enumerate().find(|&(_, byte)| byte == b'#') {
+            Some((end, _)) if rest.starts_with(|c: char| c.is_ascii_digit()) => {
                 self.at += end + 2;
                 self.push(Word::Number(0), start);
             }
@@ -163,21 +184,23 @@ impl<'t> Lexer<'t> {
         }
     }
 
-    fn radix(&mut self) {
+    fn radix(&mut self, skip: usize) {
         let start = self.at;
         let rest = self.rest();
         let radix = match rest.get(1..2) {
             Some("h" | "H") => 16,
             _ => 8,
         };
-        let digits: &str = rest.get(2..).unwrap_or_default();
-        let length = digits.find(|c: char| !c.is_digit(radix)).unwrap_or(digits.len());
+        let digits: &str = rest.get(skip..).unwrap_or_default();
+        let length = digits
+            .find(|c: char| !c.is_digit(radix))
+            .unwrap_or(digits.len());
         let number = digits
             .get(..length)
             .and_then(|digits| i64::from_str_radix(digits, radix).ok());
         match number {
             Some(number) => {
-                self.at += 2 + length;
+                self.at += skip + length;
                 if self.rest().starts_with('&') {
                     self.at += 1;
                 }
@@ -193,15 +216,21 @@ impl<'t> Lexer<'t> {
     fn number(&mut self) {
         let start = self.at;
         let rest = self.rest();
-        let length = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+        let length = rest
+            .find(|c: char| !c.is_ascii_digit())
+            .unwrap_or(rest.len());
         let number = rest.get(..length).and_then(|digits| digits.parse().ok());
         self.at += length;
         let fraction = self.rest();
         if fraction.starts_with('.')
-            && fraction.get(1..).is_some_and(|more| more.starts_with(|c: char| c.is_ascii_digit()))
+            && fraction
+                .get(1..)
+                .is_some_and(|more| more.starts_with(|c: char| c.is_ascii_digit()))
         {
             let digits = fraction.get(1..).unwrap_or_default();
-            self.at += 1 + digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len());
+            self.at += 1 + digits
+                .find(|c: char| !c.is_ascii_digit())
+                .unwrap_or(digits.len());
         }
         self.push(Word::Number(number.unwrap_or(0)), start);
     }

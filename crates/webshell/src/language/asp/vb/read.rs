@@ -49,7 +49,10 @@ impl<'t> Reader<'t> {
     }
 
     fn place(&self) -> Place {
-        self.words.get(self.at).map(|(_, place)| *place).unwrap_or_default()
+        self.words
+            .get(self.at)
+            .map(|(_, place)| *place)
+            .unwrap_or_default()
     }
 
     fn since(&self, start: Place) -> Place {
@@ -112,9 +115,9 @@ impl<'t> Reader<'t> {
 
     fn named_statement(&mut self, name: &str) {
         match name {
-            "dim" | "private" | "public" | "static" | "redim" | "const" | "protected" | "friend"
-            | "shared" | "overrides" | "readonly" | "shadows" | "overridable" | "default"
-            | "preserve" | "partial" | "async" => {
+            "dim" | "private" | "public" | "static" | "redim" | "const" | "protected"
+            | "friend" | "shared" | "overrides" | "readonly" | "shadows" | "overridable"
+            | "default" | "preserve" | "partial" | "async" => {
                 self.at += 1;
                 self.declaration();
             }
@@ -130,7 +133,8 @@ impl<'t> Reader<'t> {
             }
             "using" => {
                 self.at += 1;
-                match matches!(self.ahead(1), Some(Word::Name(next)) if next.eq_ignore_ascii_case("as")) {
+                match matches!(self.ahead(1), Some(Word::Name(next)) if next.eq_ignore_ascii_case("as"))
+                {
                     true => self.declaration(),
                     false => {
                         self.expression();
@@ -332,7 +336,8 @@ impl<'t> Reader<'t> {
                 break;
             }
         }
-        if self.is_sign("(") && matches!(self.ahead(1), Some(Word::Name(of)) if of.eq_ignore_ascii_case("of"))
+        if self.is_sign("(")
+            && matches!(self.ahead(1), Some(Word::Name(of)) if of.eq_ignore_ascii_case("of"))
             || self.is_sign("(") && matches!(self.ahead(1), Some(Word::Sign(")")))
         {
             while !self.at_end() && !self.take_sign(")") {
@@ -357,7 +362,11 @@ impl<'t> Reader<'t> {
         let mut classes: Vec<Option<String>> = Vec::new();
         if self.take_sign("(") {
             while !self.at_end() && !self.take_sign(")") {
-                while self.take("byval") || self.take("byref") || self.take("optional") || self.take("paramarray") {}
+                while self.take("byval")
+                    || self.take("byref")
+                    || self.take("optional")
+                    || self.take("paramarray")
+                {}
                 match self.word() {
                     Some(Word::Name(parameter)) => {
                         names.push(parameter);
@@ -422,9 +431,19 @@ impl<'t> Reader<'t> {
     /// `Then`, `Else` and `End` in the middle of a line begin something new; so do calls set side by side, which
     /// pages hold where a line break was lost.
     fn starts_statement(&self) -> bool {
-        ["else", "end", "then", "elseif", "execute", "executeglobal", "eval", "set", "next"]
-            .iter()
-            .any(|name| self.is(name))
+        [
+            "else",
+            "end",
+            "then",
+            "elseif",
+            "execute",
+            "executeglobal",
+            "eval",
+            "set",
+            "next",
+        ]
+        .iter()
+        .any(|name| self.is(name))
     }
 
     fn assign(&mut self, designator: Designator, operator: &str, value: Slot, start: Place) {
@@ -438,15 +457,18 @@ impl<'t> Reader<'t> {
                 self.code.push(step, place);
             }
             Designator::Member(object, name) => {
-                self.code.push(Step::AssignMember(object, name, value), place);
+                self.code
+                    .push(Step::AssignMember(object, name, value), place);
             }
             Designator::Called(Target::Own(variable), name, _) => {
                 let object = self.code.push(Step::Name(variable, name), place);
                 let element = self.code.symbol("[]");
-                self.code.push(Step::AssignMember(object, element, value), place);
+                self.code
+                    .push(Step::AssignMember(object, element, value), place);
             }
             Designator::Called(Target::Object(object), name, _) => {
-                self.code.push(Step::AssignMember(object, name, value), place);
+                self.code
+                    .push(Step::AssignMember(object, name, value), place);
             }
             Designator::Value(_) => {}
         }
@@ -500,7 +522,7 @@ impl<'t> Reader<'t> {
                 Designator::Name(self.code.variable(symbol), symbol)
             }
             Some(Word::Sign(".")) => match self.within.last() {
-                Some(&object) => Designator::Value(object),
+                Some(&object) => self.member_of(object),
                 None => {
                     self.at += 1;
                     return Designator::Value(self.code.push(Step::Nothing, start));
@@ -512,7 +534,7 @@ impl<'t> Reader<'t> {
             }
         };
         loop {
-            if self.is_sign(".") || self.is_sign("?.") {
+            if (self.is_sign(".") && !self.begins_member()) || self.is_sign("?.") {
                 let Some(Word::Name(name)) = self.ahead(1) else {
                     self.at += 1;
                     break;
@@ -541,6 +563,24 @@ impl<'t> Reader<'t> {
             }
         }
         open
+    }
+
+    fn member_of(&mut self, object: Slot) -> Designator {
+        self.at += 1;
+        match self.word() {
+            Some(Word::Name(name)) => {
+                self.at += 1;
+                Designator::Member(object, self.code.symbol(name))
+            }
+            _ => Designator::Value(object),
+        }
+    }
+
+    /// Within `With`, a dot after a blank begins a member of its object.
+    fn begins_member(&self) -> bool {
+        let last = self.at.checked_sub(1).and_then(|at| self.words.get(at));
+        let apart = last.is_some_and(|(_, last)| last.offset + last.length < self.place().offset);
+        apart && !self.within.is_empty()
     }
 
     /// Ends a designator as a value.
@@ -596,9 +636,11 @@ impl<'t> Reader<'t> {
     }
 
     fn line_opens(&self) -> bool {
-        ["end", "if", "dim", "set", "sub", "function", "for", "next", "else", "response"]
-            .iter()
-            .any(|name| self.is(name))
+        [
+            "end", "if", "dim", "set", "sub", "function", "for", "next", "else", "response",
+        ]
+        .iter()
+        .any(|name| self.is(name))
     }
 
     fn expression(&mut self) -> Slot {
@@ -612,10 +654,14 @@ impl<'t> Reader<'t> {
         let start = self.place();
         let mut value = self.joining();
         loop {
-            let compares = matches!(self.word(), Some(Word::Sign("=" | "<>" | "<" | ">" | "<=" | ">=")))
-                || ["and", "or", "xor", "is", "like", "andalso", "orelse", "eqv", "imp", "isnot"]
-                    .iter()
-                    .any(|name| self.is(name));
+            let compares = matches!(
+                self.word(),
+                Some(Word::Sign("=" | "<>" | "<" | ">" | "<=" | ">="))
+            ) || [
+                "and", "or", "xor", "is", "like", "andalso", "orelse", "eqv", "imp", "isnot",
+            ]
+            .iter()
+            .any(|name| self.is(name));
             if !compares {
                 break;
             }

@@ -17,6 +17,10 @@ fn path_of(path: &Value) -> Traits {
 
 /// Calls on files.
 pub(super) fn call(call: &Call<'_>, found: &mut Findings) -> Option<Value> {
+    opens(call, found).or_else(|| manages(call, found))
+}
+
+fn opens(call: &Call<'_>, found: &mut Findings) -> Option<Value> {
     let path = path_of(&call.argument(0));
     let object = call.object.map_or(0, |object| object.traits);
     let chosen = path & WHOLE != 0 && path & (TAINT | PARSED) != 0;
@@ -61,6 +65,15 @@ pub(super) fn call(call: &Call<'_>, found: &mut Findings) -> Option<Value> {
             }
             Some(Value::of(OPENED | path))
         }
+        _ => None,
+    }
+}
+
+fn manages(call: &Call<'_>, found: &mut Findings) -> Option<Value> {
+    let path = path_of(&call.argument(0));
+    let object = call.object.map_or(0, |object| object.traits);
+    let chosen = path & WHOLE != 0 && path & (TAINT | PARSED) != 0;
+    match call.name {
         "deletefile" | "deletefolder" if chosen => {
             found.add(
                 36,

@@ -172,6 +172,7 @@ impl Dialect for Host {
             .or_else(|| self.makes(call, found))
             .or_else(|| self.evaluates(call, found))
             .or_else(|| self.runs(call, found))
+            .or_else(|| self.serves(call, found))
             .or_else(|| files::call(call, found))
             .or_else(|| strings::worked_out(call, &mut self.budget))
             .or_else(|| harmless(call.name).then(Value::default))
@@ -355,6 +356,15 @@ impl Host {
                 );
                 None
             }
+            _ => None,
+        }
+    }
+
+    /// Documents, databases and the server itself.
+    fn serves(&mut self, call: &Call<'_>, found: &mut Findings) -> Option<Value> {
+        let given = call.given();
+        let sent = given & SENT != 0;
+        match call.name {
             "transformnode" | "transform" if call.on(DOCUMENT) => {
                 let script = call.arguments.iter().any(|value| value.is(TAINT));
                 if script {

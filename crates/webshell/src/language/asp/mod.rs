@@ -82,7 +82,7 @@ pub(crate) fn look(content: &[u8], evidence: &mut Evidence) {
         };
         let mut inner = Findings::default();
         let script = match rest.to_ascii_lowercase().contains("jscript.encode") {
-            true => Script::JScript,
+            true => Script::Jscript,
             false => Script::Basic,
         };
         look_at_code(script, &code, HIDDEN_DEPTH_MAX, &mut inner);
@@ -101,7 +101,7 @@ pub(crate) fn look(content: &[u8], evidence: &mut Evidence) {
     let page = page(&read.text, Kind::Classic);
     for (script, pieces) in [
         (Script::Basic, &page.basic),
-        (Script::JScript, &page.jscript),
+        (Script::Jscript, &page.jscript),
     ] {
         let mut seen = Findings::default();
         look_at_code(script, &pieces.code, HIDDEN_DEPTH_MAX, &mut seen);
@@ -134,7 +134,7 @@ fn look_at_code(script: Script, code: &str, depth: usize, found: &mut Findings) 
         return;
     }
     let steps: Code = match script {
-        Script::JScript => lower(Grammar::JavaScript, code, found),
+        Script::Jscript => lower(Grammar::JavaScript, code, found),
         Script::Basic | Script::CSharp => visual_basic(code),
     };
     let mut host = Host::new(script);

@@ -14,7 +14,7 @@ pub(crate) enum Script {
     /// VBScript and Visual Basic.
     Basic,
     /// JScript and JScript.NET.
-    JScript,
+    Jscript,
     /// C#.
     CSharp,
 }
@@ -265,7 +265,7 @@ impl<'t> Cutter<'t> {
     fn add(&mut self, script: Script, before: &str, code: &str, after: &str, offset: usize) {
         let pieces = match script {
             Script::Basic => &mut self.page.basic,
-            Script::JScript => &mut self.page.jscript,
+            Script::Jscript => &mut self.page.jscript,
             Script::CSharp => &mut self.page.csharp,
         };
         pieces.add(before, code, after, offset);
@@ -316,7 +316,7 @@ fn language_of(language: &str) -> Option<Script> {
             Some(Script::Basic)
         }
         "jscript" | "js" | "javascript" | "jscript.encode" | "text/javascript" | "jscript.net" => {
-            Some(Script::JScript)
+            Some(Script::Jscript)
         }
         "c#" | "cs" | "csharp" => Some(Script::CSharp),
         _ => None,

@@ -73,7 +73,7 @@ pub(super) fn call(call: &Call<'_>, found: &mut Findings) -> Option<Value> {
             note(32, "moves the file that the request names");
         }
         "createdirectory" if on_file && chosen => {
-            note(24, "makes the folder that the request names")
+            note(24, "makes the folder that the request names");
         }
         "setlastwritetime" | "setcreationtime" | "setlastaccesstime" if on_file => {
             note(28, "changes a file's time");

@@ -6,6 +6,7 @@ mod tests;
 mod files;
 mod kinds;
 mod net;
+mod reach;
 
 use std::sync::LazyLock;
 
@@ -72,7 +73,7 @@ pub(crate) fn look(content: &[u8], evidence: &mut Evidence) {
     let parts = [
         (Script::CSharp, &page.csharp),
         (Script::Basic, &page.basic),
-        (Script::JScript, &page.jscript),
+        (Script::Jscript, &page.jscript),
     ];
     for (script, pieces) in parts {
         let mut found = Findings::default();
@@ -96,7 +97,7 @@ fn look_at_code(script: Script, code: &str, page: &Page, depth: usize, found: &m
     let code = unhidden(code, found);
     let steps = match script {
         Script::CSharp => lower(Grammar::CSharp, &code, found),
-        Script::JScript => lower(Grammar::JavaScript, &typeless(&code), found),
+        Script::Jscript => lower(Grammar::JavaScript, &typeless(&code), found),
         Script::Basic => visual_basic(&code),
     };
     let mut net = Net::new(script, &page.inputs, &page.files);

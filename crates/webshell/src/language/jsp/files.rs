@@ -55,6 +55,10 @@ fn opened(name: &Value) -> Value {
 
 /// Calls on files.
 pub(super) fn call(call: &Call<'_>, found: &mut Findings) -> Option<Value> {
+    writes(call, found).or_else(|| manages(call, found))
+}
+
+fn writes(call: &Call<'_>, found: &mut Findings) -> Option<Value> {
     let object = call.object.map_or(0, |object| object.traits);
     let path = call.argument(0);
     let on_file = object & FILE != 0;
@@ -90,6 +94,15 @@ pub(super) fn call(call: &Call<'_>, found: &mut Findings) -> Option<Value> {
             None
         }
         "get" | "of" if on_file => create("file", call.arguments, call.place),
+        _ => None,
+    }
+}
+
+fn manages(call: &Call<'_>, found: &mut Findings) -> Option<Value> {
+    let object = call.object.map_or(0, |object| object.traits);
+    let path = call.argument(0);
+    let on_file = object & FILE != 0;
+    match call.name {
         "listfiles" | "list" | "listroots" | "walk" | "newdirectorystream"
             if object & WHOLE != 0 || call.given() & WHOLE != 0 =>
         {

@@ -2,6 +2,7 @@
 
 use super::files;
 use super::kinds::{self, *};
+use super::reflect;
 use super::texts;
 use crate::decode::{self, Budget};
 use crate::language::asp::{
@@ -15,15 +16,14 @@ pub(super) struct Java {
     session: Traits,
 }
 
-const COMMAND: &str = "command execution";
-const EVALUATION: &str = "code evaluation";
-const LOADING: &str = "class loader";
-const MEMORY: &str = "memory webshell";
+pub(super) const COMMAND: &str = "command execution";
+pub(super) const EVALUATION: &str = "code evaluation";
+pub(super) const LOADING: &str = "class loader";
 const TUNNEL: &str = "tunnel";
 const SQL: &str = "database client";
 
 /// Facts that count as "the client decides".
-const SENT: Traits = TAINT | PARSED;
+pub(super) const SENT: Traits = TAINT | PARSED;
 
 impl Dialect for Java {
     fn name(&mut self, name: &str) -> Value {
@@ -71,8 +71,7 @@ impl Dialect for Java {
         self.input(call)
             .or_else(|| self.made_text(call))
             .or_else(|| self.runs(call, found))
-            .or_else(|| self.reflects(call, found))
-            .or_else(|| self.loads(call, found))
+            .or_else(|| reflect::call(call, found))
             .or_else(|| self.reaches_out(call, found))
             .or_else(|| files::call(call, found))
             .or_else(|| kinds::is_harmless(call.name).then(Value::default))
@@ -335,255 +334,6 @@ impl Java {
             "build" | "newinstance" | "getelmanager" if call.on(ENGINE) => Some(Value::of(ENGINE)),
             "gettask" if sent => {
                 found.add(80, LOADING, "compiles what the request says", call.place);
-                None
-            }
-            _ => None,
-        }
-    }
-
-    /// Classes and methods reached by their names.
-    fn reflects(&mut self, call: &Call<'_>, found: &mut Findings) -> Option<Value> {
-        let first = call.argument(0);
-        match call.name {
-            "forname" | "loadclass" | "findclass" | "lookupclass" => {
-                Some(self.class_of(call, found))
-            }
-            "getmethod" | "getdeclaredmethod" | "findvirtual" | "findstatic"
-                if !call.arguments.is_empty() =>
-            {
-                let named = call.arguments.iter().find_map(Value::as_text);
-                let object = call.object.map_or(0, |object| object.traits);
-                let mut traits = METHOD | (object & (DANGER | LOADED));
-                if named.is_some_and(kinds::is_dangerous_method) {
-                    traits |= DANGER;
-                    found.add(
-                        60,
-                        COMMAND,
-                        "reaches a method that runs things by its name",
-                        call.place,
-                    );
-                } else if object & (RUNTIME | BUILDER | PROXY) != 0 {
-                    traits |= DANGER;
-                }
-                if named.is_none() && !first.is_fixed() {
-                    traits |= CODED | (first.traits & SENT);
-                    if first.is(TAINT) {
-                        found.add(
-                            70,
-                            EVALUATION,
-                            "calls the method that the request names",
-                            call.place,
-                        );
-                    }
-                }
-                Some(Value::of(traits))
-            }
-            "getmethods"
-            | "getdeclaredmethods"
-            | "getdeclaredconstructor"
-            | "getconstructor"
-            | "getdeclaredconstructors"
-            | "getconstructors" => {
-                let object = call.object.map_or(0, |object| object.traits);
-                Some(Value::of(
-                    METHOD | (object & (DANGER | CODED | LOADED | TAINT)),
-                ))
-            }
-            "[]" if call.on(METHOD) => call.object.cloned(),
-            "invoke" | "invokeexact" | "invokewitharguments" => {
-                let object = call.object.map_or(0, |object| object.traits) | call.given();
-                let sent = call.given() & SENT != 0;
-                let (weight, text) = match () {
-                    () if object & DANGER != 0 && sent => (
-                        92,
-                        "runs what the request says through a method found by its name",
-                    ),
-                    () if object & (CODED | TAINT) != 0 && sent && call.on(METHOD) => {
-                        (75, "hands the request to a method whose name is hidden")
-                    }
-                    () if object & DANGER != 0 => {
-                        (66, "runs things through a method found by its name")
-                    }
-                    () if object & CODED != 0 => (38, "calls a method whose name is hidden"),
-                    () => {
-                        return Some(Value::of(
-                            (object & (RUNTIME | LOADED)) | (call.given() & SENT),
-                        ));
-                    }
-                };
-                found.add(weight, COMMAND, text, call.place);
-                Some(Value::of(
-                    (object & (DANGER | LOADED)) | (call.given() & SENT),
-                ))
-            }
-            "newinstance" if call.on(CLASS | METHOD | LOADED | LOADER) => {
-                let object = call.object.map_or(0, |object| object.traits);
-                if object & LOADED != 0 {
-                    found.add(
-                        70,
-                        LOADING,
-                        "makes an object of a class it has loaded itself",
-                        call.place,
-                    );
-                }
-                if object & DANGER != 0 {
-                    found.add(
-                        70,
-                        COMMAND,
-                        "makes an object of a class found by its name",
-                        call.place,
-                    );
-                    return Some(Value::of(BUILDER | DANGER | (call.given() & SENT)));
-                }
-                if object & TAINT != 0 {
-                    found.add(
-                        72,
-                        LOADING,
-                        "makes an object of the class the request names",
-                        call.place,
-                    );
-                }
-                if object & CODED != 0 {
-                    found.add(
-                        55,
-                        LOADING,
-                        "makes an object of a class whose name is hidden",
-                        call.place,
-                    );
-                }
-                Some(Value::of(object & (ENGINE | LOADED | CODED)))
-            }
-            "equals" | "tostring" | "hashcode" if call.on(LOADED) => {
-                found.add(
-                    60,
-                    LOADING,
-                    "hands the page to a class it has loaded itself",
-                    call.place,
-                );
-                Some(Value::of(LOADED))
-            }
-            _ => None,
-        }
-    }
-
-    fn class_of(&mut self, call: &Call<'_>, found: &mut Findings) -> Value {
-        let first = call.argument(0);
-        let loaded = call.object.map_or(0, |object| object.traits & LOADED);
-        if let Some(name) = first.as_text() {
-            let simple = name.rsplit('.').next().unwrap_or(name).to_ascii_lowercase();
-            let mut traits = CLASS | loaded | (kinds::of_class(&simple) & (ENGINE | LOADER));
-            if kinds::is_dangerous_class(name) {
-                traits |= DANGER;
-                found.add(
-                    58,
-                    COMMAND,
-                    "reaches a class that runs things by its name",
-                    call.place,
-                );
-            }
-            return Value::of(traits | (first.traits & CODED));
-        }
-        if first.is(TAINT) {
-            found.add(
-                72,
-                LOADING,
-                "loads the class that the request names",
-                call.place,
-            );
-        }
-        let hidden = match first.is(CODED | TAINT) || !first.is_fixed() {
-            true => CODED,
-            false => 0,
-        };
-        Value::of(CLASS | hidden | loaded | (first.traits & TAINT))
-    }
-
-    /// Bytes that become classes and objects.
-    fn loads(&mut self, call: &Call<'_>, found: &mut Findings) -> Option<Value> {
-        let sent = call.given() & SENT != 0;
-        match call.name {
-            "defineclass"
-            | "defineclass0"
-            | "defineclass1"
-            | "defineanonymousclass"
-            | "definehiddenclass" => {
-                let (weight, text) = match sent || call.given() & CODED != 0 {
-                    true => (95, "turns what the request brings into a class"),
-                    false => (82, "turns bytes into a class"),
-                };
-                found.add(weight, LOADING, text, call.place);
-                Some(Value::of(CLASS | LOADED))
-            }
-            "readobject" | "readunshared" | "fromxml" => {
-                let object = call.object.map_or(0, |object| object.traits) | call.given();
-                if object & TAINT != 0 {
-                    found.add(
-                        85,
-                        LOADING,
-                        "makes objects of what the request brings",
-                        call.place,
-                    );
-                }
-                Some(Value::of(object & SENT))
-            }
-            "load" | "loadlibrary" | "load0" if call.on(SYSTEM | RUNTIME) => {
-                let (weight, text) = match () {
-                    () if sent => (90, "loads the native library that the request names"),
-                    () if call.argument(0).is_fixed() => (45, "loads a native library"),
-                    () => (68, "loads a native library that it has made"),
-                };
-                found.add(weight, LOADING, text, call.place);
-                Some(Value::default())
-            }
-            "lookup" | "dolookup" => {
-                if sent {
-                    found.add(
-                        82,
-                        LOADING,
-                        "fetches the object that the request names",
-                        call.place,
-                    );
-                }
-                None
-            }
-            "getversionhelper" => {
-                found.add(
-                    65,
-                    LOADING,
-                    "loads classes in a way made for the platform itself",
-                    call.place,
-                );
-                Some(Value::of(LOADER | LOADED))
-            }
-            "addfilterdef"
-            | "addfiltermapbefore"
-            | "addfiltermap"
-            | "addapplicationeventlistener"
-            | "setapplicationeventlisteners"
-            | "addvalve"
-            | "addservletmappingdecoded"
-            | "registermapping"
-            | "registerhandler"
-            | "addservletmapping"
-            | "createwrapper"
-            | "addfilter"
-            | "addservlet"
-            | "addlistener"
-            | "setwebsocketcontainer" => {
-                let weight = if call.on(SERVER) { 62 } else { 45 };
-                found.add(
-                    weight,
-                    MEMORY,
-                    "adds a part to the running server",
-                    call.place,
-                );
-                None
-            }
-            "getdeclaredfield" => {
-                let named = call.argument(0);
-                if named.as_text() == Some("context") || named.as_text() == Some("filterConfigs") {
-                    found.add(45, MEMORY, "reaches into the running server", call.place);
-                }
                 None
             }
             _ => None,

@@ -69,6 +69,13 @@ pub(super) fn of_class(name: &str) -> Traits {
         "class" => CLASS,
         "method" | "methodhandle" | "methodaccessor" | "constructor" | "methodutil" => METHOD,
         "objectinputstream" | "xmldecoder" | "xstream" => OBJECTS,
+        _ => of_channel(name),
+    }
+}
+
+/// Files, connections and parts of the server.
+fn of_channel(name: &str) -> Traits {
+    match name {
         "file" | "path" | "paths" => FILE,
         "fileoutputstream"
         | "filewriter"

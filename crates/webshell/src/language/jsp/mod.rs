@@ -8,6 +8,7 @@ mod extract;
 mod files;
 mod java;
 mod kinds;
+mod reflect;
 mod texts;
 
 use std::sync::LazyLock;

@@ -64,11 +64,6 @@ impl Findings {
         }
     }
 
-    /// Whether a reason of a family was found.
-    pub(crate) fn has(&self, family: &str) -> bool {
-        self.found.iter().any(|found| found.family == family)
-    }
-
     /// The greatest weight found.
     pub(crate) fn heaviest(&self) -> u8 {
         self.found

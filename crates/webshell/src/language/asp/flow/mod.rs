@@ -10,11 +10,11 @@ mod run;
 mod tree;
 mod value;
 
-pub(crate) use code::{Code, Counter, Function, Slot, Step, Target};
+pub(crate) use code::{Code, Counter, Slot, Step, Target};
 pub(crate) use find::{Findings, Place};
 pub(crate) use run::{Call, Dialect, run};
 pub(crate) use tree::{Grammar, lower};
 pub(crate) use value::{
     CODED, Constant, LIST_ITEMS_MAX, PARSED, SCRIPT, SINK_BITS, TAINT, TEXT_BYTES_MAX, Traits,
-    Value, WHOLE, joined, scripted_name,
+    Value, WHOLE, scripted_name,
 };

@@ -1,12 +1,16 @@
 //! Writes steps from a syntax tree of Java, C# or JavaScript. The three grammars call most things alike.
 
+mod finish;
+mod text;
+
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 
 use tree_sitter::{Language, Node, ParseOptions, ParseState, Parser};
 
-use super::code::{Code, Counter, Slot, Step, Target};
+use super::code::{Code, Counter, Slot, Step};
 use super::{Findings, Place};
+use text::{number, simple, unescaped};
 
 /// Steps of the parser between two looks at its bound; a look is about 100 parser operations. Stops texts that the
 /// parser's error recovery takes minutes for.
@@ -207,31 +211,7 @@ impl<'t> Writer<'t, '_> {
             | "arrow_function"
             | "function"
             | "anonymous_method_expression" => self.visit_function(node),
-            "parameter"
-            | "formal_parameter"
-            | "type_identifier"
-            | "modifiers"
-            | "modifier"
-            | "predefined_type"
-            | "generic_type"
-            | "type_arguments"
-            | "import_declaration"
-            | "using_directive"
-            | "comment"
-            | "line_comment"
-            | "block_comment"
-            | "base_list"
-            | "superclass"
-            | "super_interfaces"
-            | "annotation"
-            | "marker_annotation"
-            | "attribute_list"
-            | "formal_parameters"
-            | "parameter_list"
-            | "class_literal"
-            | "type_parameter_list"
-            | "string_fragment"
-            | "escape_sequence" => {
+            kind if is_skipped(kind) => {
                 let slot = self.code.push(Step::Nothing, place(node));
                 self.slots.push(slot);
             }
@@ -573,209 +553,6 @@ impl<'t> Writer<'t, '_> {
             self.code.push(Step::Assign(variable, value), place(node));
         }
     }
-
-    fn finish(&mut self, node: Node<'t>, operands: &[Slot]) -> Slot {
-        let at = place(node);
-        let kind = node.kind();
-        let step = match kind {
-            "binary_expression" => self.binary(node, operands),
-            "assignment_expression" | "augmented_assignment_expression" => {
-                return self.assignment(node, operands, at);
-            }
-            "method_invocation" | "invocation_expression" | "call_expression" => {
-                self.called(node, operands)
-            }
-            "object_creation_expression" | "new_expression" => self.created(node, operands),
-            "array_access" | "element_access_expression" | "subscript_expression" => match operands
-            {
-                [object, key] => Step::Index(*object, *key),
-                _ => Step::Any(operands.into()),
-            },
-            "field_access" | "member_expression" | "member_access_expression" => {
-                let name = ["field", "property", "name"]
-                    .iter()
-                    .find_map(|field| self.field(node, field))
-                    .map_or("", |name| self.plain(name));
-                let symbol = self.code.symbol(&unescaped(name));
-                match operands {
-                    [object] => Step::Member(*object, symbol),
-                    _ => Step::Nothing,
-                }
-            }
-            "cast_expression" | "as_expression" => {
-                let class = self
-                    .field(node, "type")
-                    .or_else(|| self.field(node, "right"))
-                    .map_or("", |class| simple(self.of(class)));
-                let class = self.code.symbol(class);
-                match operands {
-                    [value] => Step::Cast(class, *value),
-                    _ => Step::Nothing,
-                }
-            }
-            "variable_declarator" => return self.declared(node, operands, at),
-            "return_statement" | "arrow_expression_clause" => {
-                return self.returned(operands, at);
-            }
-            "interpolated_string_expression" | "template_string" => Step::Join(operands.into()),
-            "array_initializer" | "initializer_expression" | "array" | "collection_expression" => {
-                Step::List(operands.into())
-            }
-            "string_content" | "string_literal_content" => Step::Text(self.of(node).into()),
-            kind if kind.ends_with("_statement") || kind == "block" || kind == "program" => {
-                Step::Nothing
-            }
-            "statement_block" | "class_body" | "declaration_list" | "compilation_unit"
-            | "switch_block" | "switch_body" => Step::Nothing,
-            _ => match operands {
-                [] => Step::Nothing,
-                [only] => return *only,
-                _ => Step::Any(operands.into()),
-            },
-        };
-        self.code.push(step, at)
-    }
-
-    fn returned(&mut self, operands: &[Slot], at: Place) -> Slot {
-        let result = self.code.current().map(|function| function.result);
-        // What stands in for a failure is not what the function gives.
-        let empty = operands
-            .iter()
-            .all(|&slot| match self.code.steps.get(slot as usize) {
-                Some(Step::Text(text)) => text.is_empty(),
-                Some(Step::Nothing) => true,
-                _ => false,
-            });
-        match (result, operands) {
-            (Some(result), [value, ..]) if !empty => {
-                self.code.push(Step::Assign(result, *value), at)
-            }
-            _ => self.code.push(Step::Nothing, at),
-        }
-    }
-
-    fn binary(&mut self, node: Node<'t>, operands: &[Slot]) -> Step {
-        let operator = self
-            .field(node, "operator")
-            .map_or("", |operator| self.of(operator));
-        match (operator, operands) {
-            ("+", [left, right]) => Step::Join([*left, *right].into()),
-            ("-" | "*" | "/" | "%" | "^" | "&" | "|", [left, right]) => {
-                let code = operator.as_bytes().first().copied().unwrap_or(0);
-                Step::Operate(code, *left, *right)
-            }
-            ("<<", [left, right]) => Step::Operate(b'<', *left, *right),
-            (">>", [left, right]) => Step::Operate(b'>', *left, *right),
-            ("??" | "||" | "&&", _) => Step::Any(operands.into()),
-            _ => Step::Nothing,
-        }
-    }
-
-    fn assignment(&mut self, node: Node<'t>, operands: &[Slot], at: Place) -> Slot {
-        let (Some(left), [target, value]) = (self.field(node, "left"), operands) else {
-            return self.code.push(Step::Any(operands.into()), at);
-        };
-        let operator = self
-            .field(node, "operator")
-            .map_or("=", |operator| self.of(operator));
-        match left.kind() {
-            "field_access" | "member_expression" | "member_access_expression" => {
-                let name = ["field", "property", "name"]
-                    .iter()
-                    .find_map(|field| self.field(left, field))
-                    .map_or("", |name| self.plain(name));
-                let symbol = self.code.symbol(&unescaped(name));
-                let own = matches!(
-                    self.code.steps.get(*target as usize),
-                    Some(Step::Name(_, of)) if self.code.name(*of) == "this"
-                );
-                match own || operator == "+=" {
-                    true => {
-                        let variable = self.code.field_or_new(symbol);
-                        self.assigned(variable, operator, *value, at)
-                    }
-                    false => self
-                        .code
-                        .push(Step::AssignMember(*target, symbol, *value), at),
-                }
-            }
-            "identifier" => {
-                let symbol = self.code.symbol(&unescaped(self.of(left)));
-                let variable = self.code.variable(symbol);
-                self.assigned(variable, operator, *value, at)
-            }
-            _ => {
-                let symbol = self.code.symbol("[]");
-                let object = match self.code.steps.get(*target as usize) {
-                    Some(Step::Index(object, _)) => *object,
-                    _ => *target,
-                };
-                self.code
-                    .push(Step::AssignMember(object, symbol, *value), at)
-            }
-        }
-    }
-
-    fn assigned(&mut self, variable: u32, operator: &str, value: Slot, at: Place) -> Slot {
-        let step = match operator {
-            "+=" => Step::Append(variable, value),
-            _ => Step::Assign(variable, value),
-        };
-        self.code.push(step, at)
-    }
-
-    fn called(&mut self, node: Node<'t>, operands: &[Slot]) -> Step {
-        let (name, member) = match node.kind() {
-            "method_invocation" => {
-                let name = self.field(node, "name").map_or("", |name| self.of(name));
-                (name, self.field(node, "object").is_some())
-            }
-            _ => match self.field(node, "function").map(|f| self.callee(f)) {
-                Some(Callee::Member(_, name)) => (name, true),
-                Some(Callee::Name(name)) => (name, false),
-                _ => {
-                    return match operands.split_first() {
-                        Some((callee, arguments)) => Step::CallValue(*callee, arguments.into()),
-                        None => Step::Nothing,
-                    };
-                }
-            },
-        };
-        let symbol = self.code.symbol(&unescaped(name));
-        match (member, operands.split_first()) {
-            (true, Some((object, arguments))) => {
-                Step::Call(Target::Object(*object), symbol, arguments.into())
-            }
-            _ => {
-                let variable = self.code.variable(symbol);
-                Step::Call(Target::Own(variable), symbol, operands.into())
-            }
-        }
-    }
-
-    fn created(&mut self, node: Node<'t>, operands: &[Slot]) -> Step {
-        let class = self
-            .field(node, "type")
-            .or_else(|| self.field(node, "constructor"))
-            .map_or("", |class| self.of(class));
-        let full = class.split('<').next().unwrap_or_default().trim();
-        let class = match full.contains("bcel") {
-            true => "bcelclassloader",
-            false => simple(full),
-        };
-        let symbol = self.code.symbol(&unescaped(class));
-        Step::Create(symbol, operands.into())
-    }
-
-    fn declared(&mut self, node: Node<'t>, operands: &[Slot], at: Place) -> Slot {
-        let name = self.field(node, "name").map_or("", |name| self.of(name));
-        let class = self.classes.get(&node.id()).copied().unwrap_or_default();
-        let variable = self.declare(&unescaped(name), class, at);
-        match operands {
-            [value, ..] => self.code.push(Step::Assign(variable, *value), at),
-            [] => self.code.push(Step::Nothing, at),
-        }
-    }
 }
 
 enum Callee<'t> {
@@ -784,73 +561,34 @@ enum Callee<'t> {
     Other,
 }
 
-/// A class's name without package, type arguments and brackets.
-fn simple(class: &str) -> &str {
-    let class = class.split(['<', '[', '?']).next().unwrap_or(class).trim();
-    class.rsplit('.').next().unwrap_or(class)
-}
-
-fn number(text: &str) -> Option<i64> {
-    let text = text.replace('_', "");
-    let text = text.trim_end_matches(['l', 'L', 'u', 'U']);
-    let lower = text.to_ascii_lowercase();
-    if let Some(hex) = lower.strip_prefix("0x") {
-        return i64::from_str_radix(hex, 16).ok();
-    }
-    if let Some(binary) = lower.strip_prefix("0b") {
-        return i64::from_str_radix(binary, 2).ok();
-    }
-    match lower.len() > 1 && lower.starts_with('0') {
-        true => i64::from_str_radix(&lower, 8).ok(),
-        false => lower.parse().ok(),
-    }
-}
-
-/// Undoes the escapes that Java, C# and JavaScript share.
-fn unescaped(text: &str) -> String {
-    if !text.contains('\\') {
-        return text.to_owned();
-    }
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text.chars();
-    while let Some(c) = rest.next() {
-        if c != '\\' {
-            out.push(c);
-            continue;
-        }
-        match rest.next() {
-            Some('n') => out.push('\n'),
-            Some('t') => out.push('\t'),
-            Some('r') => out.push('\r'),
-            Some('x') => push_code(&mut out, &mut rest, 2, 16),
-            Some('u') => push_code(&mut out, &mut rest, 4, 16),
-            Some('U') => push_code(&mut out, &mut rest, 8, 16),
-            Some(first @ '0'..='7') => {
-                let mut code = first.to_digit(8).unwrap_or(0);
-                for _ in 0..2 {
-                    let Some(digit) = rest.clone().next().and_then(|c| c.to_digit(8)) else {
-                        break;
-                    };
-                    code = code * 8 + digit;
-                    rest.next();
-                }
-                out.extend(char::from_u32(code));
-            }
-            Some(other) => out.push(other),
-            None => {}
-        }
-    }
-    out
-}
-
-fn push_code(out: &mut String, rest: &mut std::str::Chars<'_>, digits: usize, radix: u32) {
-    let mut code = 0_u32;
-    for _ in 0..digits {
-        let Some(digit) = rest.clone().next().and_then(|c| c.to_digit(radix)) else {
-            break;
-        };
-        code = code.wrapping_mul(radix).wrapping_add(digit);
-        rest.next();
-    }
-    out.extend(char::from_u32(code));
+/// Nodes whose content does nothing.
+fn is_skipped(kind: &str) -> bool {
+    matches!(
+        kind,
+        "parameter"
+            | "formal_parameter"
+            | "type_identifier"
+            | "modifiers"
+            | "modifier"
+            | "predefined_type"
+            | "generic_type"
+            | "type_arguments"
+            | "import_declaration"
+            | "using_directive"
+            | "comment"
+            | "line_comment"
+            | "block_comment"
+            | "base_list"
+            | "superclass"
+            | "super_interfaces"
+            | "annotation"
+            | "marker_annotation"
+            | "attribute_list"
+            | "formal_parameters"
+            | "parameter_list"
+            | "class_literal"
+            | "type_parameter_list"
+            | "string_fragment"
+            | "escape_sequence"
+    )
 }

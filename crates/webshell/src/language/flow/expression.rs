@@ -39,6 +39,19 @@ const CHANGERS: [&str; 24] = [
     "list",
 ];
 
+/// Members that change what they are called on.
+const MUTATORS: [&str; 9] = [
+    "push",
+    "append",
+    "add",
+    "unshift",
+    "extend",
+    "update",
+    "insert",
+    "set",
+    "appendleft",
+];
+
 /// Members of values from outside that say nothing of their content.
 const PLAIN_MEMBERS: [&str; 8] = [
     "length",
@@ -436,7 +449,14 @@ impl Machine<'_> {
     fn eval_call(&mut self, call: &Call) -> Value {
         let callee = self.eval(&call.callee);
         let args = self.eval_args(&call.args);
-        let at = self.cover.unwrap_or((call.offset, call.length));
+        if let Node::Member(owner, name) = &call.callee
+            && MUTATORS.contains(&&**name)
+        {
+            self.mutate(owner, name, &args);
+        }
+        let at = self
+            .cover
+            .unwrap_or((self.start + call.offset, call.length));
         self.call_value(&callee, &args, at)
     }
 

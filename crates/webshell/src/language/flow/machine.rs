@@ -130,6 +130,8 @@ pub(crate) struct Machine<'a> {
     pub(super) cover: Option<(usize, usize)>,
     pub(super) layers: usize,
     pub(super) facts: Facts,
+    /// Where the part begins that is walked through.
+    pub(super) start: usize,
 }
 
 impl std::fmt::Debug for Machine<'_> {
@@ -160,7 +162,14 @@ impl<'a> Machine<'a> {
             cover: None,
             layers: 0,
             facts: Facts::default(),
+            start: 0,
         }
+    }
+
+    /// The same for a part of a script that begins there.
+    pub(crate) fn from(mut self, start: usize) -> Machine<'a> {
+        self.start = start;
+        self
     }
 
     /// Walks through a whole script and notes what it found.

@@ -29,7 +29,7 @@ pub(crate) const NESTING_MAX: usize = 72;
 const DEPTH_MAX: usize = 240;
 
 /// Pieces of a script that are looked at in all. Stops loops over loops and calls over calls.
-const STEPS_MAX: u32 = 400_000;
+const STEPS_MAX: u32 = 150_000;
 
 /// Calls of functions within calls.
 const FRAMES_MAX: usize = 16;

@@ -372,13 +372,4 @@ impl Machine<'_> {
             self.evidence.family(40, "tunnel");
         }
     }
-
-    /// Something of the platform is given a value, such as a handler.
-    pub(crate) fn stored(&mut self, owner: &str, name: &str, value: &Value) {
-        if let Shape::Function(function) = &value.shape {
-            let function = function.clone();
-            let _ = (owner, name);
-            self.call_function(&function, &[]);
-        }
-    }
 }

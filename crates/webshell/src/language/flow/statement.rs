@@ -1,7 +1,7 @@
 //! Statements: the ways through a script.
 
 use super::DEPTH_MAX;
-use super::machine::Machine;
+use super::machine::{Argument, Machine};
 use super::node::{Assign, Class, Each, Node, Scope};
 use super::value::{Shape, Taint, Value};
 
@@ -61,7 +61,7 @@ impl Machine<'_> {
     pub(super) fn hoist(&mut self, nodes: &[Node]) {
         for node in nodes {
             if let Node::Assign(assign) = node
-                && let Node::Function(_) = assign.value
+                && is_definition(assign)
             {
                 self.run_assign(assign);
             }
@@ -71,7 +71,7 @@ impl Machine<'_> {
     fn run_block(&mut self, nodes: &[Node]) -> Flow {
         self.hoist(nodes);
         for node in nodes {
-            if matches!(node, Node::Assign(assign) if matches!(assign.value, Node::Function(_))) {
+            if matches!(node, Node::Assign(assign) if is_definition(assign)) {
                 continue;
             }
             if self.run(node) == Flow::Leaves {
@@ -282,8 +282,6 @@ impl Machine<'_> {
                     None => value,
                 };
                 self.set_script(path, joined);
-            } else {
-                self.stored(entity.to_owned().as_str(), name, &value);
             }
             return;
         }
@@ -311,6 +309,24 @@ impl Machine<'_> {
         self.set_found(variable.clone(), owner);
     }
 
+    /// A call that puts something into a variable.
+    pub(super) fn mutate(&mut self, owner: &Node, name: &str, args: &[Argument]) {
+        let taint = args
+            .iter()
+            .fold(Taint::NONE, |taint, arg| taint.and(arg.value.taint));
+        if let (Node::Name(variable), "push" | "append", [added]) = (owner, name, args)
+            && let Some(Shape::List(values)) =
+                self.lookup(variable).map(|value| value.shape.clone())
+            && self.budget.take(values.len()).is_some()
+        {
+            let mut values = values.to_vec();
+            values.push(added.value.clone());
+            self.set_found(variable.clone(), Value::list(values));
+            return;
+        }
+        self.taint_owner(owner, taint);
+    }
+
     /// Something in a variable came from outside; which element is not known.
     pub(crate) fn taint_owner(&mut self, object: &Node, taint: Taint) {
         if !taint.any() {
@@ -327,6 +343,13 @@ impl Machine<'_> {
             self.set_found(name.clone(), value);
         }
     }
+}
+
+fn is_definition(assign: &Assign) -> bool {
+    matches!(
+        (&assign.target, &assign.value),
+        (Node::Name(_), Node::Function(_))
+    )
 }
 
 /// What an element of a list is, of which only the list is known.

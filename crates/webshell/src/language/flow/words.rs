@@ -6,46 +6,66 @@ use aho_corasick::{AhoCorasick, MatchKind};
 #[derive(Debug)]
 pub(crate) struct Words {
     search: AhoCorasick,
-    /// Ends of the first and the second kind among the patterns.
-    ends: [usize; 2],
+    /// Where each kind's patterns end.
+    ends: [usize; 4],
 }
 
+/// Kinds of words, in the order of [`Words::new`].
+const INPUT: usize = 0;
+const RUN: usize = 1;
+const HIDE: usize = 2;
+const OPEN: usize = 3;
+
 impl Words {
-    /// Words that take input, words that run something, and words that hide either. `None` where they are no words.
-    pub(crate) fn new(input: &[&str], run: &[&str], hide: &[&str]) -> Option<Words> {
+    /// Words that take input, words that run something, words that hide others, and words that run what is hidden;
+    /// each kind in one text, with spaces between. `None` where they are no words.
+    pub(crate) fn new(kinds: [&str; 4]) -> Option<Words> {
+        let mut patterns = Vec::new();
+        let mut ends = [0; 4];
+        for (end, words) in ends.iter_mut().zip(kinds) {
+            patterns.extend(words.split(' ').filter(|word| !word.is_empty()));
+            *end = patterns.len();
+        }
         let search = AhoCorasick::builder()
             .match_kind(MatchKind::Standard)
-            .build(input.iter().chain(run).chain(hide))
+            .build(patterns)
             .ok()?;
-        Some(Words {
-            search,
-            ends: [input.len(), input.len() + run.len()],
-        })
+        Some(Words { search, ends })
     }
 
-    /// Whether a script has words of two kinds: it takes input and runs something, or hides one of them.
+    fn kind(&self, pattern: usize) -> usize {
+        self.ends.iter().filter(|end| pattern >= **end).count()
+    }
+
+    /// Whether a script takes input and runs something, or runs something hidden.
     pub(crate) fn worth_a_look(&self, content: &[u8]) -> bool {
-        let [input_end, run_end] = self.ends;
-        let (mut input, mut run, mut hidden) = (false, false, false);
+        let mut seen = [false; 4];
         for found in self.search.find_overlapping_iter(content) {
-            match found.pattern().as_usize() {
-                at if at < input_end => input = true,
-                at if at < run_end => run = true,
-                _ => hidden = true,
+            if let Some(kind) = seen.get_mut(self.kind(found.pattern().as_usize())) {
+                *kind = true;
             }
-            if (input && run) || hidden {
+            if (seen[INPUT] && seen[RUN]) || (seen[HIDE] && seen[OPEN]) {
                 return true;
             }
         }
         false
     }
 
-    /// Where the words stand that run something or hide something, in order.
+    /// Where the words stand that run something, in order.
     pub(crate) fn places(&self, content: &[u8]) -> Vec<usize> {
         self.search
             .find_overlapping_iter(content)
-            .filter(|found| found.pattern().as_usize() >= self.ends[0])
+            .filter(|found| self.kind(found.pattern().as_usize()) == RUN)
             .map(|found| found.start())
             .collect()
     }
+}
+
+/// Whether a word is one of those in a text with spaces between.
+pub(crate) fn among(words: &str, word: &str) -> bool {
+    !word.is_empty()
+        && words
+            .split(' ')
+            .filter(|word| !word.is_empty())
+            .any(|known| known == word)
 }

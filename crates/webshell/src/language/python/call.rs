@@ -4,105 +4,32 @@ use super::Python;
 use super::names::{canonical, is_request_variable};
 use crate::language::flow::fold::Change;
 use crate::language::flow::value::{Piece, Shape, Taint, Value};
+use crate::language::flow::words::among;
 use crate::language::flow::{Argument, FileAct, Invocation, Machine, handle, handle_path};
 
 /// Calls whose result is safe whatever they got.
-const CLEANERS: [&str; 22] = [
-    "shlex.quote",
-    "pipes.quote",
-    "shlex.join",
-    "float",
-    "bool",
-    "len",
-    "hash",
-    "hashlib.md5",
-    "hashlib.sha1",
-    "hashlib.sha256",
-    "uuid.UUID",
-    "ipaddress.ip_address",
-    "secure_filename",
-    "werkzeug.utils.secure_filename",
-    "html.escape",
-    "cgi.escape",
-    "re.escape",
-    "isinstance",
-    "type",
-    "django.shortcuts.get_object_or_404",
-    "hmac.compare_digest",
-    "commands.mkarg",
-];
+const CLEANERS: &str = "\
+    shlex.quote pipes.quote shlex.join float bool len hash hashlib.md5 hashlib.sha1 \
+    hashlib.sha256 uuid.UUID ipaddress.ip_address secure_filename werkzeug.utils.secure_filename \
+    html.escape cgi.escape re.escape isinstance type django.shortcuts.get_object_or_404 \
+    hmac.compare_digest commands.mkarg";
 
 /// Calls that give back what they got, perhaps as another type.
-const SAME: [&str; 26] = [
-    "str",
-    "bytes",
-    "unicode",
-    "repr",
-    "list",
-    "tuple",
-    "iter",
-    "next",
-    "sorted",
-    "compile",
-    "bytearray",
-    "io.BytesIO",
-    "io.StringIO",
-    "BytesIO",
-    "StringIO",
-    "StringIO.StringIO",
-    "memoryview",
-    "os.fsdecode",
-    "os.fsencode",
-    "reversed",
-    "ast.parse",
-    "textwrap.dedent",
-    "dict",
-    "set",
-    "copy.copy",
-    "iter",
-];
+const SAME: &str = "\
+    str bytes unicode repr list tuple iter next sorted compile bytearray io.BytesIO io.StringIO \
+    BytesIO StringIO StringIO.StringIO memoryview os.fsdecode os.fsencode reversed ast.parse \
+    textwrap.dedent dict set copy.copy iter";
 
 /// Calls that run a command line or a list of a program and its arguments, the first thing they get.
-const RUNS: [&str; 38] = [
-    "os.system",
-    "os.popen",
-    "os.popen2",
-    "os.popen3",
-    "os.popen4",
-    "popen2.popen2",
-    "popen2.popen3",
-    "popen2.popen4",
-    "popen2.Popen3",
-    "commands.getoutput",
-    "commands.getstatusoutput",
-    "commands.getstatus",
-    "subprocess.getoutput",
-    "subprocess.getstatusoutput",
-    "subprocess.call",
-    "subprocess.run",
-    "subprocess.Popen",
-    "subprocess.check_output",
-    "subprocess.check_call",
-    "platform.popen",
-    "pty.spawn",
-    "asyncio.create_subprocess_shell",
-    "os.startfile",
-    "pexpect.run",
-    "pexpect.spawn",
-    "delegator.run",
-    "envoy.run",
-    "sh.Command",
-    "invoke.run",
-    "fabric.local",
-    "libc.system",
-    "libc.popen",
-    "plumbum.local",
-    "gevent.subprocess.Popen",
-    "gevent.subprocess.check_output",
-    "eventlet.green.subprocess.Popen",
-    "_winapi.CreateProcess",
-    "asyncio.subprocess.create_subprocess_shell",
-];
+const RUNS: &str = "\
+    os.system os.popen os.popen2 os.popen3 os.popen4 popen2.popen2 popen2.popen3 popen2.popen4 \
+    popen2.Popen3 commands.getoutput commands.getstatusoutput commands.getstatus \
+    subprocess.getoutput subprocess.getstatusoutput subprocess.call subprocess.run \
+    subprocess.Popen subprocess.check_output subprocess.check_call platform.popen pty.spawn \
+    asyncio.create_subprocess_shell os.startfile pexpect.run pexpect.spawn delegator.run \
+    envoy.run sh.Command invoke.run fabric.local libc.system libc.popen plumbum.local \
+    gevent.subprocess.Popen gevent.subprocess.check_output eventlet.green.subprocess.Popen \
+    _winapi.CreateProcess asyncio.subprocess.create_subprocess_shell";
 
 /// Ways to decode.
 const DECODERS: [(&str, Change); 32] = [
@@ -154,10 +81,10 @@ pub(super) fn call(
         machine.calls_given(call.taint(), call.at);
         return Some(Value::request());
     }
-    if RUNS.contains(&entity) {
+    if among(RUNS, entity) {
         return Some(runs(machine, entity, call));
     }
-    if CLEANERS.contains(&entity) {
+    if among(CLEANERS, entity) {
         return Some(Value::unknown());
     }
     if let Some((_, change)) = DECODERS
@@ -167,7 +94,7 @@ pub(super) fn call(
         let value = call.arg(0).cloned().unwrap_or_default();
         return Some(machine.change(*change, &value));
     }
-    if SAME.contains(&entity) && entity != "reversed" {
+    if among(SAME, entity) && entity != "reversed" {
         return Some(same(machine, entity, call));
     }
     code(machine, entity, call)

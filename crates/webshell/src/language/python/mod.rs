@@ -11,12 +11,18 @@ use std::sync::LazyLock;
 use crate::evidence::Evidence;
 use crate::language::flow::node::{Function, Node, Role};
 use crate::language::flow::value::Value;
-use crate::language::flow::words::Words;
+use crate::language::flow::words::{Words, among};
 use crate::language::flow::{Dialect, Invocation, Machine};
 
-/// Words without which no input comes in, and words without which nothing runs. Words of the third kind hide others.
-static WORDS: LazyLock<Option<Words>> =
-    LazyLock::new(|| Words::new(&names::INPUT_WORDS, &names::RUN_WORDS, &names::HIDING_WORDS));
+/// Words without which a script is no webshell.
+static WORDS: LazyLock<Option<Words>> = LazyLock::new(|| {
+    Words::new([
+        names::INPUT_WORDS,
+        names::RUN_WORDS,
+        names::HIDING_WORDS,
+        names::OPENING_WORDS,
+    ])
+});
 
 /// Words by which a script is a CGI program, whose standard input is the request's body.
 const CGI_WORDS: [&[u8]; 6] = [
@@ -60,7 +66,7 @@ impl Dialect for Python {
             "__builtins__" | "__builtin__" => Value::entity("builtins"),
             "request" => Value::entity("request"),
             // Names of the language; any other is as good as one.
-            name if names::BUILTINS.contains(&name) => Value::entity(name),
+            name if among(names::BUILTINS, name) => Value::entity(name),
             "os" | "subprocess" | "commands" | "cgi" | "sys" => Value::entity(name),
             _ => Value::unknown(),
         }
@@ -92,9 +98,7 @@ impl Dialect for Python {
             (_, "conn" | "connection" | "sock" | "client_socket" | "clientsocket") => {
                 Value::entity("connection")
             }
-            (Role::HandlerMethod, _) if names::HANDLERS.contains(&&*function.name) => {
-                Value::request()
-            }
+            (Role::HandlerMethod, _) if among(names::HANDLERS, &function.name) => Value::request(),
             (
                 Role::Route | Role::RouteMethod,
                 "self" | "db" | "session" | "user" | "current_user" | "response",

@@ -2,232 +2,62 @@
 
 use crate::language::flow::Machine;
 use crate::language::flow::value::{Shape, Value};
+use crate::language::flow::words::among;
 
 /// Words of scripts that take input from a request or a connection.
-pub(super) const INPUT_WORDS: [&str; 18] = [
-    "request",
-    "QUERY_STRING",
-    "FieldStorage",
-    "environ",
-    "stdin",
-    "rfile",
-    "self.path",
-    "self.headers",
-    "recv",
-    "get_argument",
-    "web.input",
-    "web.data",
-    "wsgi",
-    "HTTP_",
-    "PATH_INFO",
-    "websocket",
-    ".route",
-    "cherrypy",
-];
+pub(super) const INPUT_WORDS: &str = "request. request) request, request: request] request\u{a} QUERY _STRING \
+    FieldStorage stdin.read stdin.buffer rfile self.path self.headers .recv get_argument web.input web.data \
+    start_response HTTP_ PATH_INFO websocket .route cherrypy Request) FastAPI APIRouter request\u{d}";
 
 /// Words of scripts that run something.
-pub(super) const RUN_WORDS: [&str; 24] = [
-    "system",
-    "popen",
-    "Popen",
-    "subprocess",
-    "getoutput",
-    "getstatusoutput",
-    "pty",
-    "spawn",
-    "eval",
-    "exec(",
-    "exec ",
-    "execv",
-    "execl",
-    "execfile",
-    "pickle",
-    "marshal",
-    "listdir",
-    "scandir",
-    "rmtree",
-    ".save(",
-    "'wb",
-    "\"wb",
-    "dup2",
-    "ctypes",
-];
+pub(super) const RUN_WORDS: &str = ".system system( system' system\" popen Popen subprocess getoutput getstatusoutput pty spawn eval( \
+    exec( execv execl execfile pickle marshal listdir scandir rmtree .save( 'wb \"wb dup2 ctypes \
+    getattr(os getattr(sys getattr(__ globals() vars( __dict__ __import__ import_module";
 
-/// Words of scripts that hide either.
-pub(super) const HIDING_WORDS: [&str; 8] = [
-    "b64decode(",
-    "__import__(",
-    "exec(",
-    "__builtins__",
-    "unhexlify(",
-    "marshal.loads(",
-    "[::-1]",
-    "a2b_",
-];
+/// Words of scripts that hide others.
+pub(super) const HIDING_WORDS: &str = "b64decode b32decode b16decode b85decode decodestring unhexlify a2b_ \
+    fromhex marshal decompress [::-1] reversed( chr( \\x rot13 rot_13 bytes([ 'hex' \"hex\" base64";
+
+/// Words of scripts that run what was hidden, or call by hidden names.
+pub(super) const OPENING_WORDS: &str = "exec( eval( __import__ __builtins__ getattr(os getattr(__";
 
 /// Names of the language.
-pub(super) const BUILTINS: [&str; 36] = [
-    "eval",
-    "exec",
-    "execfile",
-    "compile",
-    "open",
-    "file",
-    "getattr",
-    "setattr",
-    "globals",
-    "locals",
-    "vars",
-    "__import__",
-    "chr",
-    "ord",
-    "bytes",
-    "bytearray",
-    "str",
-    "map",
-    "filter",
-    "range",
-    "xrange",
-    "reversed",
-    "zip",
-    "list",
-    "tuple",
-    "input",
-    "raw_input",
-    "int",
-    "len",
-    "unicode",
-    "reload",
-    "repr",
-    "sorted",
-    "enumerate",
-    "unichr",
-    "bool",
-];
+pub(super) const BUILTINS: &str = "\
+    eval exec execfile compile open file getattr setattr globals locals vars __import__ chr ord \
+    bytes bytearray str map filter range xrange reversed zip list tuple input raw_input int len \
+    unicode reload repr sorted enumerate unichr bool";
 
 /// Methods of handlers that the server calls with what the request says.
-pub(super) const HANDLERS: [&str; 12] = [
-    "get",
-    "post",
-    "put",
-    "delete",
-    "patch",
-    "head",
-    "options",
-    "on_message",
-    "on_get",
-    "on_post",
-    "render_GET",
-    "render_POST",
-];
+pub(super) const HANDLERS: &str = "\
+    get post put delete patch head options on_message on_get on_post render_GET render_POST";
 
 /// What a request object gives that its sender chose.
-const REQUEST_MEMBERS: [&str; 47] = [
-    "args",
-    "form",
-    "values",
-    "json",
-    "data",
-    "headers",
-    "cookies",
-    "files",
-    "GET",
-    "POST",
-    "REQUEST",
-    "body",
-    "META",
-    "FILES",
-    "COOKIES",
-    "query",
-    "params",
-    "forms",
-    "query_params",
-    "path_params",
-    "match_info",
-    "matchdict",
-    "rel_url",
-    "stream",
-    "query_string",
-    "rfile",
-    "requestline",
-    "raw_post_data",
-    "content",
-    "bounded_stream",
-    "media",
-    "json_body",
-    "arguments",
-    "query_arguments",
-    "body_arguments",
-    "raw_args",
-    "get_json",
-    "get_data",
-    "url",
-    "full_path",
-    "view_args",
-    "token",
-    "authorization",
-    "user_agent",
-    "referrer",
-    "text",
-    "receive",
-];
+const REQUEST_MEMBERS: &str = "\
+    args form values json data headers cookies files GET POST REQUEST body META FILES COOKIES \
+    query params forms query_params path_params match_info matchdict rel_url stream query_string \
+    rfile requestline raw_post_data content bounded_stream media json_body arguments \
+    query_arguments body_arguments raw_args get_json get_data url full_path view_args token \
+    authorization user_agent referrer text receive";
 
 /// Further members of a request that are called for what its sender chose.
-const REQUEST_CALLS: [&str; 16] = [
-    "read",
-    "post",
-    "get_param",
-    "get_param_as_list",
-    "get",
-    "get_header",
-    "get_full_path",
-    "get_cookie",
-    "getvalue",
-    "multipart",
-    "receive_text",
-    "get_media",
-    "path",
-    "environ",
-    "build_absolute_uri",
-    "getlist",
-];
+const REQUEST_CALLS: &str = "\
+    read post get_param get_param_as_list get get_header get_full_path get_cookie getvalue \
+    multipart receive_text get_media path environ build_absolute_uri getlist";
 
 /// What a handler's object gives that the sender chose.
-const HANDLER_MEMBERS: [&str; 13] = [
-    "path",
-    "headers",
-    "rfile",
-    "requestline",
-    "get_argument",
-    "get_arguments",
-    "get_body_argument",
-    "get_body_arguments",
-    "get_query_argument",
-    "get_query_arguments",
-    "get_cookie",
-    "raw_requestline",
-    "get_json_body",
-];
+const HANDLER_MEMBERS: &str = "\
+    path headers rfile requestline get_argument get_arguments get_body_argument \
+    get_body_arguments get_query_argument get_query_arguments get_cookie raw_requestline \
+    get_json_body";
 
 /// Variables of the environment that a web server sets from the request.
-const ENVIRONMENT: [&str; 12] = [
-    "QUERY_STRING",
-    "PATH_INFO",
-    "REQUEST_URI",
-    "PATH_TRANSLATED",
-    "CONTENT_TYPE",
-    "wsgi.input",
-    "REQUEST_BODY",
-    "REDIRECT_QUERY_STRING",
-    "query_string",
-    "headers",
-    "path",
-    "raw_path",
-];
+const ENVIRONMENT: &str = "\
+    QUERY_STRING PATH_INFO REQUEST_URI PATH_TRANSLATED CONTENT_TYPE wsgi.input REQUEST_BODY \
+    REDIRECT_QUERY_STRING query_string headers path raw_path";
 
 /// Whether a variable of the environment comes from the request.
 pub(super) fn is_request_variable(name: &str) -> bool {
-    (name.starts_with("HTTP_") && name != "HTTP_PROXY") || ENVIRONMENT.contains(&name)
+    (name.starts_with("HTTP_") && name != "HTTP_PROXY") || among(ENVIRONMENT, name)
 }
 
 /// A member of something the platform provides.
@@ -328,7 +158,7 @@ fn of_handler(machine: &mut Machine<'_>, name: &str) -> Value {
     if name == "request" {
         return Value::entity("request");
     }
-    if HANDLER_MEMBERS.contains(&name) {
+    if among(HANDLER_MEMBERS, name) {
         return Value::request();
     }
     machine.member(&Value::entity("self"), name)
@@ -349,7 +179,7 @@ fn of_request(entity: &str, name: &str) -> Option<Value> {
         ];
         return takes.contains(&name).then(Value::request);
     }
-    match REQUEST_MEMBERS.contains(&name) || REQUEST_CALLS.contains(&name) {
+    match among(REQUEST_MEMBERS, name) || among(REQUEST_CALLS, name) {
         true => Some(Value::request()),
         false => Some(Value::unknown()),
     }

@@ -51,8 +51,8 @@ const LEAVING: [&str; 8] = [
 ];
 
 /// Parts of decorators that name a route or a hook of requests.
-const ROUTES: [&str; 16] = [
-    "route",
+const ROUTES: [&str; 14] = [
+    ".route",
     ".get(",
     ".post(",
     ".put(",
@@ -65,9 +65,7 @@ const ROUTES: [&str; 16] = [
     ".head(",
     ".options(",
     "http_method",
-    "rpc",
-    ".method(",
-    ".command(",
+    "@route",
 ];
 
 /// Parsing gives the common form.

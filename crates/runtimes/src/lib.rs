@@ -14,6 +14,7 @@ mod config;
 mod containerd;
 mod cri;
 mod docker;
+mod find;
 mod identify;
 mod limits;
 mod mountinfo;
@@ -31,5 +32,6 @@ mod time;
 mod worker;
 
 pub use config::{RuntimesConfig, Socket, SocketApi, Sockets};
+pub use find::{container_of, process_of};
 pub use probe::{RuntimeStatus, SocketState, probe};
 pub use worker::{QueueFull, Runtimes, RuntimesHandle, StartError};

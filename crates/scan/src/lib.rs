@@ -6,6 +6,7 @@
 //!
 //! Start at [`ScanRules::load`] (once, shared) and [`Scanner`] (one for each thread).
 
+pub mod archive;
 mod config;
 mod digest;
 mod fuzzy;
@@ -14,6 +15,7 @@ mod lists;
 mod report;
 mod rules;
 mod scanner;
+pub mod walk;
 mod yara;
 
 pub use config::ScanConfig;

@@ -14,10 +14,10 @@ const COMMENT_BYTES_MAX: u64 = 0xffff;
 const END_MAGIC: &[u8] = b"PK\x05\x06";
 const END64_MAGIC: &[u8] = b"PK\x06\x06";
 const LOCATOR_MAGIC: &[u8] = b"PK\x06\x07";
-const LOCATOR_BYTES: u64 = 20;
+const LOCATOR_BYTES: usize = 20;
 const ENTRY_MAGIC: &[u8] = b"PK\x01\x02";
 const LOCAL_MAGIC: &[u8] = b"PK\x03\x04";
-const LOCAL_BYTES: u64 = 30;
+const LOCAL_BYTES: usize = 30;
 
 /// Extra field with the numbers that are too large for their own fields.
 const ZIP64: u16 = 1;
@@ -153,14 +153,14 @@ impl<R: Read + Seek> ZipReader<R> {
     /// Those of the reader; damaged if no member is at its place.
     pub(super) fn packed(&mut self, entry: &Entry) -> io::Result<io::Take<&mut R>> {
         let at = self.start.saturating_add(entry.header);
-        let mut head = [0; LOCAL_BYTES as usize];
+        let mut head = [0; LOCAL_BYTES];
         self.reader.seek(SeekFrom::Start(at))?;
         self.reader.read_exact(&mut head)?;
         if !head.starts_with(LOCAL_MAGIC) {
             return Err(damaged("no member is where its list of members says"));
         }
         let skipped = u64::from(u16_at(&head, 26)) + u64::from(u16_at(&head, 28));
-        let content = at.saturating_add(LOCAL_BYTES).saturating_add(skipped);
+        let content = at.saturating_add(LOCAL_BYTES as u64 + skipped);
         self.reader.seek(SeekFrom::Start(content))?;
         Ok(self.reader.by_ref().take(entry.packed))
     }
@@ -190,10 +190,10 @@ fn find_end(reader: &mut (impl Read + Seek), length: u64) -> io::Result<(u64, Ve
 
 /// The place of the zip64 record, and the length and offset of the central directory that it says.
 fn find_end64(reader: &mut (impl Read + Seek), end_at: u64) -> io::Result<Option<(u64, u64, u64)>> {
-    let Some(locator_at) = end_at.checked_sub(LOCATOR_BYTES) else {
+    let Some(locator_at) = end_at.checked_sub(LOCATOR_BYTES as u64) else {
         return Ok(None);
     };
-    let mut locator = [0; LOCATOR_BYTES as usize];
+    let mut locator = [0; LOCATOR_BYTES];
     reader.seek(SeekFrom::Start(locator_at))?;
     reader.read_exact(&mut locator)?;
     if !locator.starts_with(LOCATOR_MAGIC) {

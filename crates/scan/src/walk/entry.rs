@@ -92,7 +92,6 @@ impl Handle {
 
     #[expect(
         clippy::cast_sign_loss,
-        clippy::unnecessary_cast,
         clippy::useless_conversion,
         reason = "types of stat's fields differ between architectures; sizes are never negative"
     )]

@@ -20,13 +20,16 @@ pub const DEPTH_MAX: usize = 256;
 /// Files with several names that are remembered, 16 bytes each. Beyond, such a file may be visited once more for each name.
 const LINKED_MAX: usize = 1_000_000;
 
+/// Whether a path, as it would be reported, is left out with all below it.
+pub type Excludes = Box<dyn Fn(&[u8]) -> bool + Send>;
+
 /// What a walk leaves out.
 #[derive(Default)]
 pub struct WalkOptions {
     /// Stays on the file systems of the named paths.
     pub one_file_system: bool,
-    /// Whether a path, as it would be reported, is left out with all below it. Named paths never are.
-    pub excludes: Option<Box<dyn Fn(&[u8]) -> bool + Send>>,
+    /// What else; named paths never are.
+    pub excludes: Option<Excludes>,
 }
 
 impl fmt::Debug for WalkOptions {
@@ -137,7 +140,7 @@ impl Walk {
             Err(gap) => return Some(Visit::Gap { path, gap }),
         };
         match handle.kind {
-            Kind::Directory => self.enter(handle, path),
+            Kind::Directory => self.enter(&handle, path),
             Kind::Regular => self.file(handle, path),
             Kind::Link | Kind::Special(_) => {
                 let kind = handle.kind.name();
@@ -185,7 +188,7 @@ impl Walk {
                 self.skipped.file_systems += 1;
                 None
             }
-            Kind::Directory => self.enter(handle, path),
+            Kind::Directory => self.enter(&handle, path),
             Kind::Regular => self.file(handle, path),
             Kind::Link => {
                 self.skipped.links += 1;
@@ -202,12 +205,12 @@ impl Walk {
         handle.dev != parent_dev && (self.options.one_file_system || handle.is_pseudo())
     }
 
-    fn enter(&mut self, handle: Handle, path: Vec<u8>) -> Option<Visit> {
+    fn enter(&mut self, handle: &Handle, path: Vec<u8>) -> Option<Visit> {
         if self.frames.len() >= DEPTH_MAX {
             let gap = WalkGap::TooDeep;
             return Some(Visit::Gap { path, gap });
         }
-        match Frame::open(&handle) {
+        match Frame::open(handle) {
             Ok(directory) => {
                 self.frames.push(directory.at(path));
                 None

@@ -204,7 +204,7 @@ impl Content {
     }
 }
 
-fn key_of(facts: &Facts) -> FileKey {
+pub(crate) fn key_of(facts: &Facts) -> FileKey {
     FileKey {
         id: FileId {
             dev: facts.dev,

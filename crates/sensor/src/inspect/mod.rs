@@ -30,7 +30,7 @@ mod recent;
 mod tests;
 
 pub(crate) use file::{Found, Lookup, look_up};
-pub(crate) use hash::Reader;
+pub(crate) use hash::{Reader, key_of};
 pub(crate) use open::{Held, Search};
 pub(crate) use process::Process;
 pub(crate) use recent::Recent;

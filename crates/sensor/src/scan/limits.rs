@@ -33,5 +33,11 @@ pub(super) const IMAGE_FILES_MAX: u64 = 50_000;
 /// Time that one slice of walking an image takes between two looks at what is more urgent.
 pub(super) const IMAGE_SLICE: Duration = Duration::from_millis(20);
 
+/// Libraries of one program that are scanned with it.
+pub(super) const LIBRARIES_MAX: usize = 128;
+
+/// Bytes of `/proc/PID/maps`. The kernel allows 65,530 mappings of one process.
+pub(super) const MAPS_BYTES_MAX: u64 = 1024 * 1024;
+
 /// Time that stopping may take. A worker that hangs in a file system beyond it is left to the end of the process.
 pub(super) const STOP_TIME_MAX: Duration = Duration::from_millis(900);

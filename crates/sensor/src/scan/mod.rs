@@ -6,6 +6,7 @@
 //! Start at [`FileScanner`]. [`worker`] does the work; [`images`] walks an image's files while nothing else is to be done.
 
 mod images;
+mod libraries;
 mod limits;
 mod worker;
 
@@ -39,7 +40,7 @@ pub struct ScanSettings {
 pub(crate) enum Scanned {
     /// The answer to a request.
     File(ScanAnswer),
-    /// Something was found in a file of a container's image.
+    /// Something was found in a file that no event led to: of a container's image, or a library of its programs.
     Image(ContainerKey, Text, ScanAnswer),
 }
 
@@ -93,9 +94,8 @@ impl FileScanner {
         };
         let mut workers = Vec::new();
         for _ in 0..settings.threads.max(1) {
-            let mut worker =
-                Worker::new(PathBuf::from("/proc"), &settings.rules, Arc::clone(&stop));
             let (queues, answers, done_in) = (queues.clone(), answers.clone(), done_in.clone());
+            let (rules, stop) = (Arc::clone(&settings.rules), Arc::clone(&stop));
             let thread = std::thread::Builder::new().name("scanner".to_owned());
             workers.push(thread.spawn(move || {
                 // Dropped last, whichever way the thread ends.
@@ -103,7 +103,8 @@ impl FileScanner {
                 if let Err(error) = rustix::process::setpriority_process(None, NICE) {
                     tracing::debug!(%error, "scanner runs at normal priority");
                 }
-                worker.run(&queues, answers);
+                // Made here: what matches rules can't change threads.
+                Worker::new(PathBuf::from("/proc"), rules, stop).run(&queues, answers);
             })?);
         }
         Ok(FileScanner {

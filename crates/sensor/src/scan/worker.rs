@@ -1,15 +1,16 @@
 //! The thread that scans: the most urgent file first, an image's files while nothing else is to be done.
 
 use super::images::{ImageJob, ImageScan};
-use super::{Scanned, limits, unread};
-use crate::inspect::{Found, Held, Reader, Recent, Search};
+use super::{Scanned, libraries, limits, unread};
+use crate::inspect::{Found, Held, Process, Reader, Recent, Search, key_of};
 use crossbeam_channel::{Receiver, select_biased};
 use std::io::Read as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use yagura_event::{
-    FileFlags, FileKey, InspectionError, ProcessKey, ScanAnswer, ScanReason, ScanRequest, Sha256,
+    ContainerKey, FileFlags, FileKey, InspectionError, ProcessKey, ScanAnswer, ScanReason,
+    ScanRequest, Sha256, Text,
 };
 use yagura_scan::{Report, ScanRules, Scanner, fuzzy_digest, fuzzy_distance};
 use yagura_webshell::language_of;
@@ -60,11 +61,11 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    pub(super) fn new(proc_root: PathBuf, rules: &Arc<ScanRules>, stop: Arc<AtomicBool>) -> Worker {
+    pub(super) fn new(proc_root: PathBuf, rules: Arc<ScanRules>, stop: Arc<AtomicBool>) -> Worker {
         Worker {
             reader: Reader::new(proc_root.clone(), limits::FILE_BYTES_MAX, stop),
             proc_root,
-            scanner: Scanner::new(Arc::clone(rules)),
+            scanner: Scanner::new(rules),
             contents: Recent::new(limits::CONTENTS_MAX),
             image: None,
         }
@@ -74,10 +75,53 @@ impl Worker {
     pub(super) fn run(&mut self, queues: &Queues, answers: impl Fn(Scanned)) {
         while !self.reader.is_stopping() {
             match next(queues, self.image.is_some()) {
-                Next::File(job) => answers(Scanned::File(self.answer(*job))),
+                Next::File(job) => self.file(*job, &answers),
                 Next::Image(job) => self.image = ImageScan::begin(&self.proc_root, job),
                 Next::Idle => self.advance_image(&answers),
                 Next::End => return,
+            }
+        }
+    }
+
+    fn file(&mut self, job: Job, answers: &impl Fn(Scanned)) {
+        let request = &job.request.file;
+        let program = (job.request.reason == ScanReason::Used && request.is_exe).then(|| {
+            let key = ProcessKey {
+                pid: request.pid,
+                start_ns: request.start_ns,
+            };
+            (key, request.container, request.file.path.clone())
+        });
+        answers(Scanned::File(self.answer(job)));
+        if let Some((process, container, exe)) = program {
+            self.libraries(process, container, &exe, answers);
+        }
+    }
+
+    /// Scans what a program of the image has loaded by now.
+    fn libraries(
+        &mut self,
+        process: ProcessKey,
+        container: ContainerKey,
+        exe: &Text,
+        answers: &impl Fn(Scanned),
+    ) {
+        let Some(process) = Process::open(&self.proc_root, process) else {
+            return;
+        };
+        let Ok(root) = process.link("root") else {
+            return;
+        };
+        for path in libraries::paths(&process, exe.as_bytes()) {
+            let Some(found) = libraries::find(&root, &path) else {
+                continue;
+            };
+            let key = key_of(&found.facts);
+            if let Ok(report) = self.scan(&found, key, false, &path)
+                && !report.findings.is_empty()
+            {
+                let path = Text::from(path.as_slice());
+                answers(Scanned::Image(container, path, answer_of(0, report)));
             }
         }
     }

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use yagura_event::{
     Alert, ContainerKey, ContainerQuery, DocumentEvent, Drop, FileFacts, InspectionRequest,
-    MonotonicNs, Node, OpenKey, WallTime,
+    MonotonicNs, Node, OpenKey, ScanRequest, WallTime,
 };
 use yagura_pipeline::{Documents, Input, Pipeline, PipelineConfig, Sink};
 use yagura_policy::drift::DriftPolicy;

@@ -1,5 +1,7 @@
 //! Every bound of the analysis, with its unit and the attack it stops.
 
+use std::time::Duration;
+
 /// Bytes of a script that are looked at. The longest ordinary scripts are bundles of a few megabytes.
 pub const SCRIPT_BYTES_MAX: usize = 4 * 1024 * 1024;
 
@@ -21,8 +23,26 @@ pub(crate) const PARSE_CHECKS_MIN: usize = 4_000;
 /// Times a grammar may ask whether to go on for each 1024 bytes. Stops syntax that is slow to recover from.
 pub(crate) const PARSE_CHECKS_PER_KILOBYTE: usize = 400;
 
+/// Time for reading one script's syntax. Stops text on which the grammar recovers slowly.
+pub(crate) const PARSE_TIME_MAX: Duration = Duration::from_millis(1_500);
+
 /// Steps of evaluating one script. Stops loops and exponential calls.
-pub(crate) const STEPS_MAX: usize = 600_000;
+pub(crate) const STEPS_MIN: usize = 120_000;
+
+/// Further steps for each byte of the longest word, which a decoder of the script's own goes through.
+pub(crate) const STEPS_PER_HIDDEN_BYTE: usize = 40;
+
+/// Further steps of one script at most.
+pub(crate) const STEPS_MAX: usize = 2_000_000;
+
+/// Steps in one function from which on only calls with something foreign are followed.
+pub(crate) const FUNCTION_STEPS_MAX: usize = 20_000;
+
+/// Steps of a call that is worth following however often.
+pub(crate) const CHEAP_CALL_STEPS: usize = 60;
+
+/// Calls of one function with the same mixture of origins that are followed, once it is known to cost.
+pub(crate) const FOREIGN_CALLS_MAX: usize = 3;
 
 /// Levels of evaluation: expressions in statements in functions in hidden code. Stops stack exhaustion.
 pub(crate) const EVALUATION_DEPTH_MAX: usize = 260;

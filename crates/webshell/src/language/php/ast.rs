@@ -28,6 +28,8 @@ pub(super) enum ExprKind {
     /// Beyond a bound, or not understood.
     Unknown,
     Bytes(Bytes),
+    /// A string whose letters are written as escapes.
+    Escaped(Bytes),
     Int(i64),
     Float(f64),
     Bool(bool),
@@ -195,7 +197,8 @@ pub(super) enum Statement {
     Global(Vec<Expr>),
     Static(Vec<(Text, Option<Expr>)>),
     Unset(Vec<Expr>),
-    Try(Vec<Statement>, Vec<Vec<Statement>>),
+    /// The variable that holds what was thrown stands with each block that may follow.
+    Try(Vec<Statement>, Vec<(Option<Text>, Vec<Statement>)>),
     Const(Vec<(Text, Expr)>),
     Function(Rc<Function>),
     Class(Rc<Class>),

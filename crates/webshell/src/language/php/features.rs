@@ -287,6 +287,45 @@ pub(super) fn judge(plain: &[u8], found: &mut Found, evidence: &mut Evidence) {
     shapes(plain, &of, evidence);
 }
 
+/// Judges a script whose syntax could not be read: the request right behind what executes.
+pub(super) fn unread(plain: &[u8], evidence: &mut Evidence) {
+    const EXECUTING: [&[u8]; 7] = [
+        b"eval",
+        b"assert",
+        b"system",
+        b"shell_exec",
+        b"passthru",
+        b"exec",
+        b"popen",
+    ];
+    const NEAR_BYTES: usize = 48;
+    let small = plain.to_ascii_lowercase();
+    for request in ["$_post", "$_get", "$_request", "$_cookie"] {
+        for at in memchr::memmem::find_iter(&small, request.as_bytes()).take(1_000) {
+            let before = small
+                .get(at.saturating_sub(NEAR_BYTES)..at)
+                .unwrap_or_default();
+            let statement = before
+                .rsplit(|byte| *byte == b';')
+                .next()
+                .unwrap_or_default();
+            let runs = EXECUTING
+                .iter()
+                .any(|word| memchr::memmem::find(statement, word).is_some());
+            if runs && memchr::memchr(b'(', statement).is_some() {
+                evidence.add(
+                    75,
+                    "request input stands in a call of what executes it",
+                    at,
+                    request.len(),
+                );
+                evidence.family(75, "code execution");
+                return;
+            }
+        }
+    }
+}
+
 /// What management shells offer.
 fn offers(of: &impl Fn(Kind) -> usize, evidence: &mut Evidence) {
     let (execution, survey, files, trade) = (of(Execution), of(Survey), of(Files), of(Trade));
@@ -401,7 +440,8 @@ fn without_words(plain: &[u8]) -> bool {
         .filter(|byte| byte.is_ascii_punctuation())
         .count();
     let calls = memchr::memchr(b'$', code).is_some() && memchr::memchr(b'(', code).is_some();
-    signs > 60 && letters * 12 < signs && calls
+    let variables = memchr::memmem::find_iter(code, b"$_").count();
+    signs > 60 && letters * 12 < signs && calls && variables >= 3
 }
 
 /// The longest text without white space and quotes.

@@ -33,20 +33,23 @@ pub(crate) fn look(content: &[u8], evidence: &mut Evidence) {
     let Some(code) = code else {
         return handler::look(content, evidence);
     };
-    if !precheck::worth(&plain) {
+    let picture = PICTURES.iter().any(|magic| content.starts_with(magic)) && calls(&plain, code);
+    if !picture && !precheck::worth(&plain) {
         return;
     }
-    let picture = PICTURES.iter().any(|magic| content.starts_with(magic));
-    if picture && calls(&plain, code) {
+    if picture {
         evidence.add(65, "a picture has PHP code in it", code, 5);
         evidence.family(40, "code in a picture");
     }
     let mut machine = Machine::new(content, evidence);
     match lower::read(&plain) {
         Some(program) => machine.run(&program),
-        None => machine
-            .evidence
-            .gap("the script's syntax took too long to read"),
+        None => {
+            machine
+                .evidence
+                .gap("the script's syntax took too long to read");
+            features::unread(&plain, machine.evidence);
+        }
     }
     if machine.budget.exhausted() {
         machine

@@ -10,11 +10,13 @@ enum Group {
     Executes,
     Takes,
     Hides,
+    /// Puts names together, if something calls them.
+    Pieces,
     /// Executes a file, if it isn't one that is named plainly.
     Includes,
 }
 
-use Group::{Executes, Hides, Includes, Takes};
+use Group::{Executes, Hides, Includes, Pieces, Takes};
 
 const WORDS: &[(&str, Group)] = &[
     ("eval", Executes),
@@ -85,6 +87,19 @@ const WORDS: &[(&str, Group)] = &[
     ("socket", Takes),
     ("getenv", Takes),
     ("import_request", Takes),
+    ("/dev/tcp", Takes),
+    ("sh -i", Takes),
+    ("nc -e", Takes),
+    ("/etc/", Takes),
+    ("str_replace", Pieces),
+    ("implode", Pieces),
+    ("join(", Pieces),
+    ("explode", Pieces),
+    ("strtr", Pieces),
+    ("substr", Pieces),
+    ("sprintf", Pieces),
+    ("str_split", Pieces),
+    ("trim(", Pieces),
     ("base64", Hides),
     ("gzinflate", Hides),
     ("gzuncompress", Hides),
@@ -121,7 +136,8 @@ pub(super) fn worth(plain: &[u8]) -> bool {
     let Some(finder) = FINDER.as_ref() else {
         return true;
     };
-    let (mut executes, mut takes, mut hides) = (calls_values(plain), false, false);
+    let values = calls_values(plain);
+    let (mut executes, mut takes, mut hides) = (values, false, false);
     for found in finder.find_overlapping_iter(plain) {
         match WORDS
             .get(found.pattern().as_usize())
@@ -130,6 +146,7 @@ pub(super) fn worth(plain: &[u8]) -> bool {
             Some(Executes) => executes = true,
             Some(Takes) => takes = true,
             Some(Hides) => hides = true,
+            Some(Pieces) => hides |= values,
             Some(Includes) => executes |= !is_plain_include(plain, found.end()),
             None => {}
         }

@@ -10,6 +10,9 @@ static OLD_TAGS: [&[u8]; 4] = [
     b"<%",
 ];
 
+/// Times that code is read again after what looked like a tag. Stops pictures made of tags.
+const REREADS_MAX: usize = 64;
+
 /// The script with its spelling made plain; as long as the script.
 pub(super) fn plain(script: &[u8]) -> Vec<u8> {
     let mut plain = Plain {
@@ -41,8 +44,23 @@ struct Plain {
 
 impl Plain {
     fn run(&mut self) {
+        let mut rereads = REREADS_MAX;
         while self.find_code() {
-            self.code();
+            let start = self.at;
+            if self.code() {
+                continue;
+            }
+            // No PHP has such bytes: what looked like a tag was something else.
+            self.blank(start.saturating_sub(5), start);
+            rereads -= 1;
+            if rereads == 0 {
+                let end = self.out.len();
+                self.blank(start, end);
+                return;
+            }
+            self.at = start;
+            self.offsets.clear();
+            self.depth = 0;
         }
     }
 
@@ -91,23 +109,25 @@ impl Plain {
         false
     }
 
-    fn code(&mut self) {
+    /// Goes to the end of the code; `false` where it can't be code.
+    fn code(&mut self) -> bool {
         while let [first, second, ..] = *self.rest() {
             match (first, second) {
                 (b'?', b'>') => {
                     self.at += 2;
-                    return;
+                    return true;
                 }
+                (0..=8 | 14..=31, _) => return false,
                 (b'%', b'>') if self.asp => {
                     self.write(self.at, b"?>");
                     self.at += 2;
-                    return;
+                    return true;
                 }
                 (b'<', b'/') if self.starts(b"</script>") => {
                     self.blank(self.at, self.at + 9);
                     self.write(self.at, b"?>");
                     self.at += 9;
-                    return;
+                    return true;
                 }
                 (b'#', b'[') => self.at += 2,
                 (b'#', _) | (b'/', b'/') => self.line_comment(),
@@ -122,6 +142,7 @@ impl Plain {
             }
         }
         self.at = self.out.len();
+        true
     }
 
     fn line_comment(&mut self) {

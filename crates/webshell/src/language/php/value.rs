@@ -42,6 +42,8 @@ impl Taint {
     pub(super) const DECRYPTED: Taint = Taint(1 << 12);
     /// Variables made of the whole request, as old scripts do.
     pub(super) const IMPORTED: Taint = Taint(1 << 13);
+    /// Something that isn't known, and isn't foreign, stands before what is foreign.
+    pub(super) const LED: Taint = Taint(1 << 14);
 
     /// Those that make a value someone else's.
     const FOREIGN: u16 = 1 | 1 << 1 | 1 << 2 | 1 << 3 | 1 << 4;
@@ -262,6 +264,8 @@ pub(super) struct Closure {
 pub(super) enum Data {
     #[default]
     Unknown,
+    /// A variable that nothing seen so far has set: nothing, unless something unseen does.
+    Unset,
     Null,
     Bool(bool),
     Int(i64),
@@ -347,7 +351,7 @@ impl Value {
     pub(super) fn is_known(&self) -> bool {
         !matches!(
             self.data,
-            Data::Unknown | Data::Partial(..) | Data::Super(_)
+            Data::Unknown | Data::Unset | Data::Partial(..) | Data::Super(_)
         )
     }
 
@@ -366,7 +370,7 @@ impl Value {
             Data::Int(value) => Rc::new(value.to_string().into_bytes()),
             Data::Float(value) => Rc::new(float_text(*value).into_bytes()),
             Data::Bool(true) => Rc::new(b"1".to_vec()),
-            Data::Bool(false) | Data::Null => Rc::default(),
+            Data::Bool(false) | Data::Null | Data::Unset => Rc::default(),
             Data::Array(_) => Rc::new(b"Array".to_vec()),
             _ => return None,
         })
@@ -381,7 +385,7 @@ impl Value {
             Data::Int(value) => Some(*value as f64),
             Data::Float(value) => Some(*value),
             Data::Bool(value) => Some(f64::from(u8::from(*value))),
-            Data::Null => Some(0.0),
+            Data::Null | Data::Unset => Some(0.0),
             Data::Bytes(bytes) => Some(leading_number(bytes)),
             _ => None,
         }
@@ -429,8 +433,8 @@ impl Value {
     pub(super) fn join(self, later: Value) -> Value {
         let taint = self.taint.join(later.taint);
         let data = match (self.data, later.data) {
-            (data, Data::Unknown | Data::Null) => data,
-            (Data::Unknown | Data::Null, data) => data,
+            (data, Data::Unknown | Data::Unset | Data::Null) => data,
+            (Data::Unknown | Data::Unset | Data::Null, data) => data,
             (Data::Array(one), Data::Array(other)) if one.items.len() > other.items.len() => {
                 Data::Array(one)
             }

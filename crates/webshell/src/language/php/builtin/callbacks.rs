@@ -29,7 +29,8 @@ pub(super) fn call(machine: &mut Machine, call: &Call) -> Option<Value> {
         b"create_function" => Value::unknown(),
         b"array_map" => map(machine, call),
         b"array_filter" => filter(machine, call),
-        b"array_walk" | b"array_walk_recursive" | b"iterator_apply" => walk(machine, call),
+        b"array_walk" | b"array_walk_recursive" => walk(machine, call),
+        b"iterator_apply" => invoke(machine, call.value(1), elements(&call.value(2))),
         b"array_reduce" => {
             let list = elements(&call.value(0));
             let mut held = call.value(2);
@@ -71,8 +72,16 @@ pub(super) fn call(machine: &mut Machine, call: &Call) -> Option<Value> {
             invoke(machine, call.value(1), vec![found]).with(call.value(2).taint)
         }
         b"filter_var" | b"filter_var_array" | b"filter_input" => filter_options(machine, call),
+        b"set_error_handler" => {
+            machine.set_handler(call.value(0));
+            deferred(machine, call);
+            Value::unknown()
+        }
+        b"trigger_error" | b"user_error" => {
+            let handler = machine.handler();
+            invoke(machine, handler, vec![Value::unknown(), call.value(0)])
+        }
         b"ob_start"
-        | b"set_error_handler"
         | b"set_exception_handler"
         | b"spl_autoload_register"
         | b"header_register_callback"

@@ -30,7 +30,7 @@ pub(super) fn call(machine: &mut Machine, call: &Call) -> Option<Value> {
         }
         b"strstr" | b"strchr" | b"stristr" | b"strrchr" => from_found(machine, call),
         b"nl2br" | b"addslashes" | b"htmlspecialchars" | b"strip_tags" => same(call),
-        b"preg_replace" => replace_pattern(machine, call),
+        b"preg_replace" | b"preg_filter" => replace_pattern(machine, call),
         _ => return None,
     };
     Some(made.unwrap_or_else(|| call.unknown()))
@@ -405,6 +405,14 @@ fn replace_pattern(machine: &mut Machine, call: &Call) -> Option<Value> {
         return give(machine, made, taint);
     }
     let class = inner.strip_suffix(b"+").unwrap_or(inner);
+    let class: &[u8] = match class {
+        br"\s" => b"[ \t\r\n]",
+        br"\d" => b"[0-9]",
+        br"\D" => b"[^0-9]",
+        br"\w" => b"[A-Za-z0-9_]",
+        br"\W" => b"[^A-Za-z0-9_]",
+        other => other,
+    };
     let class = class.strip_prefix(b"[")?.strip_suffix(b"]")?;
     let (negated, class) = match class.strip_prefix(b"^") {
         Some(rest) => (true, rest),

@@ -9,14 +9,20 @@ mod text;
 
 use std::ops::ControlFlow;
 use std::rc::Rc;
+use std::time::Instant;
 
 use tree_sitter::{Node, ParseOptions, ParseState, Parser, Tree};
 
 use super::ast::{Class, Expr, ExprKind, Function, Program, Span, Text};
-use crate::limits::{PARSE_CHECKS_MIN, PARSE_CHECKS_PER_KILOBYTE, SYNTAX_DEPTH_MAX};
+use crate::limits::{
+    PARSE_CHECKS_MIN, PARSE_CHECKS_PER_KILOBYTE, PARSE_TIME_MAX, SYNTAX_DEPTH_MAX,
+};
 
 /// Reads a script whose spelling is plain. `None` where the grammar took longer than its bound.
 pub(super) fn read(plain: &[u8]) -> Option<Program> {
+    // What is behind the end of the code is data.
+    let halt = halt(plain);
+    let plain = plain.get(..halt.unwrap_or(plain.len())).unwrap_or(plain);
     let tree = parse(plain)?;
     let mut lower = Lower {
         script: plain,
@@ -26,7 +32,7 @@ pub(super) fn read(plain: &[u8]) -> Option<Program> {
     let body = lower.children(tree.root_node());
     let mut program = lower.program;
     program.body = body;
-    program.halt = halt(plain);
+    program.halt = halt;
     Some(program)
 }
 
@@ -36,11 +42,12 @@ fn parse(plain: &[u8]) -> Option<Tree> {
         .set_language(&tree_sitter_php::LANGUAGE_PHP.into())
         .ok()?;
     let mut left = PARSE_CHECKS_MIN + plain.len() / 1024 * PARSE_CHECKS_PER_KILOBYTE;
+    let begun = Instant::now();
     let mut check = |_: &ParseState| {
         left = left.saturating_sub(1);
-        match left {
-            0 => ControlFlow::Break(()),
-            _ => ControlFlow::Continue(()),
+        match left == 0 || begun.elapsed() > PARSE_TIME_MAX {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
         }
     };
     let options = ParseOptions::new().progress_callback(&mut check);

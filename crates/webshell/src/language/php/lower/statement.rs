@@ -268,7 +268,9 @@ impl Lower<'_> {
         let mut others = Vec::new();
         for clause in named(node) {
             if matches!(clause.kind(), "catch_clause" | "finally_clause") {
-                others.push(self.field_body(clause));
+                let name = clause.child_by_field_name("name");
+                let name = name.map(|name| self.variable_name(name));
+                others.push((name, self.field_body(clause)));
             }
         }
         Statement::Try(body, others)

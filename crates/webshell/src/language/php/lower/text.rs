@@ -34,6 +34,7 @@ impl Lower<'_> {
     pub(super) fn parts(&mut self, node: Node) -> Vec<Expr> {
         let mut parts: Vec<Expr> = Vec::new();
         let mut plain = Vec::new();
+        let mut escaped = false;
         let mut at = span(node);
         for child in named(node) {
             match child.kind() {
@@ -41,11 +42,17 @@ impl Lower<'_> {
                 "escape_sequence" => {
                     // An escape is a few bytes long and makes fewer.
                     let mut budget = Budget::default();
-                    plain.extend(escapes(self.text(child), &mut budget).unwrap_or_default());
+                    let made = escapes(self.text(child), &mut budget).unwrap_or_default();
+                    escaped |= made
+                        .iter()
+                        .any(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
+                        && child.byte_range().len() > 2;
+                    plain.extend(made);
                 }
                 _ => {
                     if !plain.is_empty() {
-                        let bytes = ExprKind::Bytes(Rc::new(std::mem::take(&mut plain)));
+                        let bytes =
+                            literal(std::mem::take(&mut plain), std::mem::take(&mut escaped));
                         parts.push(Expr {
                             kind: bytes,
                             span: at,
@@ -57,7 +64,7 @@ impl Lower<'_> {
             }
         }
         if !plain.is_empty() || parts.is_empty() {
-            let bytes = ExprKind::Bytes(Rc::new(plain));
+            let bytes = literal(plain, escaped);
             parts.push(Expr {
                 kind: bytes,
                 span: at,
@@ -94,7 +101,12 @@ impl Lower<'_> {
     pub(super) fn concat(&mut self, node: Node) -> ExprKind {
         let mut parts = self.parts(node);
         match parts.pop() {
-            Some(only) if parts.is_empty() && matches!(only.kind, ExprKind::Bytes(_)) => only.kind,
+            Some(only)
+                if parts.is_empty()
+                    && matches!(only.kind, ExprKind::Bytes(_) | ExprKind::Escaped(_)) =>
+            {
+                only.kind
+            }
             last => {
                 parts.extend(last);
                 ExprKind::Concat(parts)
@@ -146,5 +158,12 @@ impl Lower<'_> {
 
     pub(super) fn bytes_of(&self, node: Node) -> Expr {
         expr(ExprKind::Bytes(Rc::new(self.text(node).to_vec())), node)
+    }
+}
+
+fn literal(bytes: Vec<u8>, escaped: bool) -> ExprKind {
+    match escaped {
+        true => ExprKind::Escaped(Rc::new(bytes)),
+        false => ExprKind::Bytes(Rc::new(bytes)),
     }
 }

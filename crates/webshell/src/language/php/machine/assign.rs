@@ -274,6 +274,9 @@ impl Machine<'_> {
         };
         let added = value.text()?;
         let slot = self.slot(name);
+        if matches!(self.slots.get(slot)?.data, Data::Unset) {
+            self.set_slot(slot, Value::bytes(Vec::new()));
+        }
         if !matches!(&self.slots.get(slot)?.data, Data::Bytes(_))
             || self.slots.get(slot)?.taint.is_foreign()
         {
@@ -340,7 +343,7 @@ impl Machine<'_> {
             (Data::Bytes(bytes), 1) if !old.taint.is_foreign() && !is_numeric(bytes) => {
                 Value::bytes(next_text(bytes)).with(old.taint | Taint::JOINED)
             }
-            (Data::Null, 1) => Value::int(1),
+            (Data::Null | Data::Unset, 1) => Value::int(1),
             (Data::Unknown, _) => Value::tainted(old.taint),
             _ => match old.integer() {
                 Some(number) => Value::int(number.saturating_add(by)),

@@ -8,7 +8,7 @@ use crate::language::php::builtin;
 use crate::language::php::lower::small;
 use crate::language::php::sink;
 use crate::language::php::value::{Array, Data, Taint, Value};
-use crate::limits::CALL_DEPTH_MAX;
+use crate::limits::{CALL_DEPTH_MAX, CHEAP_CALL_STEPS, FOREIGN_CALLS_MAX, FUNCTION_STEPS_MAX};
 
 impl Machine<'_> {
     pub(super) fn arguments(&mut self, arguments: &[Argument]) -> Vec<Value> {
@@ -16,7 +16,16 @@ impl Machine<'_> {
         for argument in arguments {
             let value = self.expression(&argument.value);
             if argument.spread {
-                values.extend(builtin::elements(&value));
+                let inside = builtin::elements(&value);
+                // How many there are isn't known of the request's own arrays.
+                let times = if matches!(value.data, Data::Array(_)) {
+                    1
+                } else {
+                    3
+                };
+                for _ in 0..times {
+                    values.extend(inside.iter().cloned());
+                }
             } else {
                 values.push(value);
             }
@@ -26,7 +35,9 @@ impl Machine<'_> {
 
     pub(super) fn call(&mut self, callee: &Expr, arguments: &[Argument], span: Span) -> Value {
         let (name, callee_value) = match &callee.kind {
-            ExprKind::Constant(name) => (Some(small(name)), None),
+            ExprKind::Constant(name) if !self.constants.contains_key(name) => {
+                (Some(small(name)), None)
+            }
             _ => {
                 let value = self.expression(callee);
                 (self.plain_name(&value), Some(value))
@@ -109,7 +120,7 @@ impl Machine<'_> {
             let truth = match (name, &value.data) {
                 _ if value.taint.is_foreign() => None,
                 (b"empty", _) => value.truth().map(|truth| !truth),
-                (_, Data::Unknown | Data::Partial(..) | Data::Super(_)) => None,
+                (_, Data::Unknown | Data::Unset | Data::Partial(..) | Data::Super(_)) => None,
                 (_, Data::Null) => Some(false),
                 _ => Some(true),
             };
@@ -163,6 +174,10 @@ impl Machine<'_> {
         if !self.called.contains(&address) {
             self.called.push(address);
         }
+        if let Some(known) = self.known_result(address, &arguments) {
+            return known;
+        }
+        let before = self.bounds.steps;
         if self.frames.len() > CALL_DEPTH_MAX || !self.step() {
             let taint = arguments
                 .iter()
@@ -181,7 +196,38 @@ impl Machine<'_> {
             machine.statements(&function.body);
         });
         let returned = self.frames.pop().and_then(|frame| frame.returned);
-        returned.unwrap_or_else(Value::null)
+        let returned = returned.unwrap_or_else(Value::null);
+        let spent = before.saturating_sub(self.bounds.steps);
+        let cost = self.costs.entry(address).or_default();
+        cost.steps += spent;
+        cost.last = returned.clone();
+        returned
+    }
+
+    /// What a function gave before, where following it once more costs more than it can tell.
+    fn known_result(&mut self, function: *const Function, arguments: &[Value]) -> Option<Value> {
+        let taint = arguments
+            .iter()
+            .fold(Taint::NONE, |taint, value| taint.join(value.all_taint()));
+        let cost = self.costs.entry(function).or_default();
+        cost.calls += 1;
+        if taint.is_foreign() {
+            let mixture = cost.foreign.iter_mut().find(|(known, _)| *known == taint);
+            match mixture {
+                Some((_, calls)) => *calls += 1,
+                None => cost.foreign.push((taint, 1)),
+            }
+            let often = cost
+                .foreign
+                .iter()
+                .any(|(known, calls)| *known == taint && *calls > FOREIGN_CALLS_MAX);
+            let dear = cost.steps > FUNCTION_STEPS_MAX / 4;
+            return (often && dear || cost.foreign.len() > 16)
+                .then(|| cost.last.clone().with(taint));
+        }
+        let average = cost.steps / cost.calls;
+        let dear = cost.steps > FUNCTION_STEPS_MAX && average > CHEAP_CALL_STEPS;
+        dear.then(|| cost.last.clone())
     }
 
     fn bind_parameters(
@@ -224,7 +270,7 @@ impl Machine<'_> {
         if !self.step() {
             return Value::unknown();
         }
-        if callee.all_taint().is_foreign() {
+        if callee.all_taint().is_foreign() && !matches!(callee.data, Data::Object(_)) {
             sink::foreign_callee(self, callee, &values, span);
         }
         match &callee.data {
@@ -382,6 +428,14 @@ impl Machine<'_> {
     /// Lets every variable that isn't set hold something of the request.
     pub(in crate::language::php) fn import_request(&mut self) {
         self.import(Taint::INPUT);
+    }
+
+    pub(in crate::language::php) fn set_handler(&mut self, handler: Value) {
+        self.handler = handler;
+    }
+
+    pub(in crate::language::php) fn handler(&self) -> Value {
+        self.handler.clone()
     }
 
     pub(in crate::language::php) fn define(&mut self, name: &[u8], value: Value) {

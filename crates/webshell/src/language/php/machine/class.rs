@@ -128,6 +128,10 @@ impl Machine<'_> {
             return self.enter_function(&function, arguments, Some(class), &[]);
         }
         sink::method(self, &object, &method, &values, span);
+        if method.as_ref() == b"getmessage" {
+            let message = self.properties.get(&small(b"message")).cloned();
+            return message.unwrap_or_default().with(object.taint);
+        }
         builtin::method(&object, &method)
     }
 
@@ -219,6 +223,10 @@ impl Machine<'_> {
             };
         } else if !self.classes.contains_key(&name) {
             sink::new_object(self, &name, &values, span);
+            let thrown = name.ends_with(b"exception") || name.ends_with(b"error");
+            if let (true, Some(message)) = (thrown, values.first()) {
+                self.properties.insert(small(b"message"), message.clone());
+            }
             return builtin::object(&name, &values);
         }
         Value::of(Data::Object(name))

@@ -24,6 +24,9 @@ impl Machine<'_> {
         match &expr.kind {
             ExprKind::Unknown => Value::unknown(),
             ExprKind::Bytes(bytes) => Value::of(Data::Bytes(Rc::clone(bytes))),
+            ExprKind::Escaped(bytes) => {
+                Value::of(Data::Bytes(Rc::clone(bytes))).with(Taint::DECODED)
+            }
             ExprKind::Int(value) => Value::int(*value),
             ExprKind::Float(value) => Value::of(Data::Float(*value)),
             ExprKind::Bool(value) => Value::bool(*value),
@@ -136,7 +139,8 @@ impl Machine<'_> {
                 let name = Rc::from(text.as_slice());
                 self.variable(&name)
             }
-            None => Value::tainted(name.taint.without(Taint::INPUT)),
+            None if name.taint.has(Taint::INPUT) => Value::tainted(Taint::JOINED),
+            None => Value::unknown(),
         }
     }
 
@@ -186,9 +190,12 @@ impl Machine<'_> {
                 }
                 (None, _) if item.spread => array.put_somewhere(&value),
                 (None, _) => array.push(value),
-                (Some(key), _) => match key.key() {
+                (Some(key_value), _) => match key_value.key() {
                     Some(key) => array.set(key, value),
-                    None => array.put_somewhere(&value),
+                    None => {
+                        array.put_somewhere(&value);
+                        array.put_somewhere(&key_value);
+                    }
                 },
             }
         }
@@ -242,6 +249,9 @@ impl Machine<'_> {
                 tail.extend_from_slice(part);
             }
         }
+        let hole = parts.iter().find(|part| part.text().is_none());
+        let led = hole.is_some_and(|hole| !hole.all_taint().is_foreign()) && taint.is_foreign();
+        let taint = if led { taint | Taint::LED } else { taint };
         let data = match head.is_empty() && tail.is_empty() {
             true => Data::Unknown,
             false => Data::Partial(Rc::new(head), Rc::new(tail)),
@@ -322,7 +332,12 @@ impl Machine<'_> {
                 (Data::Int(_), Some(number)) => Value::int(!number),
                 _ => Value::tainted(value.taint | Taint::DECODED),
             },
-            UnaryOp::Throw | UnaryOp::Exit => Value::unknown(),
+            UnaryOp::Throw => {
+                let earlier = std::mem::take(&mut self.thrown);
+                self.thrown = earlier.join(value);
+                Value::unknown()
+            }
+            UnaryOp::Exit => Value::unknown(),
         }
     }
 

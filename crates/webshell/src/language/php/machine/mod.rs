@@ -20,7 +20,8 @@ use super::{lower, source};
 use crate::decode::Budget;
 use crate::evidence::Evidence;
 use crate::limits::{
-    EVALUATION_DEPTH_MAX, HIDDEN_TEXTS_MAX, STEPS_MAX, STRING_BYTES_MAX, STRINGS_BYTES_MAX,
+    EVALUATION_DEPTH_MAX, HIDDEN_TEXTS_MAX, STEPS_MAX, STEPS_MIN, STEPS_PER_HIDDEN_BYTE,
+    STRING_BYTES_MAX, STRINGS_BYTES_MAX,
 };
 
 /// What is left of the bounds.
@@ -42,6 +43,16 @@ struct Frame {
     unset: Taint,
     returned: Option<Value>,
     arguments: Vec<Value>,
+}
+
+/// What following a function's calls cost.
+#[derive(Debug, Default)]
+struct Cost {
+    steps: usize,
+    calls: usize,
+    /// Calls with each mixture of origins.
+    foreign: Vec<(Taint, usize)>,
+    last: Value,
 }
 
 /// The state of a partial run.
@@ -76,6 +87,12 @@ pub(super) struct Machine<'evidence> {
     /// How many loops with known conditions are being run.
     looping: usize,
     halt: Option<usize>,
+    /// What was thrown so far.
+    thrown: Value,
+    /// What takes errors.
+    handler: Value,
+    /// What functions cost so far, and what they gave last.
+    costs: HashMap<*const Function, Cost>,
     /// What the sinks saw, for judging them together.
     pub(super) found: Found,
 }
@@ -86,7 +103,10 @@ impl<'evidence> Machine<'evidence> {
             evidence,
             budget: Budget::default(),
             bounds: Bounds {
-                steps: STEPS_MAX,
+                steps: STEPS_MIN
+                    + longest_word(script)
+                        .saturating_mul(STEPS_PER_HIDDEN_BYTE)
+                        .min(STEPS_MAX),
                 bytes: STRINGS_BYTES_MAX,
                 depth: EVALUATION_DEPTH_MAX,
                 hidden: HIDDEN_TEXTS_MAX,
@@ -109,6 +129,9 @@ impl<'evidence> Machine<'evidence> {
             texts: Vec::new(),
             looping: 0,
             halt: None,
+            thrown: Value::unknown(),
+            handler: Value::unknown(),
+            costs: HashMap::new(),
             found: Found::default(),
         }
     }
@@ -278,4 +301,10 @@ impl<'evidence> Machine<'evidence> {
     pub(super) fn value(&mut self, expr: &Expr) -> Value {
         self.expression(expr)
     }
+}
+
+/// Bytes of the longest text without white space: what a decoder may have to go through.
+fn longest_word(script: &[u8]) -> usize {
+    let words = script.split(u8::is_ascii_whitespace);
+    words.map(<[u8]>::len).max().unwrap_or(0)
 }

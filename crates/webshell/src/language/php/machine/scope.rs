@@ -37,7 +37,10 @@ impl Machine<'_> {
             return *slot;
         }
         let unset = self.frame().unset;
-        let slot = self.new_slot(Value::tainted(unset));
+        let slot = self.new_slot(match unset {
+            Taint::NONE => Value::of(Data::Unset),
+            unset => Value::tainted(unset),
+        });
         // A variable that a branch makes is unset before it.
         self.saved_at_birth(slot);
         self.frame().names.insert(Rc::clone(name), slot);
@@ -114,7 +117,10 @@ impl Machine<'_> {
         if let Some(slot) = self.frame().names.get(name).copied() {
             return self.get_slot(slot);
         }
-        Value::tainted(self.frame().unset)
+        match self.frame().unset {
+            Taint::NONE => Value::of(Data::Unset),
+            unset => Value::tainted(unset),
+        }
     }
 
     /// Runs what may or may not run, and gives what it changed; everything is as before.

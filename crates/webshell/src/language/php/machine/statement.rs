@@ -444,10 +444,20 @@ impl Machine<'_> {
         Flow::Next
     }
 
-    fn try_statement(&mut self, body: &[Statement], others: &[Vec<Statement>]) -> Flow {
+    fn try_statement(
+        &mut self,
+        body: &[Statement],
+        others: &[(Option<Text>, Vec<Statement>)],
+    ) -> Flow {
         let flow = self.statements(body);
-        for other in others {
-            self.uncertainly(|machine| machine.statements(other));
+        for (name, other) in others {
+            let thrown = self.thrown.clone();
+            self.uncertainly(|machine| {
+                if let Some(name) = name {
+                    machine.set_variable(name, thrown);
+                }
+                machine.statements(other)
+            });
         }
         flow
     }

@@ -73,8 +73,10 @@ pub(in crate::language::php) fn foreign_callee(
         _ => share(callee, Taint::INPUT, <[u8]>::is_empty),
     };
     let ended = matches!(&callee.data, Data::Partial(_, tail) if !tail.is_empty());
-    let checked = taint.has(Taint::CHECKED) || taint.has(Taint::IMPORTED) || ended;
+    let imported = taint.has(Taint::IMPORTED) && !machine.is_outermost();
+    let checked = taint.has(Taint::CHECKED) || imported || ended;
     let weight = match (share, fed, checked) {
+        (Share::Whole, true, false) if taint.has(Taint::IMPORTED) => 66,
         (Share::Whole, true, false) => 90,
         (Share::Whole, true, true) => 50,
         (Share::Whole, false, false) => 45,
@@ -210,7 +212,8 @@ pub(in crate::language::php) fn new_foreign(
         .any(|value| share(value, Taint::INPUT, |_| false) == Share::Whole);
     let whole = share(class, Taint::INPUT, <[u8]>::is_empty) == Share::Whole;
     let weight = match (whole, fed, class.taint.has(Taint::CHECKED)) {
-        (true, true, false) => 70,
+        (true, true, false) if machine.is_outermost() => 68,
+        (true, true, false) => 45,
         (true, _, _) => 15,
         _ => 5,
     };

@@ -1,6 +1,6 @@
 //! Code and commands.
 
-use super::{OWN_PATH, Share, ends_with_any, share, starts, tail};
+use super::{OWN_PATH, Share, UNKNOWN_HEAD, ends_with_any, share, starts, tail};
 use crate::language::php::ast::Span;
 use crate::language::php::machine::Machine;
 use crate::language::php::value::{Data, Taint, Value};
@@ -274,21 +274,24 @@ fn known_command(machine: &mut Machine, how: &str, text: &[u8], span: Span) {
         (b"/dev/tcp/", "connects a shell to another host"),
         (b"nc -e", "connects a shell to another host"),
         (b"/etc/shadow", "reads the passwords' file"),
-        (b"bash -i", "starts a shell for another host"),
+        (b"sh -i", "starts a shell for another host"),
         (b"|sh", "runs what it fetched"),
         (b"| sh", "runs what it fetched"),
         (b"| bash", "runs what it fetched"),
     ];
     for (word, what) in TELLING {
         if memchr::memmem::find(text, word).is_some() {
-            machine.reason(60, format!("a command of {how} {what}"), span);
-            machine.evidence.family(60, "reverse shell");
+            machine.reason(68, format!("a command of {how} {what}"), span);
+            machine.evidence.family(68, "reverse shell");
         }
     }
 }
 
 /// A beginning of a command line that lets the rest be any command.
 fn is_shell_head(head: &[u8]) -> bool {
+    if head == UNKNOWN_HEAD {
+        return false;
+    }
     let text = String::from_utf8_lossy(head).to_ascii_lowercase();
     let text = text.trim_start();
     if !text.bytes().any(|byte| byte.is_ascii_alphanumeric()) {
@@ -384,7 +387,12 @@ fn known_path(machine: &mut Machine, path: &Value, text: &[u8], span: Span) {
         machine.evidence.family(65, "code loader");
     } else if ends_with_any(text, &NO_SCRIPTS) {
         let hidden = path.taint.has(Taint::DECODED);
-        let weight = if hidden { 75 } else { 50 };
+        let picture = !ends_with_any(text, &[b".css", b".svg", b".zip", b".bak"]);
+        let weight = match (hidden, picture) {
+            (true, _) => 75,
+            (_, true) => 50,
+            _ => 15,
+        };
         machine.reason(
             weight,
             "a file that is no script by its name is included",
@@ -392,11 +400,12 @@ fn known_path(machine: &mut Machine, path: &Value, text: &[u8], span: Span) {
         );
         machine.evidence.family(weight, "code loader");
     } else if path.taint.has(Taint::DECODED) && text != OWN_PATH {
+        let weight = if machine.is_outermost() { 45 } else { 15 };
         machine.reason(
-            45,
+            weight,
             "the path of an included file is hidden by an encoding",
             span,
         );
-        machine.evidence.family(45, "code loader");
+        machine.evidence.family(weight, "code loader");
     }
 }

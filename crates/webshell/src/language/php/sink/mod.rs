@@ -51,12 +51,16 @@ enum Share {
     Whole,
 }
 
+/// A beginning that isn't known.
+const UNKNOWN_HEAD: &[u8] = b"\0";
+
 /// How far a value is of these origins. `plain_head` tells a beginning that leaves the rest in charge.
 fn share(value: &Value, of: Taint, plain_head: impl Fn(&[u8]) -> bool) -> Share {
     if !value.all_taint().has(of) {
         return Share::None;
     }
     match &value.data {
+        _ if value.taint.has(Taint::LED) && !plain_head(UNKNOWN_HEAD) => Share::Part,
         Data::Partial(head, _) if !plain_head(head) => Share::Part,
         _ => Share::Whole,
     }

@@ -39,6 +39,7 @@ impl Machine<'_> {
                         }
                     }
                 }
+                Node::Block(nodes) => todo.extend(nodes.last().map(|last| (last, holds))),
                 Node::Index(object, key) if holds => self.refine_among(key, object),
                 _ => {}
             }

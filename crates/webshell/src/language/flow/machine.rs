@@ -407,7 +407,14 @@ impl<'a> Machine<'a> {
             let value = if index == 0 && object {
                 None
             } else if param.rest {
-                let rest: Vec<Value> = given.by_ref().map(|arg| arg.value.clone()).collect();
+                let mut rest = Vec::new();
+                for arg in given.by_ref() {
+                    match arg.value.elements() {
+                        // Perl hands over the elements of lists, not the lists.
+                        Some(values) if name.starts_with('@') => rest.extend_from_slice(values),
+                        _ => rest.push(arg.value.clone()),
+                    }
+                }
                 Some(match args.is_empty() {
                     true => self.dialect.parameter(function, index, name),
                     false => Value::list(rest),

@@ -51,6 +51,13 @@ impl Words {
         false
     }
 
+    /// Whether a script takes input.
+    pub(crate) fn has_input(&self, content: &[u8]) -> bool {
+        self.search
+            .find_overlapping_iter(content)
+            .any(|found| self.kind(found.pattern().as_usize()) == INPUT)
+    }
+
     /// Where the words stand that run something, in order.
     pub(crate) fn places(&self, content: &[u8]) -> Vec<usize> {
         self.search

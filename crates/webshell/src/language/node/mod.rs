@@ -54,7 +54,9 @@ pub(crate) fn look(content: &[u8], evidence: &mut Evidence) {
             .iter()
             .any(|word| memchr::memmem::find(content, word).is_some())
     };
-    if !words.worth_a_look(content) && !(code.worth_a_look(content) && server()) {
+    let input = || code.has_input(content);
+    let loads = || requires_unnamed(content) && input();
+    if !words.worth_a_look(content) && !(code.worth_a_look(content) && server()) && !loads() {
         return;
     }
     if unpack::table_runs_commands(content) {
@@ -70,6 +72,16 @@ pub(crate) fn look(content: &[u8], evidence: &mut Evidence) {
             .from(start)
             .walk(&script);
     }
+}
+
+/// Whether a module is loaded that is not named where it is loaded.
+fn requires_unnamed(content: &[u8]) -> bool {
+    let word = b"require(";
+    memchr::memmem::find_iter(content, word).any(|at| {
+        content
+            .get(at + word.len())
+            .is_some_and(|next| next.is_ascii_alphabetic() || *next == b'_')
+    })
 }
 
 /// The parts of a script that are parsed, with where each begins.

@@ -22,7 +22,7 @@ pub(super) const HIDING_WORDS: &str = "\\x63\\x68 \\x65\\x76 \\x72\\x65 \\u00 fr
     unescape( .reverse() 'hex' \"hex\" p,a,c,k";
 
 /// Words of scripts that run what was hidden.
-pub(super) const OPENING_WORDS: &str = "eval( eval) Function( global[ globalThis[ process[ global.process _load( \
+pub(super) const OPENING_WORDS: &str = "runIn eval( eval) Function( global[ globalThis[ process[ global.process _load( \
     require(String require(Buffer require(atob require(unescape require(_0x require(\"\\ require('\\ mainModule \
     .constructor( constructor'] constructor\"] 'const' \"const\" child";
 

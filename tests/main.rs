@@ -20,8 +20,10 @@ mod logs;
 mod payload;
 mod podman;
 mod pods;
+mod quarantine;
 mod recording;
 mod runc;
+mod scan;
 mod scanning;
 mod sensor;
 mod simulate;
@@ -42,6 +44,8 @@ fn main() {
         demo::trials(),
         simulate::trials(),
         logs::trials(),
+        scan::trials(),
+        quarantine::trials(),
     ];
     let first = libtest_mimic::run(&arguments, trials.into_iter().flatten().collect());
     // Hundreds of containers: alone, since other tests count what a sensor remembers.

@@ -47,7 +47,7 @@ fn miner(path: &str) -> String {
     ];
     let words: Vec<String> = words.iter().map(|word| word.replace('~', "''")).collect();
     format!(
-        "{{ cat /bin/busybox; printf '\\0%s' '{}'; }} > {path}; chmod 755 {path}",
+        "mkdir -p /opt; {{ cat /bin/busybox; printf '\\0%s' '{}'; }} > {path}; chmod 755 {path}",
         words.join("' '")
     )
 }

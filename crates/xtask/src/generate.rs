@@ -1,7 +1,7 @@
 //! `cargo xtask generate`: files in the repository that are made from code.
 
 use crate::command::output;
-use crate::workspace::{BUILD_TIME_MAX, Profile, build_yagura, root};
+use crate::workspace::{BUILD_TIME_MAX, build_yagura_with_tests, root};
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use std::fmt::Write as _;
@@ -82,7 +82,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
 /// # Errors
 /// `yagura` can't be built or fails, or a file is missing or stale.
 pub(crate) fn check(deadline: Instant) -> Result<()> {
-    let yagura = build_yagura(Profile::Dev, deadline)?;
+    let yagura = build_yagura_with_tests(deadline)?;
     for file in GENERATED {
         let wanted = make(&yagura, file)?;
         let path = file.path;
@@ -96,7 +96,7 @@ pub(crate) fn check(deadline: Instant) -> Result<()> {
 }
 
 fn write(deadline: Instant) -> Result<()> {
-    let yagura = build_yagura(Profile::Dev, deadline)?;
+    let yagura = build_yagura_with_tests(deadline)?;
     for file in GENERATED {
         let path = file.path;
         let whole = root().join(path);

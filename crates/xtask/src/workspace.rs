@@ -32,10 +32,25 @@ pub(crate) const BUILD_TIME_MAX: Duration = Duration::from_secs(40 * 60);
 pub(crate) fn build_yagura(profile: Profile, deadline: Instant) -> Result<PathBuf> {
     let mut command = cargo();
     command.args(["build", "-p", "yagura", "--bin", "yagura"]);
-    command.args(["--message-format", "json-render-diagnostics"]);
     if profile == Profile::Release {
         command.arg("--release");
     }
+    executable_of(command, deadline)
+}
+
+/// Builds the product's executable together with all tests, and returns its path. Alone it would be built with fewer
+/// features of what it depends on, and all of that once more for the tests.
+///
+/// # Errors
+/// The build fails, is not done at the deadline, or cargo names no executable.
+pub(crate) fn build_yagura_with_tests(deadline: Instant) -> Result<PathBuf> {
+    let mut command = cargo();
+    command.args(["test", "--workspace", "--no-run"]);
+    executable_of(command, deadline)
+}
+
+fn executable_of(mut command: Command, deadline: Instant) -> Result<PathBuf> {
+    command.args(["--message-format", "json-render-diagnostics"]);
     let mut executable = None;
     let status = run_lines(&mut command, deadline, |line| {
         executable = executable_in(line).or(executable.take());
@@ -47,7 +62,9 @@ pub(crate) fn build_yagura(profile: Profile, deadline: Instant) -> Result<PathBu
 /// The product's executable, if the message of cargo names it.
 fn executable_in(message: &str) -> Option<PathBuf> {
     let message: Value = serde_json::from_str(message).ok()?;
-    let is_product = message.pointer("/target/name")? == "yagura";
+    let is_product = message.pointer("/target/name")? == "yagura"
+        && message.pointer("/target/kind/0")? == "bin"
+        && message.pointer("/profile/test")? == false;
     let path = message.get("executable")?.as_str()?;
     is_product.then(|| PathBuf::from(path))
 }

@@ -20,7 +20,7 @@ use std::sync::Arc;
 use yagura_event::{
     Base, BaseFlags, CallEvent, ContainerFact, ContainerKey, ContainerQuery, Drop, DropPlace,
     DropReason, ExecEvent, FileFacts, FileFlags, Inspection, KernelEvent, MonotonicNs, Node,
-    RootId, ScanAnswer, ScanReason, Text,
+    RootId, ScanAnswer, Text,
 };
 use yagura_policy::drift::DriftPolicy;
 use yagura_rules::RuleSet;
@@ -314,11 +314,7 @@ impl Pipeline {
         if let Some(stdin) = event.stdin {
             self.standard_input(&event.base, event.root, stdin, sink);
         }
-        let reason = match is_image {
-            true => ScanReason::Used,
-            false => ScanReason::DriftUsed,
-        };
-        self.scan(&event.base, &event.file, reason, sink);
+        self.scan_used(&event.base, &event.file, is_image, sink);
         if !is_image {
             let candidate = candidate(Trigger::Exec, &event.base, event.root, event.file);
             self.consider(candidate, sink);
@@ -390,7 +386,7 @@ impl Pipeline {
         }
         let triage = self.triage(base, root, &file);
         if triage != Triage::Unclear {
-            self.scan(base, &file, ScanReason::Used, sink);
+            self.scan_used(base, &file, true, sink);
         }
         match triage {
             Triage::ImageLayer => return,
@@ -413,7 +409,7 @@ impl Pipeline {
                     Trigger::Script => script::never_runs_scripts(program),
                 });
         if !is_irrelevant && self.seen_files.insert(base.program, file.key, trigger) {
-            self.scan(base, &file, ScanReason::DriftUsed, sink);
+            self.scan_used(base, &file, false, sink);
             self.consider(candidate(trigger, base, root, file), sink);
         }
     }

@@ -71,14 +71,23 @@ impl Pipeline {
         self.scans.remember_written(container, file);
     }
 
-    /// A file came to run, or was written where it may: the scanner is asked unless it has been.
-    pub(super) fn scan(
+    /// A file came to run; it is the image's, or it may be drift.
+    pub(super) fn scan_used(
         &mut self,
         base: &Base,
         file: &FileFacts,
-        reason: ScanReason,
+        is_image: bool,
         sink: &mut impl Sink,
     ) {
+        let reason = match is_image {
+            true => ScanReason::Used,
+            false => ScanReason::DriftUsed,
+        };
+        self.scan(base, file, reason, sink);
+    }
+
+    /// A file came to run, or was written where it may: the scanner is asked unless it has been.
+    fn scan(&mut self, base: &Base, file: &FileFacts, reason: ScanReason, sink: &mut impl Sink) {
         if !self.config.scans || file.key.size == 0 {
             return;
         }

@@ -61,7 +61,13 @@ pub fn language_of(name: &[u8], content: &[u8]) -> Option<Language> {
     if by_name.is_some() && base.contains(&b'.') {
         return by_name;
     }
-    by_first_line(head).or_else(|| by_opening(head))
+    // Settings of a folder that can make anything in it run as PHP.
+    if base == b".htaccess" || base == b".user.ini" {
+        return Some(Language::Php);
+    }
+    by_first_line(head)
+        .or_else(|| by_opening(head))
+        .or_else(|| in_picture(content))
 }
 
 fn by_first_line(head: &[u8]) -> Option<Language> {
@@ -95,4 +101,37 @@ fn by_opening(head: &[u8]) -> Option<Language> {
     }
     (has(b"<%") && (has(b"vbscript") || has(b"server.createobject") || has(b"response.write")))
         .then_some(Language::Asp)
+}
+
+/// PHP at any place in a picture: an upload that shows and runs.
+fn in_picture(content: &[u8]) -> Option<Language> {
+    const PICTURES: [&[u8]; 5] = [b"GIF8", b"\x89PNG", b"\xff\xd8\xff", b"BM", b"RIFF"];
+    let picture = PICTURES.iter().any(|magic| content.starts_with(magic));
+    (picture && memchr::memmem::find(content, b"<?php").is_some()).then_some(Language::Php)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::language_of;
+    use crate::Language;
+
+    #[test]
+    fn names_and_contents_tell_php() {
+        let php = Some(Language::Php);
+        for name in [
+            "a.php",
+            "A.PHTML",
+            "x/shell.php.jpg",
+            "/srv/.htaccess",
+            ".user.ini",
+        ] {
+            assert_eq!(language_of(name.as_bytes(), b""), php, "{name}");
+        }
+        assert_eq!(language_of(b"page", b"<?php a();"), php);
+        assert_eq!(language_of(b"run", b"#!/usr/bin/env php\n"), php);
+        let picture = [b"GIF89a".as_slice(), &[0; 8192], b"<?php a();"].concat();
+        assert_eq!(language_of(b"a.gif", &picture), php);
+        assert_eq!(language_of(b"a.gif", b"GIF89a"), None);
+        assert_eq!(language_of(b"notes.txt", b"plain words"), None);
+    }
 }

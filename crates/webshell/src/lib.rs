@@ -6,6 +6,7 @@
 //! Start at [`analyze`]; [`language_of`] tells what a file is. Each language stands in its own folder of [`language`],
 //! what undoes encodings in [`decode`], and how reasons make a score in [`evidence`].
 
+mod clock;
 mod decode;
 mod evidence;
 mod identify;

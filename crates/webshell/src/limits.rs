@@ -18,13 +18,16 @@ pub(crate) const DECODE_DEPTH_MAX: usize = 24;
 pub(crate) const SYNTAX_DEPTH_MAX: usize = 120;
 
 /// Times a grammar may ask whether to go on, at least; each is about a hundred of its steps.
-pub(crate) const PARSE_CHECKS_MIN: usize = 4_000;
+pub(crate) const PARSE_CHECKS_MIN: usize = 1_000;
 
 /// Times a grammar may ask whether to go on for each 1024 bytes. Stops syntax that is slow to recover from.
-pub(crate) const PARSE_CHECKS_PER_KILOBYTE: usize = 400;
+pub(crate) const PARSE_CHECKS_PER_KILOBYTE: usize = 200;
 
-/// Time for reading one script's syntax. Stops text on which the grammar recovers slowly.
-pub(crate) const PARSE_TIME_MAX: Duration = Duration::from_millis(1_500);
+/// Processor time for reading one script's syntax. Stops text on which the grammar recovers slowly.
+pub(crate) const PARSE_TIME_MAX: Duration = Duration::from_millis(1_000);
+
+/// Processor time for following one script. Stops steps that are dearer than others.
+pub(crate) const FOLLOW_TIME_MAX: Duration = Duration::from_millis(2_000);
 
 /// Steps of evaluating one script. Stops loops and exponential calls.
 pub(crate) const STEPS_MIN: usize = 120_000;

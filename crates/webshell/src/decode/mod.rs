@@ -56,16 +56,6 @@ impl Budget {
         self.bytes
     }
 
-    /// Looks at hidden text one level deeper: runs `look`, or gives `None` where the levels are used up.
-    pub(crate) fn deeper<T>(&mut self, look: impl FnOnce(&mut Budget) -> T) -> Option<T> {
-        if !self.enter() {
-            return None;
-        }
-        let seen = look(self);
-        self.leave();
-        Some(seen)
-    }
-
     /// Goes one level deeper, where one is left; every `true` must be followed by a [`Budget::leave`].
     pub(crate) fn enter(&mut self) -> bool {
         match self.depth.checked_sub(1) {

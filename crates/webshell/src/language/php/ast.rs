@@ -39,7 +39,8 @@ pub(super) enum ExprKind {
     VariableVariable(Box<Expr>),
     Index(Box<Expr>, Option<Box<Expr>>),
     Property(Box<Expr>, Box<Expr>),
-    StaticProperty(Box<Expr>, Box<Expr>),
+    /// By its name, whatever class it is of.
+    StaticProperty(Box<Expr>),
     ClassConstant(Box<Expr>, Text),
     Constant(Text),
     Array(Vec<Item>),
@@ -122,7 +123,6 @@ pub(super) enum UnaryOp {
     /// `@`, `print`, `clone`: the operand as it is.
     Same,
     Throw,
-    Exit,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -200,8 +200,8 @@ pub(super) enum Statement {
     /// The variable that holds what was thrown stands with each block that may follow.
     Try(Vec<Statement>, Vec<(Option<Text>, Vec<Statement>)>),
     Const(Vec<(Text, Expr)>),
-    Function(Rc<Function>),
-    Class(Rc<Class>),
+    /// A function or a class; the program lists them.
+    Declared,
     /// `exit` and `die`.
     Exit(Option<Expr>),
 }

@@ -268,7 +268,7 @@ mod tests {
         check("<% a() %>b", "<? a() ?>b");
         check(
             "<script language=\"PHP\">a();</script>b",
-            "<?php                   a();?>       b",
+            "<?php                  a();?>       b",
         );
         check(
             "<?php $s{3}.$s[1]{$t{0}};if($a){b();}",

@@ -154,14 +154,6 @@ impl Array {
         self.items.get(place).map(|(_, value)| value)
     }
 
-    /// Takes an element out to change it; [`Array::set`] puts it back.
-    pub(super) fn take(&mut self, key: &Key) -> Option<Value> {
-        let place = self.place(key)?;
-        self.items
-            .get_mut(place)
-            .map(|(_, value)| std::mem::take(value))
-    }
-
     /// Notes an element under a key that isn't known.
     pub(super) fn put_somewhere(&mut self, value: &Value) {
         self.taint = self.taint.join(value.all_taint());
@@ -394,7 +386,7 @@ impl Value {
     pub(super) fn integer(&self) -> Option<i64> {
         match self.data {
             Data::Int(value) if !self.taint.is_foreign() => Some(value),
-            _ => self.number().map(|number| number as i64),
+            _ => self.number().map(whole),
         }
     }
 
@@ -422,7 +414,7 @@ impl Value {
         Some(match &self.data {
             Data::Int(value) => Key::Int(*value),
             Data::Bool(value) => Key::Int(i64::from(*value)),
-            Data::Float(value) => Key::Int(*value as i64),
+            Data::Float(value) => Key::Int(whole(*value)),
             Data::Null => Key::Bytes(Rc::default()),
             Data::Bytes(bytes) => bytes_key(bytes),
             _ => return None,
@@ -504,4 +496,19 @@ fn float_text(value: f64) -> String {
         return text.replacen('E', if text.contains('.') { "E+" } else { ".0E+" }, 1);
     }
     value.to_string()
+}
+
+/// A number without its fraction, as PHP casts it; beyond the range its nearest end.
+#[allow(
+    clippy::cast_possible_truncation,
+    reason = "a saturating cast is meant"
+)]
+pub(super) fn whole(number: f64) -> i64 {
+    number as i64
+}
+
+/// The byte that a number stands for, as `chr` reads it.
+pub(super) fn low_byte(number: i64) -> u8 {
+    let [low, ..] = number.to_le_bytes();
+    low
 }

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use super::{Call, elements};
 use crate::language::php::machine::Machine;
-use crate::language::php::value::{Array, Data, Key, Taint, Value, key_value};
+use crate::language::php::value::{Array, Data, Key, Taint, Value, key_value, whole};
 use crate::limits::ARRAY_ITEMS_MAX;
 
 /// The result of a function on arrays; `None` where it is no such function.
@@ -290,5 +290,5 @@ fn extreme(call: &Call) -> Value {
             b"min" => one.min(other),
             _ => one.max(other),
         });
-    pick.map_or_else(Value::unknown, |number| Value::int(number as i64))
+    pick.map_or_else(Value::unknown, |number| Value::int(whole(number)))
 }

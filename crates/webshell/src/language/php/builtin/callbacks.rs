@@ -43,7 +43,7 @@ pub(super) fn call(machine: &mut Machine, call: &Call) -> Option<Value> {
             pairwise(
                 machine,
                 &call.value(1),
-                &call.values.get(..1).unwrap_or_default().to_vec(),
+                call.values.get(..1).unwrap_or_default(),
                 call,
             );
             Value::bool(true)
@@ -63,6 +63,16 @@ pub(super) fn call(machine: &mut Machine, call: &Call) -> Option<Value> {
             pairwise(machine, &callee, &lists.unwrap_or_default(), call);
             call.unknown()
         }
+        _ => return later(machine, call),
+    })
+}
+
+/// Functions that call once something is found, or happens.
+fn later(machine: &mut Machine, call: &Call) -> Option<Value> {
+    let invoke = |machine: &mut Machine, callee: Value, values: Vec<Value>| {
+        machine.invoke(&callee, values, call.span)
+    };
+    Some(match call.name {
         b"preg_replace_callback" | b"mb_ereg_replace_callback" => {
             let found = Value::array(Array::from_iter([
                 matched(&call.value(2)),
@@ -216,7 +226,7 @@ fn callback_in(machine: &mut Machine, options: &Array, subject: &Value, call: &C
     for (key, value) in &options.items {
         match &value.data {
             Data::Array(inner) if depth < 3 => {
-                callback_in(machine, inner, subject, call, depth + 1)
+                callback_in(machine, inner, subject, call, depth + 1);
             }
             _ if matches!(key, Key::Bytes(name) if name.as_slice() == b"options") => {
                 let item = Value::tainted(subject.all_taint());

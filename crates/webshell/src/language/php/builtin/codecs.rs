@@ -3,7 +3,7 @@
 use super::Call;
 use crate::decode::{self, Budget};
 use crate::language::php::machine::Machine;
-use crate::language::php::value::{Array, Data, Key, Taint, Value};
+use crate::language::php::value::{Array, Data, Key, Taint, Value, low_byte};
 use std::rc::Rc;
 
 /// The result of a decoder; `None` where it is no such function.
@@ -48,7 +48,7 @@ pub(super) fn call(machine: &mut Machine, call: &Call) -> Option<Value> {
 fn others(machine: &mut Machine, call: &Call) -> Option<Value> {
     Some(match call.name {
         b"chr" => match call.integer(0) {
-            Some(code) => Value::bytes([(code.rem_euclid(256)) as u8]).with(Taint::DECODED),
+            Some(code) => Value::bytes([low_byte(code)]).with(Taint::DECODED),
             None => Value::tainted(call.taint() | Taint::DECODED),
         },
         b"ord" => match call.text(0) {
@@ -121,7 +121,7 @@ fn pack(machine: &mut Machine, call: &Call) -> Option<Value> {
                     .collect();
                 made.extend(decode::hex(&swapped, &mut machine.budget)?);
             }
-            b'C' | b'c' | b'U' => made.push((value.integer()?.rem_euclid(256)) as u8),
+            b'C' | b'c' | b'U' => made.push(low_byte(value.integer()?)),
             b'a' | b'A' => made.extend_from_slice(&value.text()?),
             _ => return None,
         }

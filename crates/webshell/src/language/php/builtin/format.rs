@@ -2,7 +2,7 @@
 
 use super::Call;
 use crate::language::php::machine::Machine;
-use crate::language::php::value::{Data, Taint, Value, leading_number};
+use crate::language::php::value::{Data, Taint, Value, leading_number, low_byte, whole};
 
 /// The result of a function on numbers; `None` where it is no such function.
 pub(super) fn call(machine: &mut Machine, call: &Call) -> Option<Value> {
@@ -45,7 +45,7 @@ fn number(call: &Call, of: fn(f64) -> f64) -> Value {
     value.map_or_else(Value::unknown, |value| {
         let value = of(value);
         match value.fract() == 0.0 && value.abs() < 9e15 {
-            true => Value::int(value as i64),
+            true => Value::int(whole(value)),
             false => Value::of(Data::Float(value)),
         }
     })
@@ -125,7 +125,9 @@ fn sprintf(machine: &mut Machine, call: &Call) -> Option<Value> {
         let kind = *rest.get(flags)?;
         rest = rest.get(flags + 1..)?;
         let place = match memchr::memchr(b'$', spec) {
-            Some(_) => (leading_number(spec) as usize).checked_sub(1)?,
+            Some(_) => usize::try_from(whole(leading_number(spec)))
+                .ok()?
+                .checked_sub(1)?,
             None => {
                 next += 1;
                 next - 1
@@ -146,7 +148,7 @@ fn sprintf(machine: &mut Machine, call: &Call) -> Option<Value> {
 fn spelled(kind: u8, value: Value) -> Value {
     match kind {
         b'c' => match value.integer() {
-            Some(code) => Value::bytes([(code.rem_euclid(256)) as u8]).with(Taint::DECODED),
+            Some(code) => Value::bytes([low_byte(code)]).with(Taint::DECODED),
             None => Value::unknown(),
         },
         b'd' | b'u' | b'i' => value.integer().map_or_else(Value::unknown, Value::int),

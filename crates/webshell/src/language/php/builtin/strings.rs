@@ -257,7 +257,10 @@ fn translate(machine: &mut Machine, call: &Call) -> Option<Value> {
         return give(machine, made, taint);
     }
     let (from, to) = (call.text(1)?, call.text(2)?);
-    let mut table: [u8; 256] = std::array::from_fn(|byte| byte as u8);
+    let mut table = [0; 256];
+    for (place, byte) in table.iter_mut().zip(0..=u8::MAX) {
+        *place = byte;
+    }
     for (from, to) in from.iter().zip(to.iter()) {
         if let Some(place) = table.get_mut(usize::from(*from)) {
             *place = *to;

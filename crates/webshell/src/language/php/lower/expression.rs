@@ -49,7 +49,7 @@ impl Lower<'_> {
             "name" | "qualified_name" | "relative_name" | "relative_scope" => {
                 ExprKind::Constant(self.last_name(node))
             }
-            "parenthesized_expression" | "by_ref" | "argument" => return self.first(node).kind,
+            "parenthesized_expression" | "by_ref" | "argument" => self.first(node).kind,
             "dynamic_variable_name" => self.dynamic_variable(node),
             "subscript_expression" => self.subscript(node),
             "binary_expression" => self.binary(node),
@@ -121,9 +121,7 @@ impl Lower<'_> {
                 self.member(node),
                 self.arguments(node),
             ),
-            "scoped_property_access_expression" => {
-                ExprKind::StaticProperty(self.field(node, "scope"), self.member(node))
-            }
+            "scoped_property_access_expression" => ExprKind::StaticProperty(self.member(node)),
             "scoped_call_expression" => ExprKind::StaticCall(
                 self.field(node, "scope"),
                 self.member(node),

@@ -127,15 +127,15 @@ impl Lower<'_> {
             "const_declaration" => out.push(Statement::Const(self.constants(node))),
             "function_definition" => {
                 let function = self.function(node);
-                let function = self.keep_function(function);
-                out.push(Statement::Function(function));
+                self.keep_function(function);
+                out.push(Statement::Declared);
             }
             "class_declaration"
             | "trait_declaration"
             | "enum_declaration"
             | "interface_declaration" => {
-                let class = self.class(node);
-                out.push(Statement::Class(class));
+                self.class(node);
+                out.push(Statement::Declared);
             }
             "namespace_definition" | "declare_statement" => {
                 let inside = match node.child_by_field_name("body") {

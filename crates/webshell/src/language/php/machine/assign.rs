@@ -40,7 +40,7 @@ impl Machine<'_> {
                 self.expression(object);
                 self.assign_property(name, value);
             }
-            ExprKind::StaticProperty(_, name) => self.assign_property(name, value),
+            ExprKind::StaticProperty(name) => self.assign_property(name, value),
             ExprKind::Unary(_, inner) => self.deeper((), |machine| machine.assign(inner, value)),
             _ => {}
         }
@@ -97,7 +97,7 @@ impl Machine<'_> {
                 return;
             }
             ExprKind::Index(..) => self.expression(base),
-            ExprKind::Property(_, name) | ExprKind::StaticProperty(_, name) => self.property(name),
+            ExprKind::Property(_, name) | ExprKind::StaticProperty(name) => self.property(name),
             _ => return,
         };
         let changed = self.with_element(holder, key, value);

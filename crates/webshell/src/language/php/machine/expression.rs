@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use super::Machine;
+use crate::decode;
 use crate::language::php::ast::{Cast, Expr, ExprKind, Item, Op, UnaryOp};
 use crate::language::php::builtin::constant;
 use crate::language::php::sink;
@@ -114,7 +115,7 @@ impl Machine<'_> {
                 self.expression(object);
                 self.property(name)
             }
-            ExprKind::StaticProperty(_, name) => self.property(name),
+            ExprKind::StaticProperty(name) => self.property(name),
             ExprKind::ClassConstant(class, name) => self.class_constant(class, name),
             ExprKind::Call(callee, arguments) => self.call(callee, arguments, expr.span),
             ExprKind::MethodCall(object, name, arguments) => {
@@ -337,7 +338,6 @@ impl Machine<'_> {
                 self.thrown = earlier.join(value);
                 Value::unknown()
             }
-            UnaryOp::Exit => Value::unknown(),
         }
     }
 
@@ -428,7 +428,17 @@ impl Machine<'_> {
             }
             let pairs = one.iter().zip(other.iter());
             let mut made: Vec<u8> = match op {
-                Op::Xor => pairs.map(|(a, b)| a ^ b).collect(),
+                Op::Xor => {
+                    let (short, long) = if one.len() < other.len() {
+                        (one, other)
+                    } else {
+                        (other, one)
+                    };
+                    match decode::xor(short, long, &mut self.budget) {
+                        Some(made) => made,
+                        None => return Value::tainted(taint),
+                    }
+                }
                 Op::And => pairs.map(|(a, b)| a & b).collect(),
                 _ => pairs.map(|(a, b)| a | b).collect(),
             };

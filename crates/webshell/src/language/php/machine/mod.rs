@@ -13,21 +13,26 @@ mod statement;
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use super::ast::{Bytes, Class, Expr, Function, Program, Span, Text};
+use super::ast::{Bytes, Class, Function, Program, Span, Text};
 use super::sink::Found;
 use super::value::{Taint, Value};
 use super::{lower, source};
+use crate::clock::Deadline;
 use crate::decode::Budget;
 use crate::evidence::Evidence;
 use crate::limits::{
-    EVALUATION_DEPTH_MAX, HIDDEN_TEXTS_MAX, STEPS_MAX, STEPS_MIN, STEPS_PER_HIDDEN_BYTE,
-    STRING_BYTES_MAX, STRINGS_BYTES_MAX,
+    EVALUATION_DEPTH_MAX, FOLLOW_TIME_MAX, HIDDEN_TEXTS_MAX, STEPS_MAX, STEPS_MIN,
+    STEPS_PER_HIDDEN_BYTE, STRING_BYTES_MAX, STRINGS_BYTES_MAX,
 };
+
+/// Steps between two looks at the clock.
+const STEPS_BETWEEN_LOOKS: usize = 1_024;
 
 /// What is left of the bounds.
 #[derive(Debug)]
 struct Bounds {
     steps: usize,
+    deadline: Deadline,
     bytes: usize,
     depth: usize,
     hidden: usize,
@@ -103,6 +108,7 @@ impl<'evidence> Machine<'evidence> {
             evidence,
             budget: Budget::default(),
             bounds: Bounds {
+                deadline: Deadline::after(FOLLOW_TIME_MAX),
                 steps: STEPS_MIN
                     + longest_word(script)
                         .saturating_mul(STEPS_PER_HIDDEN_BYTE)
@@ -240,6 +246,9 @@ impl<'evidence> Machine<'evidence> {
     /// Counts one step; `false` where none are left.
     fn step(&mut self) -> bool {
         self.bounds.steps = self.bounds.steps.saturating_sub(1);
+        if self.bounds.steps.is_multiple_of(STEPS_BETWEEN_LOOKS) && self.bounds.deadline.is_over() {
+            self.bounds.steps = 0;
+        }
         self.bounds.steps > 0
     }
 
@@ -296,10 +305,6 @@ impl<'evidence> Machine<'evidence> {
     /// Whether code outside functions is being run.
     pub(super) fn is_outermost(&self) -> bool {
         self.frames.len() == 1
-    }
-
-    pub(super) fn value(&mut self, expr: &Expr) -> Value {
-        self.expression(expr)
     }
 }
 

@@ -133,7 +133,7 @@ impl Machine<'_> {
             Statement::Break(levels) => Flow::Break(*levels),
             Statement::Continue(levels) => Flow::Continue(*levels),
             Statement::Goto(label) => Flow::Goto(Rc::clone(label)),
-            Statement::Label(_) | Statement::Function(_) | Statement::Class(_) => Flow::Next,
+            Statement::Label(_) | Statement::Declared => Flow::Next,
             Statement::Exit(value) => {
                 if let Some(value) = value {
                     self.expression(value);

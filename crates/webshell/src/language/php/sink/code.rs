@@ -181,6 +181,7 @@ pub(super) fn replace(
         _ => replacement.clone(),
     };
     match replacement.text() {
+        Some(text) if is_match_alone(&text) => code(machine, "preg_replace", subject, span),
         Some(text) => {
             // What the pattern found stands in the code as a variable.
             machine.set_variable(b"__matched", subject.clone());
@@ -190,6 +191,13 @@ pub(super) fn replace(
         }
         None => code(machine, "preg_replace", &replacement, span),
     }
+}
+
+/// `\0` or `$1` and nothing else: what is found is itself the code.
+fn is_match_alone(text: &[u8]) -> bool {
+    let text = text.trim_ascii();
+    let text = text.strip_suffix(b";").unwrap_or(text);
+    matches!(text, [b'\\' | b'$', digits @ ..] if !digits.is_empty() && digits.iter().all(u8::is_ascii_digit))
 }
 
 /// The code with `\1`, `$1` and `${1}` as a variable.

@@ -113,7 +113,17 @@ fn starts_command(before: &[u8]) -> bool {
     }
     let end = before.iter().rposition(|&byte| !quote(byte));
     let Some(end) = end else { return true };
+    // A part of a word, such as a path's or a variable's, is no command.
+    let joined = end + 1 == before.len() || before.get(end) == Some(&b'=');
     let before = before.get(..=end).unwrap_or_default();
+    if joined
+        && !matches!(
+            before.last(),
+            Some(b';' | b'&' | b'|' | b'(' | b'`' | b'{' | b'\n')
+        )
+    {
+        return false;
+    }
     let separator = |byte: &u8| matches!(byte, b';' | b'&' | b'|' | b'(' | b'`' | b'{' | b'\n');
     // `2>&1` separates nothing.
     let cut = before

@@ -353,6 +353,10 @@ impl Machine<'_> {
             Shape::Map(entries) => {
                 let found = entries.iter().find(|(key, _)| **key == *name.as_bytes());
                 match found {
+                    // What was put in under a name that is not known may be this one's.
+                    Some((_, value)) if object.taint.any() => {
+                        value.clone().or(Value::tainted(object.taint))
+                    }
                     Some((_, value)) => value.clone(),
                     None => method(object, name),
                 }

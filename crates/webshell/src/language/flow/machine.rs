@@ -213,6 +213,19 @@ impl<'a> Machine<'a> {
             .find_map(|frame| frame.names.get(name))
     }
 
+    /// A variable's value, or what the platform has under its name.
+    pub(crate) fn variable(&self, name: &str) -> Value {
+        match self.lookup(name) {
+            Some(value) => value.clone(),
+            None => self.dialect.name(name),
+        }
+    }
+
+    /// Adds to what the running function gives.
+    pub(crate) fn give(&mut self, value: Value) {
+        self.give_back(value);
+    }
+
     /// Gives a variable of the running function a value.
     pub(crate) fn set_here(&mut self, name: Name, value: Value) {
         let here = self.frames.len() - 1;

@@ -19,6 +19,7 @@ mod tests;
 pub(crate) mod value;
 pub(crate) mod words;
 
+pub(crate) use command::is_shell;
 pub(crate) use machine::{Argument, Dialect, Invocation, Machine};
 pub(crate) use sink::{FileAct, handle, handle_path};
 

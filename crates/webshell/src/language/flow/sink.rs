@@ -282,9 +282,9 @@ impl Machine<'_> {
     }
 
     /// An object is made from bytes that say themselves what makes it.
-    pub(crate) fn unpickles(&mut self, through: &str, bytes: &Value, at: (usize, usize)) {
+    pub(crate) fn unpickles(&mut self, bytes: &Value, at: (usize, usize)) {
         if bytes.taint.web() {
-            let text = format!("request input makes objects through {through}");
+            let text = "request input makes objects";
             self.evidence.add(55, text, at.0, at.1);
             self.evidence.family(55, "code execution");
         }

@@ -263,7 +263,12 @@ impl Machine<'_> {
     fn assign_parts(&mut self, targets: &[Node], value: &Value, scope: Scope) {
         let elements = value.elements().map(<[Value]>::to_vec);
         for (index, target) in targets.iter().enumerate() {
+            // Perl's lists and hashes take all that is left.
+            let greedy = matches!(target, Node::Name(name) if name.starts_with(['@', '%']));
             let part = match &elements {
+                Some(elements) if greedy => {
+                    Value::list(elements.get(index..).unwrap_or_default().to_vec())
+                }
                 Some(elements) => elements.get(index).cloned().unwrap_or_default(),
                 None => element_of(value),
             };

@@ -18,12 +18,13 @@ const OPEN: usize = 3;
 
 impl Words {
     /// Words that take input, words that run something, words that hide others, and words that run what is hidden;
-    /// each kind in one text, with spaces between. `None` where they are no words.
+    /// each kind in one text, with spaces between and `␣` for a
+    /// space within. `None` where they are no words.
     pub(crate) fn new(kinds: [&str; 4]) -> Option<Words> {
         let mut patterns = Vec::new();
         let mut ends = [0; 4];
         for (end, words) in ends.iter_mut().zip(kinds) {
-            patterns.extend(words.split(' ').filter(|word| !word.is_empty()));
+            patterns.extend(list(words).map(|word| word.replace('␣', " ")));
             *end = patterns.len();
         }
         let search = AhoCorasick::builder()
@@ -70,9 +71,9 @@ impl Words {
 
 /// Whether a word is one of those in a text with spaces between.
 pub(crate) fn among(words: &str, word: &str) -> bool {
-    !word.is_empty()
-        && words
-            .split(' ')
-            .filter(|word| !word.is_empty())
-            .any(|known| known == word)
+    !word.is_empty() && list(words).any(|known| known == word)
+}
+
+fn list(words: &str) -> impl Iterator<Item = &str> {
+    words.split(' ').filter(|word| !word.is_empty())
 }

@@ -211,7 +211,7 @@ fn code(machine: &mut Machine<'_>, entity: &str, call: &Invocation<'_>) -> Optio
         "node-serialize.unserialize"
         | "serialize-javascript.deserialize"
         | "funcster.deepDeserialize" => {
-            machine.unpickles(entity, &first, call.at);
+            machine.unpickles(&first, call.at);
             Some(Value::unknown())
         }
         _ => None,

@@ -145,7 +145,7 @@ fn commands(machine: &mut Machine<'_>, entity: &str, call: &Invocation<'_>) -> O
             Some(Value::unknown())
         }
         "thaw" | "Storable::thaw" | "retrieve" => {
-            machine.unpickles(entity, &arg(call, 0), call.at);
+            machine.unpickles(&arg(call, 0), call.at);
             Some(Value::tainted(call.taint()))
         }
         _ => None,

@@ -133,13 +133,29 @@ impl<'a> Parser<'a> {
     fn assignment_inner(&mut self) -> Node {
         self.space();
         let declares = matches!(self.word(), "my" | "local" | "our" | "state");
+        let listed = self.peek() == b'(';
         let left = self.choice();
         self.space();
         let scope = if declares { Scope::Here } else { Scope::Found };
         let rest = self.rest();
         if rest.starts_with(b"=") && !matches!(self.peek_at(1), b'=' | b'~' | b'>') {
             self.at += 1;
+            let left = match left {
+                left @ (Node::List(_) | Node::Assign(_)) => left,
+                left if listed => Node::List(vec![left]),
+                left => left,
+            };
             let value = self.assignment();
+            let whole = matches!(&left, Node::List(_))
+                || matches!(&left, Node::Name(name) if name.starts_with('@'));
+            // A list gets what the pattern found, not whether it did.
+            let value = match is_match(&value) && whole {
+                true => {
+                    let found = call(entity("found"), vec![Node::name(LOOKED_AT)], self.at, 1);
+                    Node::Block(vec![value, found])
+                }
+                false => value,
+            };
             return assign(left, value, scope);
         }
         for (sign, length) in [
@@ -369,7 +385,7 @@ impl<'a> Parser<'a> {
         Node::Block(vec![keeps, compares])
     }
 
-    fn substitution(&mut self, subject: Node) -> Node {
+    pub(super) fn substitution(&mut self, subject: Node) -> Node {
         let pattern = self.pattern(2);
         let keeps = assign(Node::name(LOOKED_AT), subject.clone(), Scope::Found);
         let replacement = self.replaced(&pattern);
@@ -655,6 +671,13 @@ impl<'a> Parser<'a> {
         };
         let owner = Node::name(&format!("{owner}{name}"));
         self.subscript(owner)
+    }
+}
+
+fn is_match(node: &Node) -> bool {
+    match node {
+        Node::Block(nodes) => matches!(nodes.as_slice(), [Node::Assign(_), Node::Compare(..)]),
+        _ => false,
     }
 }
 

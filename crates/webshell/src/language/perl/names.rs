@@ -9,8 +9,7 @@ pub(super) const INPUT_WORDS: &str = "param( param{ ->param param(' QUERY_STRING
     $env->{ Socket; <STDIN>";
 
 /// Words of scripts that run something.
-pub(super) const RUN_WORDS: &str =
-    "system exec qx `$ |\" |' eval open( unlink do{ readdir sh\u{20} |$ ;` (` =` sh\"";
+pub(super) const RUN_WORDS: &str = "system exec qx `$ |\" |' eval open( unlink do{ readdir sh\u{20} |$ ;` (` =` sh\" /ee open2 open3 Open3";
 
 /// Words of scripts that hide others.
 pub(super) const HIDING_WORDS: &str =
@@ -69,6 +68,10 @@ pub(super) fn name(cgi: bool, name: &str) -> Value {
 
 /// A member of something the platform provides.
 pub(super) fn member(object: &Value, name: &str) -> Option<Value> {
+    let asked = name == "QUERY_STRING" || name == "psgi.input" || name.starts_with("HTTP_");
+    if object.is_unknown() && asked {
+        return Some(Value::request());
+    }
     match object.as_entity()? {
         "%ENV" => Some(match is_request_variable(name) {
             true => Value::request(),

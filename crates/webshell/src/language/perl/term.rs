@@ -7,6 +7,22 @@ use crate::language::flow::node::{Node, Scope};
 /// Functions that fill a variable they are handed: its place, and that of what they read from.
 const FILLING: [&str; 3] = ["read", "sysread", "recv"];
 
+/// Functions that take `$_` where they are handed nothing.
+const TOPICAL: [&str; 12] = [
+    "chr",
+    "ord",
+    "lc",
+    "uc",
+    "length",
+    "defined",
+    "hex",
+    "oct",
+    "quotemeta",
+    "int",
+    "eval",
+    "unlink",
+];
+
 impl<'a> Parser<'a> {
     pub(super) fn term(&mut self) -> Node {
         self.space();
@@ -184,7 +200,12 @@ impl<'a> Parser<'a> {
             return Node::text(word.as_bytes());
         }
         match word.as_str() {
-            "my" | "our" | "local" | "state" => return self.unary_value(),
+            "my" | "our" | "local" | "state" => {
+                return match self.take(b'(') {
+                    true => Node::List(self.items(b')')),
+                    false => self.unary_value(),
+                };
+            }
             "sub" => return self.anonymous_sub(),
             "do" | "eval" if self.peek() == b'{' => return self.block(),
             "return" => {
@@ -254,16 +275,7 @@ impl<'a> Parser<'a> {
                 };
                 call(entity("qx"), vec![text], at, self.at - at)
             }
-            "s" => {
-                let pattern = self.pattern(2);
-                let replacement = self.replaced(&pattern);
-                let args = vec![Node::name("$_"), Node::text(pattern.regex), replacement];
-                assign(
-                    Node::name("$_"),
-                    call(entity("s"), args, at, 1),
-                    Scope::Found,
-                )
-            }
+            "s" => self.substitution(Node::name("$_")),
             "tr" | "y" => {
                 let pattern = self.pattern(2);
                 let mut args = vec![Node::name("$_")];
@@ -385,6 +397,10 @@ impl<'a> Parser<'a> {
             let read = call(entity("readline"), vec![source.clone()], at, length);
             return assign(target.clone(), read, Scope::Found);
         }
+        let args = match args.is_empty() && TOPICAL.contains(&word) {
+            true => vec![Node::name("$_")],
+            false => args,
+        };
         let callee = Node::name(&format!("&{word}"));
         match (word, args.first()) {
             ("open" | "socket" | "opendir" | "accept", Some(target)) => {

@@ -157,7 +157,7 @@ fn code(machine: &mut Machine<'_>, entity: &str, call: &Invocation<'_>) -> Optio
             Some(Value::unknown())
         }
         "pickle.loads" | "pickle.load" | "yaml.unsafe_load" | "jsonpickle.decode" => {
-            machine.unpickles(entity, &first, call.at);
+            machine.unpickles(&first, call.at);
             Some(Value::tainted(first.taint))
         }
         "marshal.loads" => {

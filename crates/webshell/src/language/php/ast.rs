@@ -216,6 +216,8 @@ pub(super) struct Program {
     pub(super) classes: Vec<Rc<Class>>,
     /// Where the data after `__halt_compiler();` begins.
     pub(super) halt: Option<usize>,
+    /// Whether it includes other files, which may define what it uses.
+    pub(super) includes: bool,
     /// Whether a bound cut something off.
     pub(super) cut: bool,
 }

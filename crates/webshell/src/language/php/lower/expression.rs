@@ -101,7 +101,10 @@ impl Lower<'_> {
             "include_expression"
             | "include_once_expression"
             | "require_expression"
-            | "require_once_expression" => ExprKind::Include(self.first(node)),
+            | "require_once_expression" => {
+                self.program.includes = true;
+                ExprKind::Include(self.first(node))
+            }
             "shell_command_expression" => ExprKind::Shell(self.parts(node)),
             "sequence_expression" => ExprKind::Sequence(self.sequence(node)),
             "array_creation_expression" | "list_literal" => ExprKind::Array(self.items(node)),

@@ -173,7 +173,10 @@ impl Machine<'_> {
                 .halt_offset()
                 .map_or_else(Value::unknown, Value::length),
             // In old PHP a word that is no constant is its own name.
-            word if word.first().is_some_and(u8::is_ascii_uppercase) && word.len() > 4 => {
+            word if !self.alone
+                && word.first().is_some_and(u8::is_ascii_uppercase)
+                && word.len() > 4 =>
+            {
                 Value::unknown()
             }
             word => Value::bytes(word),

@@ -89,9 +89,13 @@ pub(super) struct Machine<'evidence> {
     hidden_at: Option<Span>,
     /// Hidden texts that were looked at.
     texts: Vec<Bytes>,
-    /// How many loops with known conditions are being run.
+    /// How many loops are being run.
     looping: usize,
+    /// Whether the current loop may have been left in a branch that may have run.
+    may_leave: bool,
     halt: Option<usize>,
+    /// Whether nothing else can define constants: then a word is its own name.
+    alone: bool,
     /// What was thrown so far.
     thrown: Value,
     /// What takes errors.
@@ -134,7 +138,9 @@ impl<'evidence> Machine<'evidence> {
             hidden_at: None,
             texts: Vec::new(),
             looping: 0,
+            may_leave: false,
             halt: None,
+            alone: false,
             thrown: Value::unknown(),
             handler: Value::unknown(),
             costs: HashMap::new(),
@@ -145,6 +151,7 @@ impl<'evidence> Machine<'evidence> {
     /// Runs a program, then everything in it that nothing called, and then again what may see more by now.
     pub(super) fn run(&mut self, program: &Program) {
         self.halt = program.halt;
+        self.alone = !program.includes && program.classes.is_empty();
         self.declare(program);
         self.statements(&program.body);
         for round in 0..2 {
@@ -300,6 +307,10 @@ impl<'evidence> Machine<'evidence> {
         if self.written.len() < 64 {
             self.written.push(path);
         }
+    }
+
+    pub(super) fn is_looping(&self) -> bool {
+        self.looping > 0
     }
 
     /// Whether code outside functions is being run.

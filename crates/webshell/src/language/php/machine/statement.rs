@@ -19,6 +19,9 @@ pub(super) enum Flow {
     Exit,
 }
 
+/// Rounds of a loop that something unknown may have left. Further ones say no more than these.
+const UNSURE_ROUNDS_MAX: usize = 16;
+
 /// Jumps that one list of statements follows. Stops `a: goto a;`.
 const JUMPS_MAX: usize = 20_000;
 
@@ -227,7 +230,12 @@ impl Machine<'_> {
             flows.push(flow);
         }
         self.merge(branches, true);
-        together(&flows)
+        let flow = together(&flows);
+        self.may_leave |= flow == Flow::Next
+            && flows
+                .iter()
+                .any(|flow| !matches!(flow, Flow::Next | Flow::Continue(_)));
+        flow
     }
 
     /// A branch that isn't taken is still part of the script, unless a loop has been through.
@@ -254,6 +262,8 @@ impl Machine<'_> {
     ) -> Flow {
         let mut first = after;
         let mut rounds = 0;
+        let mut unsure = 0;
+        let outer = std::mem::take(&mut self.may_leave);
         self.looping += 1;
         let flow = loop {
             let truth = if std::mem::take(&mut first) {
@@ -283,8 +293,15 @@ impl Machine<'_> {
             for expr in step {
                 self.expression(expr);
             }
+            if std::mem::take(&mut self.may_leave) {
+                unsure += 1;
+                if unsure > UNSURE_ROUNDS_MAX {
+                    break Flow::Next;
+                }
+            }
         };
         self.looping -= 1;
+        self.may_leave = outer;
         flow
     }
 

@@ -50,12 +50,13 @@ pub(in crate::language::php) fn foreign_callee(
 ) {
     let taint = callee.all_taint();
     if taint.has(Taint::REMOTE) && !taint.has(Taint::INPUT) {
+        let weight = if machine.is_outermost() { 60 } else { 25 };
         machine.reason(
-            60,
+            weight,
             "content from another host names a function that is called",
             span,
         );
-        machine.evidence.family(60, "code execution");
+        machine.evidence.family(weight, "code execution");
         return;
     }
     if !taint.has(Taint::INPUT) {

@@ -109,15 +109,7 @@ pub(super) fn call(machine: &mut Machine, name: &[u8], values: &[Value], span: S
             }
         }
         b"ssh2_exec" => command(machine, "ssh2_exec", at(1), span),
-        b"mail" | b"mb_send_mail" => {
-            if at(4).taint.has(Taint::INPUT) && !at(4).taint.has(Taint::QUOTED) {
-                machine.reason(
-                    40,
-                    "request input becomes arguments of the mail program",
-                    span,
-                );
-            }
-        }
+        b"mail" | b"mb_send_mail" => mail(machine, values, span),
         b"imap_open" if share(at(0), Taint::INPUT, |_| false) == Share::Whole => {
             machine.reason(
                 50,
@@ -143,7 +135,65 @@ pub(super) fn call(machine: &mut Machine, name: &[u8], values: &[Value], span: S
         b"unserialize" if share(at(0), Taint::INPUT, |_| false) == Share::Whole => {
             machine.reason(15, "request input is unserialized", span);
         }
+        _ => database(machine, name, values, span),
+    }
+}
+
+/// A database that the request opens and asks, as management shells and honest clients do.
+fn database(machine: &mut Machine, name: &[u8], values: &[Value], span: Span) {
+    let missing = Value::unknown();
+    let at = |index: usize| values.get(index).unwrap_or(&missing);
+    match name {
+        b"mysql_connect" | b"mysqli_connect" | b"mysql_pconnect" | b"pg_connect"
+        | b"mssql_connect" => {
+            let brought = |value: &&Value| value.all_taint().has(Taint::INPUT);
+            if values.iter().take(3).filter(brought).count() == 3 {
+                machine.reason(
+                    35,
+                    "request input says which database is opened, and as whom",
+                    span,
+                );
+                machine.evidence.family(35, "database client");
+            }
+        }
+        b"mysql_query" | b"mysqli_query" | b"pg_query" | b"mssql_query" => {
+            let query = if name == b"mysqli_query" {
+                at(1)
+            } else {
+                at(0)
+            };
+            if share(query, Taint::INPUT, |_| false) == Share::Whole {
+                machine.reason(25, "request input is a whole database query", span);
+                machine.evidence.family(25, "database client");
+            }
+        }
         _ => file_work(machine, name, at(0)),
+    }
+}
+
+/// Mail: arguments for the mail program, and whole campaigns that the request brings.
+fn mail(machine: &mut Machine, values: &[Value], span: Span) {
+    let options = values.get(4).map(|value| value.taint).unwrap_or_default();
+    if options.has(Taint::INPUT) && !options.has(Taint::QUOTED) {
+        machine.reason(
+            40,
+            "request input becomes arguments of the mail program",
+            span,
+        );
+    }
+    let brought = |value: &&Value| value.all_taint().has(Taint::INPUT | Taint::REMOTE);
+    let brought = values.iter().take(4).filter(brought).count();
+    let to_anyone = values
+        .first()
+        .is_some_and(|to| share(to, Taint::INPUT | Taint::REMOTE, |_| false) == Share::Whole);
+    if machine.is_looping() && brought >= 3 && to_anyone {
+        let weight = if machine.is_outermost() { 62 } else { 40 };
+        machine.reason(
+            weight,
+            "sends mail to all that the request lists, with its words",
+            span,
+        );
+        machine.evidence.family(weight, "mailer");
     }
 }
 

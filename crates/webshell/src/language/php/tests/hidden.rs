@@ -70,6 +70,8 @@ fn strings_are_built_by_running_what_builds_them() {
         "$f = 'sys'; $f .= 'tem'; $f(@g[1]);",
         "goto b; a: $f(@g[1]); goto c; b: $f = 'sys' . 'tem'; goto a; c:",
         "function q($v, $k) { $x = $k . $v; $x(@p['x']); } $a = array('sys' => 'tem'); array_walk($a, 'q');",
+        "$f = strtolower(SYSTEM); $f(@p[0]);",
+        "$n = ETOD2LB04EHZ ^ \"5&*#m>'@X$+?\"; $n('/x/e', @p['a'], 'x');",
         "$_ = ''; $_ .= 's'; $_ .= 'ystem'; $_(@p[0]);",
     ]);
 }

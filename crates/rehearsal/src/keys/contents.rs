@@ -52,8 +52,7 @@ pub(super) const SUSPICIOUS_PROGRAM: &[KeyRehearsal] = &[run_by_content(
     KeyNeeds::NOTHING,
     |stage| {
         let encoded = "ZWNobyBoYXJtbGVzcyByZWhlYXJzYWwK".repeat(4);
-        let text =
-            format!("#!/bin/sh\nec~ho {encoded} | ba~se64 -d | s~h\n");
+        let text = format!("#!/bin/sh\nec~ho {encoded} | ba~se64 -d | s~h\n");
         script(stage, "/opt/service/start.sh", &text)
     },
 )];
@@ -75,7 +74,8 @@ pub(super) const ATTACK_PROGRAM: &[KeyRehearsal] = &[run_by_content(
     "a script that looks for ways to become root, under a harmless name",
     KeyNeeds::NOTHING,
     |stage| {
-        let text = "#!/bin/sh\n# PEA~SS\nSED_RED_~YELLOW=x\nprint_~2title a\nsudo~VB1=b\nknw_~usrs=c\n";
+        let text =
+            "#!/bin/sh\n# PEA~SS\nSED_RED_~YELLOW=x\nprint_~2title a\nsudo~VB1=b\nknw_~usrs=c\n";
         script(stage, "/opt/service/check.sh", text)
     },
 )];
@@ -125,7 +125,13 @@ pub(super) const MINER: &[KeyRehearsal] = &[run_by_content(
     "a miner under a harmless name and without arguments",
     KeyNeeds::NOTHING,
     |stage| {
-        let marks = ["rx/~wow", "rx/~arq", "cn/~ccx", "donate-~level", "xm~rig.com"];
+        let marks = [
+            "rx/~wow",
+            "rx/~arq",
+            "cn/~ccx",
+            "donate-~level",
+            "xm~rig.com",
+        ];
         program(stage, "/opt/report", &marks)
     },
 )];

@@ -32,11 +32,17 @@ pub(crate) const FOLLOW_TIME_MAX: Duration = Duration::from_millis(2_000);
 /// Steps of evaluating one script. Stops loops and exponential calls.
 pub(crate) const STEPS_MIN: usize = 120_000;
 
+/// Further steps for each byte of a script.
+pub(crate) const STEPS_PER_BYTE: usize = 4;
+
 /// Further steps for each byte of the longest word, which a decoder of the script's own goes through.
 pub(crate) const STEPS_PER_HIDDEN_BYTE: usize = 40;
 
 /// Further steps of one script at most.
 pub(crate) const STEPS_MAX: usize = 2_000_000;
+
+/// Steps for a function that nothing calls.
+pub(crate) const STEPS_PER_FUNCTION: usize = 20_000;
 
 /// Steps in one function from which on only calls with something foreign are followed.
 pub(crate) const FUNCTION_STEPS_MAX: usize = 20_000;

@@ -21,8 +21,8 @@ use crate::clock::Deadline;
 use crate::decode::Budget;
 use crate::evidence::Evidence;
 use crate::limits::{
-    EVALUATION_DEPTH_MAX, FOLLOW_TIME_MAX, HIDDEN_TEXTS_MAX, STEPS_MAX, STEPS_MIN,
-    STEPS_PER_HIDDEN_BYTE, STRING_BYTES_MAX, STRINGS_BYTES_MAX,
+    EVALUATION_DEPTH_MAX, FOLLOW_TIME_MAX, HIDDEN_TEXTS_MAX, STEPS_MAX, STEPS_MIN, STEPS_PER_BYTE,
+    STEPS_PER_FUNCTION, STEPS_PER_HIDDEN_BYTE, STRING_BYTES_MAX, STRINGS_BYTES_MAX,
 };
 
 /// Steps between two looks at the clock.
@@ -113,10 +113,7 @@ impl<'evidence> Machine<'evidence> {
             budget: Budget::default(),
             bounds: Bounds {
                 deadline: Deadline::after(FOLLOW_TIME_MAX),
-                steps: STEPS_MIN
-                    + longest_word(script)
-                        .saturating_mul(STEPS_PER_HIDDEN_BYTE)
-                        .min(STEPS_MAX),
+                steps: steps_for(script),
                 bytes: STRINGS_BYTES_MAX,
                 depth: EVALUATION_DEPTH_MAX,
                 hidden: HIDDEN_TEXTS_MAX,
@@ -154,6 +151,8 @@ impl<'evidence> Machine<'evidence> {
         self.alone = !program.includes && program.classes.is_empty();
         self.declare(program);
         self.statements(&program.body);
+        let mut cut = self.bounds.steps == 0;
+        self.bounds.steps = self.bounds.steps.max(STEPS_MIN / 2);
         for round in 0..2 {
             let before = self.state();
             self.run_uncalled(program, round);
@@ -161,7 +160,8 @@ impl<'evidence> Machine<'evidence> {
                 break;
             }
         }
-        if self.bounds.steps == 0 || self.bounds.depth == 0 {
+        cut |= self.bounds.steps == 0;
+        if cut {
             self.evidence
                 .gap("a script that takes too long to follow was followed in part");
         }
@@ -208,9 +208,14 @@ impl<'evidence> Machine<'evidence> {
             }
             let parameter = Value::tainted(Taint::PARAMETER);
             let arguments = vec![parameter; function.parameters.len()];
+            // One that takes long leaves something for the others.
+            let share = self.bounds.steps.min(STEPS_PER_FUNCTION);
+            let others = self.bounds.steps - share;
+            self.bounds.steps = share;
             self.uncertainly(|machine| {
                 machine.enter_function(function, arguments, class, &[]);
             });
+            self.bounds.steps += others;
         }
     }
 
@@ -317,6 +322,13 @@ impl<'evidence> Machine<'evidence> {
     pub(super) fn is_outermost(&self) -> bool {
         self.frames.len() == 1
     }
+}
+
+/// Steps that a script of this length, and with texts of this length in it, is worth.
+fn steps_for(script: &[u8]) -> usize {
+    let hidden = longest_word(script).saturating_mul(STEPS_PER_HIDDEN_BYTE);
+    let long = script.len().saturating_mul(STEPS_PER_BYTE);
+    STEPS_MIN + hidden.saturating_add(long).min(STEPS_MAX)
 }
 
 /// Bytes of the longest text without white space: what a decoder may have to go through.

@@ -40,13 +40,15 @@ fn compile(files: &[(String, Vec<u8>)], ending: &str) -> Result<Rules, LoadError
     compiler.switch_all_warnings(false);
     for (name, text) in files.iter().filter(|(name, _)| name.ends_with(ending)) {
         let source = SourceCode::from(text.as_slice()).with_origin(name.as_str());
-        compiler
-            .add_source(source)
-            .map_err(|error| LoadError::OwnRules {
-                reason: error.to_string(),
-            })?;
+        // Errors are told together below.
+        let _ = compiler.add_source(source);
     }
-    Ok(compiler.build())
+    match compiler.errors() {
+        [] => Ok(compiler.build()),
+        errors => Err(LoadError::OwnRules {
+            reason: errors.iter().map(|error| format!("{error}\n")).collect(),
+        }),
+    }
 }
 
 /// The embedded files, in the order of their names.

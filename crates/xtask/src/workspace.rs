@@ -151,15 +151,22 @@ mod tests {
 
     #[test]
     fn the_executable_is_told_from_other_artefacts() {
-        let named = r#"{"target":{"name":"yagura"},"executable":"/t/yagura"}"#;
-        assert_eq!(executable_in(named), Some(PathBuf::from("/t/yagura")));
+        let message = |name: &str, kind: &str, is_test: bool, executable: &str| {
+            format!(
+                r#"{{"target":{{"name":"{name}","kind":["{kind}"]}},"profile":{{"test":{is_test}}},"executable":{executable}}}"#
+            )
+        };
+        let named = message("yagura", "bin", false, "\"/t/yagura\"");
+        assert_eq!(executable_in(&named), Some(PathBuf::from("/t/yagura")));
         for other in [
-            r#"{"target":{"name":"yagura"},"executable":null}"#,
-            r#"{"target":{"name":"other"},"executable":"/t/other"}"#,
-            r#"{"reason":"build-finished"}"#,
-            "no json",
+            message("yagura", "bin", false, "null"),
+            message("yagura", "bin", true, "\"/t/yagura-0\""),
+            message("yagura", "test", false, "\"/t/yagura\""),
+            message("other", "bin", false, "\"/t/other\""),
+            r#"{"reason":"build-finished"}"#.to_owned(),
+            "no json".to_owned(),
         ] {
-            assert_eq!(executable_in(other), None, "{other}");
+            assert_eq!(executable_in(&other), None, "{other}");
         }
     }
 }

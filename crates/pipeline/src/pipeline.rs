@@ -117,6 +117,7 @@ pub struct Pipeline {
     now: Option<MonotonicNs>,
     next_sweep: MonotonicNs,
     token: u64,
+    scan_token: u64,
 }
 
 impl Pipeline {
@@ -137,6 +138,7 @@ impl Pipeline {
             now: None,
             next_sweep: MonotonicNs::default(),
             token: 0,
+            scan_token: 0,
         }
     }
 
@@ -183,7 +185,7 @@ impl Pipeline {
     pub fn wishes(&self) -> Wishes {
         let mut wishes = self.detector.wishes();
         if self.config.scans {
-            wishes.add(&scanning::RENAMES);
+            wishes.add(&scanning::RENAMED);
         }
         wishes
     }

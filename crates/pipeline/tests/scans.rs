@@ -144,6 +144,18 @@ fn a_file_that_is_renamed_to_a_watched_place_is_scanned_there() {
     let scan = world.out.scans.last().expect("a scan");
     assert_eq!(scan.file.file.path, Text::from("/var/www/html/a.php"));
     assert_eq!(scan.reason, ScanReason::Written);
+    // The next is made a program.
+    let mut file = world.written_file("/opt/tool");
+    file.mode = 0o100_644;
+    written(&mut world, 200, &file);
+    let asked = world.out.scans.len();
+    let event = CallEvent {
+        path: Text::from("/opt/tool"),
+        arguments: [0, 0o755, 0, 0, 0, 0],
+        ..crate::detect::call(&mut world, 200, Call::Chmod)
+    };
+    world.kernel(KernelEvent::Call(Box::new(event)));
+    assert_eq!(world.out.scans.len(), asked + 1);
 }
 
 #[test]

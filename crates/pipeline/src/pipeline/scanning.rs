@@ -18,14 +18,23 @@ use yagura_event::{
 /// related files are found and one in two hundred of unrelated ones.
 const CHANGED_COPY_DISTANCE_MAX: u32 = 60;
 
-/// Calls by which a file gets another name.
-pub(super) const RENAMES: [Call; 5] = [
+/// Calls by which a file gets another name, or the right to be executed.
+pub(super) const RENAMED: [Call; 9] = [
     Call::Rename,
     Call::Renameat,
     Call::Renameat2,
     Call::Link,
     Call::Linkat,
+    Call::Chmod,
+    Call::Fchmod,
+    Call::Fchmodat,
+    Call::Fchmodat2,
 ];
+
+/// Mode bits as chmod(2) takes them.
+fn mode_of(argument: u64) -> u32 {
+    u32::try_from(argument & 0o7777).unwrap_or_default()
+}
 
 impl Pipeline {
     /// A process closed a file that it had written.
@@ -49,22 +58,31 @@ impl Pipeline {
         self.scans.remember_written(base.container, file);
     }
 
-    /// A file was given a new name: one that was written under a name of no interest may have become a page or a job.
+    /// A file was given a new name or mode: one that was written under a name of no interest may have become a page, a job
+    /// or a program.
     ///
     /// The call names no file, so it is known by its path. What the image brought along is scanned when it is used.
     pub(super) fn renamed(&mut self, event: &CallEvent, sink: &mut impl Sink) {
-        if !self.config.scans || !RENAMES.contains(&event.call) || event.result < 0 {
+        if !self.config.scans || !RENAMED.contains(&event.call) || event.result < 0 {
             return;
         }
         let resolved = |directory: &Text, path: &Text| {
             absolute(directory, path).unwrap_or_else(|| path.clone())
         };
         let container = event.base.container;
-        let from = resolved(&event.directory, &event.path);
+        let from = match &event.file {
+            Some(file) => file.path.clone(),
+            None => resolved(&event.directory, &event.path),
+        };
         let Some(mut file) = self.scans.written(container, &from) else {
             return;
         };
-        file.path = resolved(&event.new_directory, &event.new_path);
+        let [_, second, third, ..] = event.arguments;
+        match event.call {
+            Call::Chmod | Call::Fchmod => file.mode = mode_of(second),
+            Call::Fchmodat | Call::Fchmodat2 => file.mode = mode_of(third),
+            _ => file.path = resolved(&event.new_directory, &event.new_path),
+        }
         if places::is_watched(&file) {
             self.scan(&event.base, &file, ScanReason::Written, sink);
         }
@@ -101,7 +119,9 @@ impl Pipeline {
             Lookup::Full => self.lost(DropReason::Full, 1, sink),
             Lookup::Found(answer) => self.found(&answer, &used),
             Lookup::Ask => {
-                let token = self.next_token();
+                // Apart from those of inspections: a replay without a scanner asks the same of the inspector.
+                self.scan_token += 1;
+                let token = self.scan_token;
                 let request = self.scan_request(token, &used);
                 self.stats.scans += 1;
                 self.scans.ask(token, used);

@@ -246,7 +246,11 @@ pub(crate) fn replay(
     let node = Arc::new(header.node.clone());
     let mut wall_minus_monotonic_ns = header.wall_minus_monotonic_ns;
     let version = policy.version().unwrap_or(1);
-    let config = PipelineConfig::new(node, Arc::new(policy), version, rules);
+    let config = PipelineConfig {
+        // Answers, where there was a scanner, are in the recording.
+        scans: true,
+        ..PipelineConfig::new(node, Arc::new(policy), version, rules)
+    };
     let mut pipeline = Pipeline::new(config);
     let mut told = Told { alert };
     for recorded in capture {

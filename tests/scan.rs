@@ -387,7 +387,7 @@ fn interrupted() -> Result<()> {
         output.status
     );
     ensure!(
-        stderr.contains("interrupted") && stderr.contains("1 finding in 1 file"),
+        stderr.contains("interrupted") && stderr.contains(" in 1 file"),
         "{stderr}"
     );
     Ok(())

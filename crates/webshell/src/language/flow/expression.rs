@@ -4,12 +4,15 @@ use std::rc::Rc;
 
 use super::DEPTH_MAX;
 use super::machine::{Argument, Invocation, Machine};
-use super::node::{Arg, Call, Function, Node, Operator};
+use super::node::{Arg, Call, Function, Node};
 use super::statement::element_of;
 use super::value::{Shape, Taint, Value};
 
 /// Bytes of the longest platform name that is put together from members.
 const ENTITY_BYTES_MAX: usize = 200;
+
+/// Functions that are called where the script chooses among them.
+const CHOICES_MAX: usize = 32;
 
 /// Parts of names of functions that give back what they are handed in another form.
 const CHANGERS: [&str; 24] = [
@@ -110,8 +113,9 @@ impl Machine<'_> {
                 Value::unknown()
             }
             Node::Compare(_, parts) => {
-                self.eval(&parts[0]);
-                self.eval(&parts[1]);
+                for part in parts.iter() {
+                    self.eval(part);
+                }
                 Value::unknown()
             }
             Node::Not(inner) => {
@@ -239,78 +243,6 @@ impl Machine<'_> {
         self.joined(&values, b"")
     }
 
-    fn eval_math(&mut self, operator: Operator, parts: &[Node; 2]) -> Value {
-        let [left, right] = [self.eval(&parts[0]), self.eval(&parts[1])];
-        if operator == Operator::Modulo && !matches!(left.shape, Shape::Number(_)) {
-            return self.formatted(&left, &right);
-        }
-        if operator == Operator::Times {
-            let text = left.bytes().zip(right.as_number());
-            if let Some((text, times)) = text {
-                let times = usize::try_from(times).unwrap_or(0);
-                let bytes = text.len().saturating_mul(times);
-                return match self.budget.take(bytes) {
-                    Some(()) => Value::text(&text.repeat(times)),
-                    None => Value::unknown(),
-                };
-            }
-        }
-        match number_of(&left).zip(number_of(&right)) {
-            Some((a, b)) => calculate(operator, a, b).map_or_else(Value::unknown, Value::number),
-            None => Value::unknown(),
-        }
-    }
-
-    /// `format % values`: where the placeholders stand, the values do.
-    pub(crate) fn formatted(&mut self, format: &Value, values: &Value) -> Value {
-        let Some(format) = format.bytes().map(<[u8]>::to_vec) else {
-            return Value::tainted(format.taint.and(values.taint));
-        };
-        let given: Vec<Value> = match &values.shape {
-            Shape::List(values) => values.to_vec(),
-            Shape::Map(entries) => entries.iter().map(|(_, value)| value.clone()).collect(),
-            _ => vec![values.clone()],
-        };
-        let by_name = matches!(values.shape, Shape::Map(_));
-        let mut given = given.into_iter();
-        let mut parts = Vec::new();
-        let mut rest: &[u8] = &format;
-        while let Some(at) = memchr::memchr(b'%', rest) {
-            let (before, tail) = rest.split_at(at);
-            parts.push(Value::text(before));
-            let mut tail = tail.get(1..).unwrap_or_default();
-            if let Some(more) = tail.strip_prefix(b"%") {
-                parts.push(Value::text(b"%"));
-                rest = more;
-                continue;
-            }
-            let kind = tail
-                .iter()
-                .position(|byte| byte.is_ascii_alphabetic() && *byte != b'l')
-                .unwrap_or(tail.len());
-            if by_name {
-                parts.push(Value::tainted(values.taint.and(entries_taint(values))));
-                let close = memchr::memchr(b')', tail).map_or(0, |at| at + 1);
-                tail = tail.get(close..).unwrap_or_default();
-                rest = tail.get(1..).unwrap_or_default();
-                continue;
-            }
-            let value = given.next().unwrap_or_else(|| element_of(values));
-            let number = matches!(tail.get(kind), Some(b'd' | b'i' | b'u' | b'f' | b'x'));
-            parts.push(match (number, tail.get(kind)) {
-                (true, _) if value.as_number().is_none() => Value::unknown(),
-                (_, Some(b'c')) => match value.as_number().and_then(|n| u8::try_from(n).ok()) {
-                    Some(byte) => Value::text(&[byte]).uncovered(),
-                    None => value,
-                },
-                _ => value,
-            });
-            rest = tail.get(kind + 1..).unwrap_or_default();
-        }
-        parts.push(Value::text(rest));
-        self.joined(&parts, b"")
-    }
-
     fn eval_member(&mut self, node: &Node, object: &Node, name: &str) -> Value {
         if self.paths
             && let Some(path) = node.path()
@@ -400,15 +332,9 @@ impl Machine<'_> {
                 Some(name) => self.member(object, name),
                 None => element_of(object),
             },
-            (Shape::List(values), _) => {
-                // Any of the elements: only those from outside, or a function, would matter.
-                values.iter().cloned().fold(Value::unknown(), Value::or)
-            }
+            (Shape::List(values), _) => any_of(values.iter(), Taint::NONE),
             (Shape::Map(entries), _) => {
-                let all = entries.iter().map(|(_, value)| value.clone());
-                let mut value = all.fold(Value::unknown(), Value::or);
-                value.taint = value.taint.and(object.taint);
-                value
+                any_of(entries.iter().map(|(_, value)| value), object.taint)
             }
             (Shape::Entity(entity), _) if !key.taint.any() => {
                 let entity = entity.clone();
@@ -423,31 +349,6 @@ impl Machine<'_> {
         };
         value.hidden |= hidden;
         value
-    }
-
-    fn eval_slice(&mut self, object: &Node, bounds: &[Node; 3]) -> Value {
-        let object = self.eval(object);
-        let bounds = [
-            self.eval(&bounds[0]),
-            self.eval(&bounds[1]),
-            self.eval(&bounds[2]),
-        ];
-        let [from, to, step] = bounds.map(|bound| bound.as_number());
-        match &object.shape {
-            Shape::Text(text) => {
-                let cut = cut(text, from, to, step);
-                match self.budget.take(cut.len()) {
-                    Some(()) => Value::text(&cut).uncovered(),
-                    None => Value::unknown(),
-                }
-            }
-            Shape::List(values) => {
-                let mut list = Value::list(cut(values, from, to, step));
-                list.hidden |= object.hidden;
-                list
-            }
-            _ => element_of(&object),
-        }
     }
 
     fn eval_call(&mut self, call: &Call) -> Value {
@@ -482,6 +383,14 @@ impl Machine<'_> {
     ) -> Value {
         if let Shape::Function(function) = &callee.shape {
             return self.call_function(function, args);
+        }
+        if let Shape::List(any) = &callee.shape {
+            let any = any.clone();
+            let mut given = Value::unknown();
+            for one in any.iter().take(CHOICES_MAX) {
+                given = given.or(self.call_value(one, args, at));
+            }
+            return given;
         }
         let dialect = self.dialect;
         let call = Invocation { callee, args, at };
@@ -540,13 +449,21 @@ impl Machine<'_> {
     }
 }
 
-fn entries_taint(value: &Value) -> Taint {
-    match &value.shape {
-        Shape::Map(entries) => entries
-            .iter()
-            .fold(Taint::NONE, |taint, (_, value)| taint.and(value.taint)),
-        _ => value.taint,
-    }
+/// Any of several values: functions all stay, otherwise what came from outside does.
+fn any_of<'v>(values: impl Iterator<Item = &'v Value> + Clone, taint: Taint) -> Value {
+    let callable = |value: &&Value| {
+        matches!(
+            value.shape,
+            Shape::Function(_) | Shape::Entity(_) | Shape::Method(_)
+        ) && !value.taint.any()
+    };
+    let functions: Vec<Value> = values.clone().filter(callable).cloned().collect();
+    let mut value = match functions.len() {
+        0 | 1 => values.cloned().fold(Value::unknown(), Value::or),
+        _ => Value::list(functions),
+    };
+    value.taint = value.taint.and(taint);
+    value
 }
 
 /// A member that is known by its name alone.
@@ -557,52 +474,4 @@ pub(super) fn method(object: &Value, name: &str) -> Value {
         taint: if plain { Taint::NONE } else { object.taint },
         hidden: object.hidden,
     }
-}
-
-/// A number, or the code of a single character.
-fn number_of(value: &Value) -> Option<i64> {
-    match (value.as_number(), value.bytes()) {
-        (Some(number), _) => Some(number),
-        (None, Some([byte])) => Some(i64::from(*byte)),
-        _ => None,
-    }
-}
-
-fn calculate(operator: Operator, a: i64, b: i64) -> Option<i64> {
-    match operator {
-        Operator::Minus => a.checked_sub(b),
-        Operator::Times => a.checked_mul(b),
-        Operator::Over => a.checked_div(b),
-        Operator::Modulo => a.checked_rem_euclid(b),
-        Operator::Xor => Some(a ^ b),
-        Operator::And => Some(a & b),
-        Operator::Or => Some(a | b),
-        Operator::Left => a.checked_shl(u32::try_from(b).ok()?),
-        Operator::Right => a.checked_shr(u32::try_from(b).ok()?),
-    }
-}
-
-/// A part of a list, as Python cuts it; never longer than the list.
-fn cut<T: Clone>(all: &[T], from: Option<i64>, to: Option<i64>, step: Option<i64>) -> Vec<T> {
-    let length = i64::try_from(all.len()).unwrap_or(i64::MAX);
-    let step = step.unwrap_or(1);
-    if step == 0 {
-        return Vec::new();
-    }
-    let back = step < 0;
-    let place = |bound: i64| match bound < 0 {
-        true => (bound.saturating_add(length)).max(if back { -1 } else { 0 }),
-        false => bound.min(if back { length - 1 } else { length }),
-    };
-    let start = from.map_or(if back { length - 1 } else { 0 }, place);
-    let end = to.map_or(if back { -1 } else { length }, place);
-    let mut taken = Vec::new();
-    let mut at = start;
-    while (back && at > end) || (!back && at < end) {
-        if let Some(item) = usize::try_from(at).ok().and_then(|at| all.get(at)) {
-            taken.push(item.clone());
-        }
-        at = at.saturating_add(step);
-    }
-    taken
 }

@@ -221,6 +221,23 @@ impl<'a> Machine<'a> {
         }
     }
 
+    /// The methods of the script's objects whose names begin so.
+    pub(crate) fn methods(&self, prefix: &str) -> Vec<Value> {
+        let path = format!("self.{prefix}");
+        let Some(script) = self.frames.first() else {
+            return Vec::new();
+        };
+        let mut found: Vec<(&Name, &Value)> = script
+            .names
+            .iter()
+            .filter(|(name, value)| {
+                name.starts_with(&path) && matches!(value.shape, Shape::Function(_))
+            })
+            .collect();
+        found.sort_by(|one, other| one.0.cmp(other.0));
+        found.into_iter().map(|(_, value)| value.clone()).collect()
+    }
+
     /// Adds to what the running function gives.
     pub(crate) fn give(&mut self, value: Value) {
         self.give_back(value);

@@ -5,6 +5,7 @@
 //! ways of a condition, each loop's body, each function with what it is called with. Constants are folded, so that
 //! hidden names and hidden code come to light. Nothing is run: every walk is bounded by steps, depth and bytes.
 
+mod arithmetic;
 mod command;
 mod condition;
 mod expression;
@@ -25,6 +26,10 @@ pub(crate) use sink::{FileAct, handle, handle_path};
 
 /// Levels of nesting that are looked at. Stops scripts that nest until the stack ends.
 pub(crate) const NESTING_MAX: usize = 72;
+
+/// Links of a chain, such as of operators or of `else if`, that are kept as one within another. Stops chains whose
+/// end would take the stack.
+pub(crate) const LINKS_MAX: usize = 24;
 
 /// Levels of looking, calls of functions included. Stops calls through calls that end the stack together.
 const DEPTH_MAX: usize = 240;

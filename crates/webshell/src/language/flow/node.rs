@@ -2,6 +2,8 @@
 
 use std::rc::Rc;
 
+use super::LINKS_MAX;
+
 /// Bytes of a literal.
 pub(crate) type Text = Rc<[u8]>;
 /// A name in a script, or the dotted name of something the platform provides.
@@ -218,6 +220,27 @@ pub(crate) struct Class {
 }
 
 impl Node {
+    /// `if`, `else if` and `else`. A chain beyond the bound is looked at as if each way stood by itself.
+    pub(crate) fn chain(clauses: Vec<(Node, Node)>, otherwise: Node) -> Node {
+        if clauses.len() > LINKS_MAX {
+            let mut ways: Vec<Node> = clauses
+                .into_iter()
+                .map(|(condition, then)| Node::If(Box::new([condition, then, Node::Nothing])))
+                .collect();
+            ways.push(Node::If(Box::new([
+                Node::Nothing,
+                otherwise,
+                Node::Nothing,
+            ])));
+            return Node::Block(ways);
+        }
+        let mut chain = otherwise;
+        for (condition, then) in clauses.into_iter().rev() {
+            chain = Node::If(Box::new([condition, then, chain]));
+        }
+        chain
+    }
+
     /// A text of these bytes.
     pub(crate) fn text(bytes: &[u8]) -> Node {
         Node::Text(bytes.into())

@@ -46,8 +46,8 @@ impl Machine<'_> {
                 self.run_class(class);
                 Flow::Goes
             }
-            Node::And(parts) => self.run_guarded(&parts[0], &parts[1], true),
-            Node::Or(parts) => self.run_guarded(&parts[0], &parts[1], false),
+            Node::And(parts) => self.run_guarded(parts, true),
+            Node::Or(parts) => self.run_guarded(parts, false),
             other => {
                 self.eval(other);
                 Flow::Goes
@@ -102,7 +102,8 @@ impl Machine<'_> {
     }
 
     /// `condition && rest` or `condition || rest` as a statement.
-    fn run_guarded(&mut self, condition: &Node, rest: &Node, holds: bool) -> Flow {
+    fn run_guarded(&mut self, parts: &[Node; 2], holds: bool) -> Flow {
+        let [condition, rest] = parts;
         self.eval(condition);
         let (flow, left) = self.branch(|machine| {
             machine.refine(condition, holds);

@@ -416,6 +416,11 @@ fn method(
             handle_requests(machine, call, &handed);
             Some(Value::unknown())
         }
+        "addHook" | "hook" if first.bytes().is_some() => {
+            let handed = [Value::entity("request"), Value::unknown(), Value::unknown()];
+            handle_requests(machine, call, &handed);
+            Some(Value::unknown())
+        }
         "on" | "once" | "addListener" => events(machine, call, &first),
         "createServer" | "listen" if !object.taint.any() => {
             let handed = [Value::entity("request"), Value::unknown()];

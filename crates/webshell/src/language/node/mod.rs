@@ -56,7 +56,9 @@ pub(crate) fn look(content: &[u8], evidence: &mut Evidence) {
     };
     let input = || code.has_input(content);
     let loads = || requires_unnamed(content) && input();
-    if !words.worth_a_look(content) && !(code.worth_a_look(content) && server()) && !loads() {
+    let runs_code = || code.worth_a_look(content) && server();
+    let worth = words.worth_a_look(content) || runs_code() || loads();
+    if !worth {
         return;
     }
     if unpack::table_runs_commands(content) {

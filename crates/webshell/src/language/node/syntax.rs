@@ -231,10 +231,7 @@ impl Lowering<'_> {
                 None => break,
             }
         }
-        for (condition, then) in clauses.into_iter().rev() {
-            otherwise = Node::If(Box::new([condition, then, otherwise]));
-        }
-        otherwise
+        Node::chain(clauses, otherwise)
     }
 
     fn switch(&mut self, node: Syntax<'_>) -> Node {

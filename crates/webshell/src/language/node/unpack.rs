@@ -124,7 +124,7 @@ pub(super) fn is_brackets(content: &[u8]) -> bool {
 pub(super) fn table_runs_commands(content: &[u8]) -> bool {
     let names = memchr::memmem::find_iter(content, b"_0x").filter(|at| {
         content
-            .get(at + 3..at + 7)
+            .get(at + 3..at + 5)
             .is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
     });
     if names.take(TABLE_NAMES_MIN).count() < TABLE_NAMES_MIN {

@@ -2,10 +2,11 @@
 
 use super::parser::{Parser, assign, entity};
 use super::quote::is_strict;
+use crate::language::flow::LINKS_MAX;
 use crate::language::flow::node::{Arg, Call, Comparison, Each, Node, Operator, Scope};
 
 /// The variable that keeps what the last pattern looked at; what it found came from there.
-const LOOKED_AT: &str = "$\u{0}match";
+pub(super) const LOOKED_AT: &str = "$\u{0}match";
 
 /// Words that take what follows as their arguments, where no parenthesis does.
 const LOOSE: [&str; 12] = [
@@ -61,6 +62,7 @@ impl<'a> Parser<'a> {
             return Node::Nothing;
         }
         let mut left = self.list();
+        let mut links = 0;
         loop {
             self.space();
             let word = self.word();
@@ -72,14 +74,25 @@ impl<'a> Parser<'a> {
             self.at += word.len();
             let right = self.list();
             let parts = Box::new([left, right]);
-            left = if both {
-                Node::And(parts)
-            } else {
-                Node::Or(parts)
+            let linked = match both {
+                true => Node::And(parts),
+                false => Node::Or(parts),
             };
+            left = self.linked(&mut links, linked);
         }
         self.depth -= 1;
         left
+    }
+
+    /// One more link of a chain, of which what goes beyond the bound is let go.
+    pub(super) fn linked(&mut self, links: &mut usize, node: Node) -> Node {
+        *links += 1;
+        if *links <= LINKS_MAX {
+            return node;
+        }
+        *links = 0;
+        self.cut = true;
+        Node::Nothing
     }
 
     /// Values with commas between, or one.
@@ -204,6 +217,7 @@ impl<'a> Parser<'a> {
 
     fn either(&mut self) -> Node {
         let mut left = self.compared();
+        let mut links = 0;
         loop {
             self.space();
             let rest = self.rest();
@@ -216,11 +230,11 @@ impl<'a> Parser<'a> {
             self.at += 2;
             let right = self.compared();
             let parts = Box::new([left, right]);
-            left = if both {
-                Node::And(parts)
-            } else {
-                Node::Or(parts)
+            let linked = match both {
+                true => Node::And(parts),
+                false => Node::Or(parts),
             };
+            left = self.linked(&mut links, linked);
         }
     }
 
@@ -255,6 +269,7 @@ impl<'a> Parser<'a> {
 
     fn sum(&mut self) -> Node {
         let mut left = self.product();
+        let mut links = 0;
         loop {
             self.space();
             let next = self.peek_at(1);
@@ -267,15 +282,18 @@ impl<'a> Parser<'a> {
                         parts.push(self.product());
                         self.space();
                     }
-                    left = Node::Join(parts);
+                    let text = Node::Join(parts);
+                    left = self.linked(&mut links, text);
                 }
                 b'+' if next != b'=' && next != b'+' => {
                     self.at += 1;
-                    left = Node::Sum(vec![left, self.product()]);
+                    let sum = Node::Sum(vec![left, self.product()]);
+                    left = self.linked(&mut links, sum);
                 }
                 b'-' if next != b'=' && next != b'-' && next != b'>' => {
                     self.at += 1;
-                    left = Node::Math(Operator::Minus, Box::new([left, self.product()]));
+                    let rest = Node::Math(Operator::Minus, Box::new([left, self.product()]));
+                    left = self.linked(&mut links, rest);
                 }
                 _ => return left,
             }
@@ -284,6 +302,7 @@ impl<'a> Parser<'a> {
 
     fn product(&mut self) -> Node {
         let mut left = self.bound();
+        let mut links = 0;
         loop {
             self.space();
             let next = self.peek_at(1);
@@ -306,16 +325,18 @@ impl<'a> Parser<'a> {
             };
             self.at += operator.1;
             let right = self.bound();
-            left = match operator.0 {
+            let linked = match operator.0 {
                 Some(operator) => Node::Math(operator, Box::new([left, right])),
                 None => Node::Several(vec![left, right]),
             };
+            left = self.linked(&mut links, linked);
         }
     }
 
     /// `value =~ pattern` and the like.
     fn bound(&mut self) -> Node {
         let mut left = self.unary();
+        let mut links = 0;
         loop {
             self.space();
             let rest = self.rest();
@@ -325,7 +346,8 @@ impl<'a> Parser<'a> {
             }
             self.at += 2;
             self.space();
-            left = self.matched(left);
+            let matched = self.matched(left);
+            left = self.linked(&mut links, matched);
             if negated {
                 left = Node::Not(Box::new(left));
             }
@@ -418,7 +440,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    fn unary(&mut self) -> Node {
+    pub(super) fn unary(&mut self) -> Node {
         if !self.deeper() {
             self.at += 1;
             return Node::Nothing;
@@ -462,7 +484,8 @@ impl<'a> Parser<'a> {
         let test = self.peek().is_ascii_alphabetic()
             && !self.peek_at(1).is_ascii_alphanumeric()
             && self.peek_at(1) != b'_';
-        if test && self.peek_at(1) != b'(' || test && self.peek() != b'x' {
+        let called = self.peek() == b'x' && self.peek_at(1) == b'(';
+        if test && !called {
             // `-e $path` and its kin.
             self.at += 1;
             let path = self.unary();
@@ -475,203 +498,6 @@ impl<'a> Parser<'a> {
             other => Node::Several(vec![other]),
         }
     }
-
-    /// A term with what is taken from it.
-    pub(super) fn postfix(&mut self) -> Node {
-        let mut node = self.term();
-        loop {
-            self.space();
-            let rest = self.rest();
-            if rest.starts_with(b"->") {
-                self.at += 2;
-                self.space();
-                node = self.arrow(node);
-            } else if rest.starts_with(b"++") || rest.starts_with(b"--") {
-                self.at += 2;
-            } else if matches!(self.peek(), b'[' | b'{') && subscripts(&node) {
-                node = self.subscript(node);
-            } else if self.peek() == b'(' && matches!(node, Node::Index(..)) {
-                node = self.called(node);
-            } else {
-                return node;
-            }
-        }
-    }
-
-    fn arrow(&mut self, object: Node) -> Node {
-        match self.peek() {
-            b'[' | b'{' => self.subscript(object),
-            b'(' => self.called(object),
-            b'@' | b'%' | b'$' if self.peek_at(1) == b'*' => {
-                self.at += 2;
-                object
-            }
-            b'$' => {
-                let method = self.variable();
-                let args = self.arguments();
-                let mut all = vec![object, method];
-                all.extend(args);
-                call(entity("given method"), all, self.at, 1)
-            }
-            _ => {
-                let at = self.at;
-                let word = self.word().to_owned();
-                self.at += word.len();
-                let mut args = vec![object.clone()];
-                self.space();
-                if self.peek() == b'(' {
-                    args.extend(self.arguments());
-                }
-                let member = Node::Member(Box::new(object), word.as_str().into());
-                call(member, args, at, word.len())
-            }
-        }
-    }
-
-    fn called(&mut self, callee: Node) -> Node {
-        let at = self.at;
-        let args = self.arguments();
-        call(callee, args, at, self.at - at)
-    }
-
-    /// Arguments in parentheses, or none.
-    fn arguments(&mut self) -> Vec<Node> {
-        if !self.take(b'(') {
-            return Vec::new();
-        }
-        self.space();
-        if self.take(b')') {
-            return Vec::new();
-        }
-        let inner = self.expression();
-        self.take(b')');
-        match inner {
-            Node::List(values) => values,
-            value => vec![value],
-        }
-    }
-
-    pub(super) fn subscript(&mut self, object: Node) -> Node {
-        let open = self.peek();
-        self.at += 1;
-        self.space();
-        let word = self.word();
-        let negative = usize::from(self.peek() == b'-');
-        let bare = open == b'{' && !word.is_empty() && {
-            let rest = self.rest().get(word.len() + negative..).unwrap_or_default();
-            rest.trim_ascii_start().first() == Some(&b'}')
-        };
-        let key = match bare {
-            true => {
-                self.at += word.len();
-                Node::text(word.as_bytes())
-            }
-            false => self.expression(),
-        };
-        self.take(if open == b'[' { b']' } else { b'}' });
-        Node::Index(Box::new(object), Box::new(key))
-    }
-
-    /// A variable with its subscripts, as they may stand in a text.
-    pub(super) fn variable_in_text(&mut self) -> Node {
-        let mut node = self.variable();
-        loop {
-            let arrow = self.rest().starts_with(b"->") && matches!(self.peek_at(2), b'[' | b'{');
-            let plain = self.peek() == b'{'
-                || (self.peek() == b'[' && {
-                    let next = self.peek_at(1);
-                    next == b'$' || next == b'-' || next.is_ascii_digit()
-                });
-            if arrow {
-                self.at += 2;
-            } else if !plain {
-                return node;
-            }
-            node = self.subscript(node);
-        }
-    }
-
-    /// A variable: its sign, its name, and the first subscript, which says what it is an element of.
-    pub(super) fn variable(&mut self) -> Node {
-        let sign = self.peek();
-        self.at += 1;
-        if sign == b'$'
-            && self.peek() == b'#'
-            && matches!(self.peek_at(1), b'{' | b'$' | b'_' | b'a'..=b'z' | b'A'..=b'Z')
-        {
-            self.at += 1;
-            self.variable_name();
-            return Node::Nothing;
-        }
-        match self.peek() {
-            b'{' if sign != b'%' || self.peek_at(1) == b'$' || self.peek_at(1) == b' ' => {
-                self.at += 1;
-                let word = self.word();
-                let rest = self.rest().get(word.len()..).unwrap_or_default();
-                if !word.is_empty() && rest.first() == Some(&b'}') {
-                    self.at += word.len() + 1;
-                    return self.element(sign, word);
-                }
-                let inner = self.statements(Some(b'}'));
-                return match inner {
-                    Node::Block(mut nodes) if nodes.len() == 1 => nodes.remove(0),
-                    inner => inner,
-                };
-            }
-            b'$' if self.peek_at(1).is_ascii_alphabetic()
-                || matches!(self.peek_at(1), b'_' | b'$' | b'{') =>
-            {
-                if !self.deeper() {
-                    return Node::Nothing;
-                }
-                let inner = self.variable_name_only();
-                self.depth -= 1;
-                return inner;
-            }
-            _ => {}
-        }
-        let name = self.variable_name();
-        self.element(sign, name)
-    }
-
-    fn variable_name_only(&mut self) -> Node {
-        self.at += 1;
-        let name = self.variable_name();
-        Node::name(&format!("${name}"))
-    }
-
-    fn variable_name(&mut self) -> &'a str {
-        let word = self.word();
-        if !word.is_empty() {
-            self.at += word.len();
-            return word;
-        }
-        let rest = self.rest();
-        let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
-        let length = match digits {
-            0 => usize::from(!rest.is_empty()),
-            digits => digits,
-        };
-        self.at += length;
-        std::str::from_utf8(rest.get(..length).unwrap_or_default()).unwrap_or_default()
-    }
-
-    fn element(&mut self, sign: u8, name: &str) -> Node {
-        let found = sign == b'$'
-            && (name.bytes().all(|byte| byte.is_ascii_digit())
-                || matches!(name, "&" | "`" | "'" | "+"));
-        if found && name != "0" && !name.is_empty() {
-            return call(entity("found"), vec![Node::name(LOOKED_AT)], self.at, 1);
-        }
-        let name = name.strip_prefix("main::").unwrap_or(name);
-        let owner = match (sign, self.peek()) {
-            (b'$' | b'@', b'[') if name != "_" || sign == b'$' => '@',
-            (b'$' | b'@', b'{') => '%',
-            _ => return Node::name(&format!("{}{name}", char::from(sign))),
-        };
-        let owner = Node::name(&format!("{owner}{name}"));
-        self.subscript(owner)
-    }
 }
 
 fn is_match(node: &Node) -> bool {
@@ -679,12 +505,6 @@ fn is_match(node: &Node) -> bool {
         Node::Block(nodes) => matches!(nodes.as_slice(), [Node::Assign(_), Node::Compare(..)]),
         _ => false,
     }
-}
-
-/// Whether what follows a value in brackets is an element of it.
-fn subscripts(node: &Node) -> bool {
-    matches!(node, Node::Index(..) | Node::List(_))
-        || matches!(node, Node::Call(call) if matches!(call.callee, Node::Index(..)))
 }
 
 /// A call.

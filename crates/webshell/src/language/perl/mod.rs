@@ -8,6 +8,7 @@ mod quote;
 mod term;
 #[cfg(test)]
 mod tests;
+mod variable;
 
 use std::sync::LazyLock;
 

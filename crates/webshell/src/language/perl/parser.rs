@@ -319,10 +319,7 @@ impl<'a> Parser<'a> {
                 _ => break,
             }
         }
-        for (condition, then) in clauses.into_iter().rev() {
-            otherwise = Node::If(Box::new([condition, then, otherwise]));
-        }
-        otherwise
+        Node::chain(clauses, otherwise)
     }
 
     fn each(&mut self) -> Node {

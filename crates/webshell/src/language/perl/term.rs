@@ -183,7 +183,20 @@ impl<'a> Parser<'a> {
         }
         self.at += 1;
         let args = self.items(b')');
-        call(callee, args, at, self.at - at)
+        let handle = match args.first() {
+            Some(Node::Name(name)) => name.strip_prefix('*').map(str::to_owned),
+            _ => None,
+        };
+        let called = call(callee.clone(), args, at, self.at - at);
+        match (&callee, handle) {
+            // The old library's way of giving what was sent: it fills the hash of that name.
+            (Node::Name(name), Some(hash)) if &**name == "&ReadParse" => {
+                let sent = call(entity("param"), Vec::new(), at, 1);
+                let filled = assign(Node::name(&format!("%{hash}")), sent, Scope::Found);
+                Node::Block(vec![called, filled])
+            }
+            _ => called,
+        }
     }
 
     /// A word: a quote, a declaration, a function with what it takes, or a name.

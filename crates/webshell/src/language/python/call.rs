@@ -2,8 +2,9 @@
 
 use super::Python;
 use super::names::{canonical, is_request_variable};
+use super::text::{DECODERS, coded, formatted, same, texts};
 use crate::language::flow::fold::Change;
-use crate::language::flow::value::{Piece, Shape, Taint, Value};
+use crate::language::flow::value::{Piece, Taint, Value};
 use crate::language::flow::words::among;
 use crate::language::flow::{Argument, FileAct, Invocation, Machine, handle, handle_path};
 
@@ -30,42 +31,6 @@ const RUNS: &str = "\
     envoy.run sh.Command invoke.run fabric.local libc.system libc.popen plumbum.local \
     gevent.subprocess.Popen gevent.subprocess.check_output eventlet.green.subprocess.Popen \
     _winapi.CreateProcess asyncio.subprocess.create_subprocess_shell";
-
-/// Ways to decode.
-const DECODERS: [(&str, Change); 32] = [
-    ("base64.b64decode", Change::Base64),
-    ("base64.standard_b64decode", Change::Base64),
-    ("base64.urlsafe_b64decode", Change::Base64),
-    ("base64.decodestring", Change::Base64),
-    ("base64.decodebytes", Change::Base64),
-    ("binascii.a2b_base64", Change::Base64),
-    ("base64.b32decode", Change::Base32),
-    ("base64.b16decode", Change::Hex),
-    ("binascii.unhexlify", Change::Hex),
-    ("binascii.a2b_hex", Change::Hex),
-    ("bytes.fromhex", Change::Hex),
-    ("bytearray.fromhex", Change::Hex),
-    ("binascii.a2b_uu", Change::Uu),
-    ("binascii.a2b_qp", Change::QuotedPrintable),
-    ("quopri.decodestring", Change::QuotedPrintable),
-    ("zlib.decompress", Change::Inflate),
-    ("gzip.decompress", Change::Inflate),
-    ("reversed", Change::Reverse),
-    ("urllib.unquote", Change::Url),
-    ("urllib.unquote_plus", Change::Url),
-    ("urllib.parse.unquote", Change::Url),
-    ("urllib.parse.unquote_plus", Change::Url),
-    ("urllib2.unquote", Change::Url),
-    ("lzma.decompress", Change::Rot13),
-    ("codecs.rot_13", Change::Rot13),
-    ("hex", Change::Hex),
-    ("base64", Change::Base64),
-    ("zlib", Change::Inflate),
-    ("gzip", Change::Inflate),
-    ("rot13", Change::Rot13),
-    ("rot_13", Change::Rot13),
-    ("unicode_escape", Change::Escapes),
-];
 
 pub(super) fn call(
     python: &Python,
@@ -104,20 +69,8 @@ pub(super) fn call(
         .or_else(|| files(machine, entity, call))
 }
 
-fn arg(call: &Invocation<'_>, index: usize) -> Value {
+pub(super) fn arg(call: &Invocation<'_>, index: usize) -> Value {
     call.arg(index).cloned().unwrap_or_default()
-}
-
-fn same(machine: &mut Machine<'_>, entity: &str, call: &Invocation<'_>) -> Value {
-    let value = arg(call, 0);
-    match (&value.shape, entity) {
-        (Shape::List(numbers), "bytes" | "bytearray" | "memoryview") => {
-            let numbers = numbers.clone();
-            machine.bytes_of(&numbers)
-        }
-        (Shape::Entity(_), _) if entity == "iter" => value,
-        _ => value,
-    }
 }
 
 /// Calls that run commands.
@@ -182,19 +135,7 @@ fn code(machine: &mut Machine<'_>, entity: &str, call: &Invocation<'_>) -> Optio
                 None => Value::unknown(),
             })
         }
-        "getattr" => {
-            let name = arg(call, 1);
-            Some(match name.str() {
-                Some(text) => {
-                    let text = text.to_owned();
-                    let mut value = machine.member(&first, &text);
-                    value.hidden |= name.hidden;
-                    value
-                }
-                None if name.taint.web() && is_module(&first) => Value::entity("given"),
-                None => Value::unknown(),
-            })
-        }
+        "getattr" => Some(attribute(machine, &first, &arg(call, 1))),
         "globals" | "locals" | "vars" | "dir" => Some(match call.arg(0) {
             Some(object) => object.clone(),
             None => Value::entity("globals"),
@@ -208,6 +149,27 @@ fn code(machine: &mut Machine<'_>, entity: &str, call: &Invocation<'_>) -> Optio
         "functools.partial" => Some(first),
         _ => None,
     }
+}
+
+/// `getattr`: a member whose name is a value.
+fn attribute(machine: &mut Machine<'_>, object: &Value, name: &Value) -> Value {
+    if let Some(text) = name.str() {
+        let mut value = machine.member(object, text);
+        value.hidden |= name.hidden;
+        return value;
+    }
+    if name.taint.web() && is_module(object) {
+        return Value::entity("given");
+    }
+    if matches!(object.as_entity(), Some("self" | "handler")) {
+        // Any of the object's own methods whose name begins so.
+        let prefix = match name.pieces().first() {
+            Some(Piece::Plain(prefix)) => String::from_utf8_lossy(prefix).into_owned(),
+            _ => String::new(),
+        };
+        return Value::list(machine.methods(&prefix));
+    }
+    Value::unknown()
 }
 
 /// Whether choosing a member by the request chooses among the platform's functions.
@@ -362,130 +324,6 @@ fn mapped(machine: &mut Machine<'_>, call: &Invocation<'_>) -> Value {
     Value::list(made)
 }
 
-/// Calls that make texts and lists.
-fn texts(machine: &mut Machine<'_>, entity: &str, call: &Invocation<'_>) -> Option<Value> {
-    let first = arg(call, 0);
-    match entity {
-        "chr" | "unichr" => Some(machine.characters(std::slice::from_ref(&first))),
-        "ord" => Some(match first.bytes() {
-            Some([byte]) => Value::number(i64::from(*byte)),
-            _ => Value::unknown(),
-        }),
-        "int" => {
-            let base = arg(call, 1)
-                .as_number()
-                .and_then(|base| u32::try_from(base).ok());
-            let base = base.filter(|base| (2..=36).contains(base)).unwrap_or(10);
-            let number = match (first.as_number(), first.str()) {
-                (Some(number), _) => Some(number),
-                (None, Some(text)) => {
-                    let text = text.trim().trim_start_matches("0x");
-                    i64::from_str_radix(text, base).ok()
-                }
-                _ => None,
-            };
-            Some(number.map_or_else(Value::unknown, Value::number))
-        }
-        "range" | "xrange" => Some(range(machine, call)),
-        "reversed" => Some(machine.change(Change::Reverse, &first)),
-        "zip" => {
-            let lists: Vec<Vec<Value>> = call
-                .args
-                .iter()
-                .map(|arg| machine.known_elements(&arg.value).unwrap_or_default())
-                .collect();
-            let length = lists.iter().map(Vec::len).min().unwrap_or(0);
-            let rows = (0..length).map(|at| {
-                Value::list(
-                    lists
-                        .iter()
-                        .filter_map(|list| list.get(at).cloned())
-                        .collect(),
-                )
-            });
-            Some(match length {
-                0 => Value::tainted(call.taint()),
-                _ => Value::list(rows.collect()),
-            })
-        }
-        "enumerate" => {
-            let elements = machine.known_elements(&first)?;
-            let rows = (0_i64..)
-                .zip(elements)
-                .map(|(at, value)| Value::list(vec![Value::number(at), value]));
-            Some(Value::list(rows.collect()))
-        }
-        "codecs.decode" | "codecs.encode" => Some(coded(machine, &first, &arg(call, 1))),
-        "os.path.join" => {
-            let parts: Vec<Value> = call.args.iter().map(|arg| arg.value.clone()).collect();
-            Some(machine.joined(&parts, b"/"))
-        }
-        "os.path.basename" => Some(Value::of_pieces(
-            vec![
-                Piece::Plain(b"./"[..].into()),
-                first.pieces().pop().unwrap_or(Piece::Unknown),
-            ],
-            first.hidden,
-        )),
-        "os.path.abspath" | "os.path.normpath" | "os.path.realpath" | "os.path.expanduser"
-        | "pathlib.Path" | "Path" | "os.path.dirname" => Some(first),
-        "re.sub" => Some(Value::tainted(arg(call, 2).taint.and(arg(call, 1).taint))),
-        "re.match" | "re.search" | "re.findall" | "re.split" => {
-            Some(Value::tainted(arg(call, 1).taint))
-        }
-        _ => None,
-    }
-}
-
-fn range(machine: &mut Machine<'_>, call: &Invocation<'_>) -> Value {
-    let [a, b, c] = [0, 1, 2].map(|index| arg(call, index).as_number());
-    let (from, to, step) = match (a, b, c) {
-        (Some(to), None, None) => (0, to, 1),
-        (Some(from), Some(to), step) => (from, to, step.unwrap_or(1)),
-        _ => return Value::unknown(),
-    };
-    let length = match step {
-        0 => return Value::unknown(),
-        step => to
-            .saturating_sub(from)
-            .checked_div(step)
-            .unwrap_or(0)
-            .max(0),
-    };
-    let Some(bytes) = usize::try_from(length)
-        .ok()
-        .and_then(|length| length.checked_mul(8))
-    else {
-        return Value::unknown();
-    };
-    if bytes > 1 << 19 || machine.budget.take(bytes).is_none() {
-        return Value::unknown();
-    }
-    let mut numbers = Vec::new();
-    let mut at = from;
-    while (step > 0 && at < to) || (step < 0 && at > to) {
-        numbers.push(Value::number(at));
-        at = at.saturating_add(step);
-    }
-    Value::list(numbers)
-}
-
-/// A text in or out of an encoding of that name.
-fn coded(machine: &mut Machine<'_>, text: &Value, encoding: &Value) -> Value {
-    let name = encoding
-        .str()
-        .map(|name| name.to_ascii_lowercase().replace('-', "_"));
-    let name = name
-        .as_deref()
-        .map(|name| name.trim_end_matches("_codec"))
-        .unwrap_or_default();
-    let name = name.trim_end_matches("_escape_");
-    match DECODERS.iter().find(|(known, _)| *known == name) {
-        Some((_, change)) => machine.change(*change, text),
-        None => text.clone(),
-    }
-}
-
 /// Calls that touch files.
 fn files(machine: &mut Machine<'_>, entity: &str, call: &Invocation<'_>) -> Option<Value> {
     let path = arg(call, 0);
@@ -561,7 +399,7 @@ fn method(
         }
         "format" => {
             let pieces: Vec<Value> = call.args.iter().map(|arg| arg.value.clone()).collect();
-            Some(format(machine, object, &pieces))
+            Some(formatted(machine, object, &pieces))
         }
         "replace" => Some(machine.replace(object, &first, &arg(call, 1))),
         "split" | "rsplit" | "splitlines" => Some(machine.split(object, call.arg(0))),
@@ -604,38 +442,4 @@ fn method(
         }
         _ => None,
     }
-}
-
-/// `format.format(values)`.
-fn format(machine: &mut Machine<'_>, format: &Value, given: &[Value]) -> Value {
-    let Some(text) = format.bytes().map(<[u8]>::to_vec) else {
-        return Value::tainted(
-            given
-                .iter()
-                .fold(format.taint, |taint, value| taint.and(value.taint)),
-        );
-    };
-    let mut parts = Vec::new();
-    let mut next = 0;
-    let mut rest: &[u8] = &text;
-    while let Some(at) = memchr::memchr(b'{', rest) {
-        let (before, after) = rest.split_at(at);
-        parts.push(Value::text(before));
-        let Some(end) = memchr::memchr(b'}', after) else {
-            break;
-        };
-        let inner = after.get(1..end).unwrap_or_default();
-        let number = std::str::from_utf8(inner)
-            .ok()
-            .and_then(|inner| inner.split([':', '.', '[']).next()?.parse::<usize>().ok());
-        let index = number.unwrap_or(next);
-        next += 1;
-        parts.push(match given.get(index) {
-            Some(value) => value.clone(),
-            None => Value::unknown(),
-        });
-        rest = after.get(end + 1..).unwrap_or_default();
-    }
-    parts.push(Value::text(rest));
-    machine.joined(&parts, b"")
 }

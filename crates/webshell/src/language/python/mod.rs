@@ -1,10 +1,12 @@
 //! Webshells in Python: CGI programs, handlers and views of web frameworks.
 
 mod call;
+mod definition;
 mod names;
 mod syntax;
 #[cfg(test)]
 mod tests;
+mod text;
 
 use std::sync::LazyLock;
 
@@ -86,9 +88,7 @@ impl Dialect for Python {
             (Role::Method, _) if first => Value::entity("self"),
             (Role::HandlerMethod | Role::RouteMethod, _) if first => Value::entity("handler"),
             (_, "request") => Value::entity("request"),
-            (_, "req") if takes(function, "resp") || takes(function, "res") => {
-                Value::entity("request")
-            }
+            (_, "req") if index <= 1 => Value::entity("request"),
             (_, "environ" | "env") if takes(function, "start_response") || first => {
                 Value::entity("environ")
             }

@@ -7,7 +7,7 @@ use crate::language::flow::words::among;
 /// Words of scripts that take input from a request or a connection.
 pub(super) const INPUT_WORDS: &str = "request. request) request, request: request] request\u{a} QUERY _STRING \
     FieldStorage stdin.read stdin.buffer rfile self.path self.headers .recv get_argument web.input web.data \
-    start_response HTTP_ PATH_INFO websocket .route cherrypy request␣as :␣Request Request) FastAPI APIRouter request\u{d}";
+    start_response HTTP_ PATH_INFO websocket .route cherrypy aiohttp await␣req (req) (req, request␣as :␣Request Request) FastAPI APIRouter request\u{d}";
 
 /// Words of scripts that run something.
 pub(super) const RUN_WORDS: &str = ".system system( system' system\" popen Popen subprocess getoutput getstatusoutput pty spawn eval( \
@@ -23,7 +23,7 @@ pub(super) const OPENING_WORDS: &str = "exec( eval( __import__ __builtins__ geta
 
 /// Names of the language.
 pub(super) const BUILTINS: &str = "\
-    eval exec execfile compile open file getattr setattr globals locals vars __import__ chr ord \
+    dict set iter next memoryview eval exec execfile compile open file getattr setattr globals locals vars __import__ chr ord \
     bytes bytearray str map filter range xrange reversed zip list tuple input raw_input int len \
     unicode reload repr sorted enumerate unichr bool";
 

@@ -7,36 +7,9 @@ use tree_sitter::Node as Syntax;
 use crate::decode::{self, Budget};
 use crate::evidence::Evidence;
 use crate::language::flow::node::{
-    Arg, Assign, Call, Class, Comparison, Each, Function, Name, Node, Operator, Param, Role, Scope,
+    Arg, Assign, Call, Comparison, Each, Function, Name, Node, Operator, Role, Scope,
 };
 use crate::language::flow::{NESTING_MAX, parse};
-
-/// Names that `from module import *` brings, for modules whose names matter.
-const STARS: [(&str, &[&str]); 5] = [
-    (
-        "os",
-        &[
-            "system", "popen", "environ", "getenv", "execv", "listdir", "remove",
-        ],
-    ),
-    (
-        "subprocess",
-        &[
-            "Popen",
-            "call",
-            "run",
-            "check_output",
-            "getoutput",
-            "getstatusoutput",
-        ],
-    ),
-    (
-        "base64",
-        &["b64decode", "b32decode", "b16decode", "b85decode"],
-    ),
-    ("commands", &["getoutput", "getstatusoutput"]),
-    ("socket", &["socket"]),
-];
 
 /// Calls after which the block is left.
 const LEAVING: [&str; 8] = [
@@ -48,24 +21,6 @@ const LEAVING: [&str; 8] = [
     "flask.abort",
     "self.fail",
     "os.abort",
-];
-
-/// Parts of decorators that name a route or a hook of requests.
-const ROUTES: [&str; 14] = [
-    ".route",
-    ".get(",
-    ".post(",
-    ".put(",
-    ".delete(",
-    ".patch(",
-    ".websocket(",
-    "expose",
-    ".view",
-    "api_route",
-    ".head(",
-    ".options(",
-    "http_method",
-    "@route",
 ];
 
 /// Parsing gives the common form.
@@ -81,14 +36,14 @@ pub(super) fn lower(source: &[u8], evidence: &mut Evidence) -> Option<Node> {
     Some(lowering.node(tree.root_node()))
 }
 
-struct Lowering<'a> {
+pub(super) struct Lowering<'a> {
     source: &'a [u8],
     budget: Budget,
     depth: usize,
     /// What methods of the class around are.
-    class: Role,
+    pub(super) class: Role,
     /// Names the function around declares as the script's.
-    shared: Vec<Name>,
+    pub(super) shared: Vec<Name>,
 }
 
 impl Lowering<'_> {
@@ -96,11 +51,11 @@ impl Lowering<'_> {
         self.source.get(node.byte_range()).unwrap_or_default()
     }
 
-    fn word(&self, node: Syntax<'_>) -> String {
+    pub(super) fn word(&self, node: Syntax<'_>) -> String {
         String::from_utf8_lossy(self.raw(node)).into_owned()
     }
 
-    fn field(&mut self, node: Syntax<'_>, name: &str) -> Node {
+    pub(super) fn field(&mut self, node: Syntax<'_>, name: &str) -> Node {
         match node.child_by_field_name(name) {
             Some(child) => self.node(child),
             None => Node::Nothing,
@@ -113,14 +68,14 @@ impl Lowering<'_> {
         children.into_iter().map(|child| self.node(child)).collect()
     }
 
-    fn first(&mut self, node: Syntax<'_>) -> Node {
+    pub(super) fn first(&mut self, node: Syntax<'_>) -> Node {
         match node.named_child(0) {
             Some(child) => self.node(child),
             None => Node::Nothing,
         }
     }
 
-    fn node(&mut self, node: Syntax<'_>) -> Node {
+    pub(super) fn node(&mut self, node: Syntax<'_>) -> Node {
         if self.depth >= NESTING_MAX {
             return Node::Nothing;
         }
@@ -274,19 +229,20 @@ impl Lowering<'_> {
             .children_by_field_name("alternative", &mut cursor)
             .collect();
         let mut otherwise = Node::Nothing;
-        for clause in clauses.into_iter().rev() {
-            otherwise = match clause.kind() {
-                "elif_clause" => {
-                    let condition = self.field(clause, "condition");
-                    let then = self.field(clause, "consequence");
-                    Node::If(Box::new([condition, then, otherwise]))
-                }
-                _ => self.field(clause, "body"),
-            };
+        let mut chain = vec![(
+            self.field(node, "condition"),
+            self.field(node, "consequence"),
+        )];
+        for clause in clauses {
+            match clause.kind() {
+                "elif_clause" => chain.push((
+                    self.field(clause, "condition"),
+                    self.field(clause, "consequence"),
+                )),
+                _ => otherwise = self.field(clause, "body"),
+            }
         }
-        let condition = self.field(node, "condition");
-        let then = self.field(node, "consequence");
-        Node::If(Box::new([condition, then, otherwise]))
+        Node::chain(chain, otherwise)
     }
 
     fn string(&mut self, node: Syntax<'_>) -> Node {
@@ -520,180 +476,7 @@ impl Lowering<'_> {
     }
 }
 
-impl Lowering<'_> {
-    fn params(&mut self, node: Syntax<'_>) -> Vec<Param> {
-        let mut cursor = node.walk();
-        let children: Vec<_> = node.named_children(&mut cursor).collect();
-        let mut params = Vec::new();
-        for child in children {
-            let typed = child
-                .child_by_field_name("type")
-                .map(|kind| self.word(kind))
-                .unwrap_or_default();
-            let given = child.child_by_field_name("value");
-            let words = given.map(|value| self.word(value)).unwrap_or_default();
-            let rest = matches!(
-                child.kind(),
-                "list_splat_pattern" | "dictionary_splat_pattern"
-            );
-            let target = match child.kind() {
-                "default_parameter" | "typed_default_parameter" => self.field(child, "name"),
-                "typed_parameter" => self.first(child),
-                "comment" | "keyword_separator" | "positional_separator" => continue,
-                _ => self.node(child),
-            };
-            let harmless = ["int", "float", "bool", "UUID", "date", "datetime"]
-                .iter()
-                .any(|kind| typed.trim_start_matches("Optional[").starts_with(kind))
-                || words.contains("Depends(");
-            let default = given.map(|value| self.node(value));
-            params.push(Param {
-                target,
-                default,
-                harmless,
-                rest,
-            });
-        }
-        params
-    }
-
-    fn function(&mut self, node: Syntax<'_>, role: Role) -> Node {
-        let name: Name = match node.child_by_field_name("name") {
-            Some(name) => self.word(name).into(),
-            None => "".into(),
-        };
-        let class = std::mem::replace(&mut self.class, Role::Plain);
-        let shared = std::mem::take(&mut self.shared);
-        let params = match node.child_by_field_name("parameters") {
-            Some(params) => self.params(params),
-            None => Vec::new(),
-        };
-        let body = self.field(node, "body");
-        self.class = class;
-        let role = if class == Role::Plain { role } else { class };
-        let function = Node::Function(Rc::new(Function {
-            name: name.clone(),
-            params,
-            body,
-            role,
-            shared: std::mem::replace(&mut self.shared, shared),
-        }));
-        assign(Node::Name(name), function)
-    }
-
-    fn class(&mut self, node: Syntax<'_>) -> Node {
-        let name = match node.child_by_field_name("name") {
-            Some(name) => self.word(name),
-            None => return Node::Nothing,
-        };
-        let bases = match node.child_by_field_name("superclasses") {
-            Some(bases) => self.word(bases),
-            None => String::new(),
-        };
-        let handler = [
-            "RequestHandler",
-            "WebSocketHandler",
-            "Resource",
-            "WebSocket",
-        ]
-        .iter()
-        .any(|base| bases.contains(base));
-        let role = if handler {
-            Role::HandlerMethod
-        } else {
-            Role::Method
-        };
-        let class = std::mem::replace(&mut self.class, role);
-        let body = self.field(node, "body");
-        self.class = class;
-        let mut members = Vec::new();
-        let mut rest = Vec::new();
-        let nodes = match body {
-            Node::Block(nodes) => nodes,
-            other => vec![other],
-        };
-        for node in nodes {
-            match node {
-                Node::Assign(assign) => match assign.target {
-                    Node::Name(name) => members.push((name, assign.value)),
-                    target => rest.push(target),
-                },
-                other => rest.push(other),
-            }
-        }
-        rest.push(Node::Class(Rc::new(Class {
-            name: name.into(),
-            members,
-        })));
-        Node::Block(rest)
-    }
-
-    fn decorated(&mut self, node: Syntax<'_>) -> Node {
-        let mut cursor = node.walk();
-        let children: Vec<_> = node.named_children(&mut cursor).collect();
-        let route = children.iter().any(|child| {
-            let word = self.word(*child);
-            child.kind() == "decorator" && ROUTES.iter().any(|route| word.contains(route))
-        });
-        let role = if route { Role::Route } else { Role::Plain };
-        let within = self.class;
-        let definition = node.child_by_field_name("definition");
-        match definition {
-            Some(definition) if definition.kind() == "function_definition" => {
-                if route && within != Role::Plain {
-                    self.class = Role::RouteMethod;
-                }
-                let lowered = self.function(definition, role);
-                self.class = within;
-                lowered
-            }
-            Some(definition) => self.node(definition),
-            None => Node::Nothing,
-        }
-    }
-
-    fn import(&mut self, node: Syntax<'_>) -> Node {
-        let module = node
-            .child_by_field_name("module_name")
-            .map(|module| self.word(module));
-        let mut cursor = node.walk();
-        let names: Vec<_> = node.children_by_field_name("name", &mut cursor).collect();
-        let mut assigns = Vec::new();
-        for name in names {
-            let (imported, alias) = match name.kind() {
-                "aliased_import" => {
-                    let part = |field| name.child_by_field_name(field).map(|part| self.word(part));
-                    (part("name").unwrap_or_default(), part("alias"))
-                }
-                _ => (self.word(name), None),
-            };
-            let (target, entity) = match (&module, alias) {
-                (Some(module), alias) => {
-                    let entity = format!("{module}.{imported}");
-                    (alias.unwrap_or(imported), entity)
-                }
-                (None, Some(alias)) => (alias, imported),
-                (None, None) => {
-                    let top = imported.split('.').next().unwrap_or_default().to_owned();
-                    (top.clone(), top)
-                }
-            };
-            assigns.push(assign(Node::name(&target), Node::Entity(entity.into())));
-        }
-        let star = module.filter(|_| assigns.is_empty());
-        for (module, names) in STARS {
-            if star.as_deref() == Some(module) {
-                for name in names {
-                    let entity = format!("{module}.{name}");
-                    assigns.push(assign(Node::name(name), Node::Entity(entity.into())));
-                }
-            }
-        }
-        Node::Block(assigns)
-    }
-}
-
-fn assign(target: Node, value: Node) -> Node {
+pub(super) fn assign(target: Node, value: Node) -> Node {
     Node::Assign(Box::new(Assign {
         target,
         value,

@@ -1,6 +1,7 @@
 //! Webshells in shell: CGI programs for `sh`, `bash` and their kin.
 
 mod call;
+mod control;
 mod syntax;
 #[cfg(test)]
 mod tests;

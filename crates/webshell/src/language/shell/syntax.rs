@@ -1,21 +1,17 @@
 //! The shell's syntax brought into the common form: a command is a call, and its value is what it prints.
 
-use std::rc::Rc;
-
 use tree_sitter::Node as Syntax;
 
 use crate::decode::{self, Budget};
 use crate::evidence::Evidence;
-use crate::language::flow::node::{
-    Arg, Assign, Call, Comparison, Each, Function, Node, Param, Role, Scope,
-};
+use crate::language::flow::node::{Arg, Assign, Call, Node, Scope};
 use crate::language::flow::{NESTING_MAX, parse};
 
 /// The variable that stands for standard input.
 pub(super) const INPUT: &str = "<";
 
 /// The variable that stands for a script's or a function's arguments.
-const ARGUMENTS: &str = "@";
+pub(super) const ARGUMENTS: &str = "@";
 
 /// Options of `read` that take a word.
 const READ_OPTIONS: &str = "ndtuNpi";
@@ -31,35 +27,35 @@ pub(super) fn lower(source: &[u8], evidence: &mut Evidence) -> Option<Node> {
     Some(lowering.node(tree.root_node()))
 }
 
-struct Lowering<'a> {
+pub(super) struct Lowering<'a> {
     source: &'a [u8],
     budget: Budget,
     depth: usize,
 }
 
 impl Lowering<'_> {
-    fn raw(&self, node: Syntax<'_>) -> &[u8] {
+    pub(super) fn raw(&self, node: Syntax<'_>) -> &[u8] {
         self.source.get(node.byte_range()).unwrap_or_default()
     }
 
-    fn word(&self, node: Syntax<'_>) -> String {
+    pub(super) fn word(&self, node: Syntax<'_>) -> String {
         String::from_utf8_lossy(self.raw(node)).into_owned()
     }
 
-    fn field(&mut self, node: Syntax<'_>, name: &str) -> Node {
+    pub(super) fn field(&mut self, node: Syntax<'_>, name: &str) -> Node {
         match node.child_by_field_name(name) {
             Some(child) => self.node(child),
             None => Node::Nothing,
         }
     }
 
-    fn children(&mut self, node: Syntax<'_>) -> Vec<Node> {
+    pub(super) fn children(&mut self, node: Syntax<'_>) -> Vec<Node> {
         let mut cursor = node.walk();
         let children: Vec<_> = node.named_children(&mut cursor).collect();
         children.into_iter().map(|child| self.node(child)).collect()
     }
 
-    fn node(&mut self, node: Syntax<'_>) -> Node {
+    pub(super) fn node(&mut self, node: Syntax<'_>) -> Node {
         if self.depth >= NESTING_MAX {
             return Node::Nothing;
         }
@@ -395,170 +391,6 @@ impl Lowering<'_> {
         }
         Node::Block(assigns)
     }
-
-    fn condition(&mut self, node: Syntax<'_>) -> Node {
-        let mut cursor = node.walk();
-        let mut clauses = vec![(Vec::new(), Vec::new())];
-        let mut otherwise = Node::Nothing;
-        let mut then = false;
-        let children: Vec<_> = node.children(&mut cursor).collect();
-        for child in children {
-            match child.kind() {
-                "then" => then = true,
-                "elif_clause" => {
-                    let mut cursor = child.walk();
-                    let parts: Vec<_> = child.children(&mut cursor).collect();
-                    let mut clause = (Vec::new(), Vec::new());
-                    let mut then = false;
-                    for part in parts {
-                        match part.kind() {
-                            "then" => then = true,
-                            _ if part.is_named() && then => clause.1.push(self.node(part)),
-                            _ if part.is_named() => clause.0.push(self.node(part)),
-                            _ => {}
-                        }
-                    }
-                    clauses.push(clause);
-                }
-                "else_clause" => otherwise = self.node(child),
-                _ if !child.is_named() => {}
-                _ => {
-                    let lowered = self.node(child);
-                    if let Some(first) = clauses.first_mut() {
-                        if then {
-                            first.1.push(lowered)
-                        } else {
-                            first.0.push(lowered)
-                        }
-                    }
-                }
-            }
-        }
-        for (mut condition, then) in clauses.into_iter().rev() {
-            let condition = match condition.len() {
-                1 => condition.remove(0),
-                _ => Node::Block(condition),
-            };
-            otherwise = Node::If(Box::new([condition, Node::Block(then), otherwise]));
-        }
-        otherwise
-    }
-
-    fn each(&mut self, node: Syntax<'_>) -> Node {
-        let variable = node
-            .child_by_field_name("variable")
-            .map(|name| self.word(name));
-        let mut cursor = node.walk();
-        let values: Vec<_> = node.children_by_field_name("value", &mut cursor).collect();
-        let values = values.into_iter().map(|value| self.node(value)).collect();
-        let over = call("words", values, None, node);
-        let body = self.field(node, "body");
-        Node::Each(Box::new(Each {
-            target: Node::name(&variable.unwrap_or_default()),
-            over,
-            body,
-            collects: false,
-        }))
-    }
-
-    fn case(&mut self, node: Syntax<'_>) -> Node {
-        let value = self.field(node, "value");
-        // `"$x"` asks of the variable in it.
-        let asked = match value {
-            Node::Join(mut parts) if parts.len() == 1 => parts.remove(0),
-            value => value,
-        };
-        let mut cursor = node.walk();
-        let items: Vec<_> = node
-            .named_children(&mut cursor)
-            .filter(|child| child.kind() == "case_item")
-            .collect();
-        let mut ways = Vec::new();
-        for item in items {
-            let mut cursor = item.walk();
-            let patterns: Vec<_> = item.children_by_field_name("value", &mut cursor).collect();
-            let plain = patterns.iter().all(|pattern| {
-                let raw = self.raw(*pattern);
-                !raw.iter().any(|byte| b"*?[$`".contains(byte))
-            });
-            let mut cursor = item.walk();
-            let body: Vec<_> = item
-                .named_children(&mut cursor)
-                .skip(patterns.len())
-                .collect();
-            let body: Vec<Node> = body.into_iter().map(|child| self.node(child)).collect();
-            let condition = match (plain, patterns.as_slice()) {
-                (true, [one]) => {
-                    let text = self.node(*one);
-                    Node::Compare(Comparison::Equal, Box::new([asked.clone(), text]))
-                }
-                (true, _) => Node::Compare(
-                    Comparison::Matches,
-                    Box::new([asked.clone(), Node::Nothing]),
-                ),
-                (false, _) => Node::Nothing,
-            };
-            ways.push(Node::If(Box::new([
-                condition,
-                Node::Block(body),
-                Node::Nothing,
-            ])));
-        }
-        Node::Block(ways)
-    }
-
-    fn test(&mut self, node: Syntax<'_>) -> Node {
-        let inner = node.named_child(0);
-        let Some(inner) = inner.filter(|inner| inner.kind() == "binary_expression") else {
-            return Node::Several(self.children(node));
-        };
-        let operator = inner
-            .child_by_field_name("operator")
-            .map(|operator| self.word(operator));
-        let parts = ["left", "right"].map(|side| match self.field(inner, side) {
-            Node::Join(mut parts) if parts.len() == 1 => parts.remove(0),
-            part => part,
-        });
-        match operator.as_deref() {
-            Some("=" | "==") => Node::Compare(Comparison::Equal, Box::new(parts)),
-            Some("!=") => Node::Compare(Comparison::Unequal, Box::new(parts)),
-            _ => Node::Several(parts.into()),
-        }
-    }
-
-    fn function(&mut self, node: Syntax<'_>) -> Node {
-        let name = node.child_by_field_name("name").map(|name| self.word(name));
-        let name = name.unwrap_or_default();
-        let body = self.field(node, "body");
-        let body = match body {
-            // What its commands print is what it gives.
-            Node::Block(nodes) => Node::Block(
-                nodes
-                    .into_iter()
-                    .map(|inner| match inner {
-                        printed @ (Node::Call(_) | Node::Join(_)) => {
-                            call("gives", vec![printed], None, node)
-                        }
-                        other => other,
-                    })
-                    .collect(),
-            ),
-            other => other,
-        };
-        let function = Node::Function(Rc::new(Function {
-            name: name.as_str().into(),
-            params: vec![Param {
-                target: Node::name(ARGUMENTS),
-                default: None,
-                harmless: false,
-                rest: true,
-            }],
-            body,
-            role: Role::Plain,
-            shared: Vec::new(),
-        }));
-        assign(&function_name(&name), function)
-    }
 }
 
 /// The variable under which a function of that name stands.
@@ -603,7 +435,7 @@ fn unescaped(raw: &[u8]) -> Vec<u8> {
     plain
 }
 
-fn assign(name: &str, value: Node) -> Node {
+pub(super) fn assign(name: &str, value: Node) -> Node {
     Node::Assign(Box::new(Assign {
         target: Node::name(name),
         value,
@@ -611,7 +443,7 @@ fn assign(name: &str, value: Node) -> Node {
     }))
 }
 
-fn call(name: &str, args: Vec<Node>, input: Option<Node>, node: Syntax<'_>) -> Node {
+pub(super) fn call(name: &str, args: Vec<Node>, input: Option<Node>, node: Syntax<'_>) -> Node {
     let mut args: Vec<Arg> = args
         .into_iter()
         .map(|value| Arg { name: None, value })

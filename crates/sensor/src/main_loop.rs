@@ -130,7 +130,7 @@ impl Sink for Outlet<'_> {
             return;
         };
         if let Err(answer) = scanner.submit(request) {
-            self.refused_scans.push(answer);
+            self.refused_scans.push(*answer);
             self.dropped.push(Drop {
                 place: DropPlace::Scanner,
                 reason: DropReason::Full,

@@ -123,8 +123,8 @@ impl FileScanner {
     ///
     /// # Errors
     /// If too many requests wait, the answer that says so.
-    pub(crate) fn submit(&mut self, request: ScanRequest) -> Result<(), ScanAnswer> {
-        let full = |token| Err(unread(token, InspectionError::QueueFull));
+    pub(crate) fn submit(&mut self, request: ScanRequest) -> Result<(), Box<ScanAnswer>> {
+        let full = |token| Err(Box::new(unread(token, InspectionError::QueueFull)));
         let queue = self
             .jobs
             .as_ref()

@@ -5,21 +5,21 @@ use std::sync::{Arc, LazyLock};
 use yagura_scan::{Report, ScanRules, Scanner};
 
 /// Own rules, compiled once for all tests.
-pub static OWN: LazyLock<Arc<ScanRules>> =
+pub(crate) static OWN: LazyLock<Arc<ScanRules>> =
     LazyLock::new(|| Arc::new(ScanRules::own().expect("own rules compile")));
 
 /// Scans with own rules.
-pub fn scan(name: &str, content: &[u8]) -> Report {
+pub(crate) fn scan(name: &str, content: &[u8]) -> Report {
     Scanner::new(Arc::clone(&OWN)).scan(name.as_bytes(), content)
 }
 
 /// The text without its marks.
-pub fn plain(text: &str) -> String {
+pub(crate) fn plain(text: &str) -> String {
     text.replace('~', "")
 }
 
 /// A script for an interpreter, such as `sh` or `env python3`.
-pub fn script(interpreter: &str, text: &str) -> Vec<u8> {
+pub(crate) fn script(interpreter: &str, text: &str) -> Vec<u8> {
     let path = match interpreter.starts_with("env ") {
         true => "/usr/bin/",
         false => "/bin/",
@@ -28,13 +28,13 @@ pub fn script(interpreter: &str, text: &str) -> Vec<u8> {
 }
 
 /// Any text.
-pub fn text(text: &str) -> Vec<u8> {
+pub(crate) fn text(text: &str) -> Vec<u8> {
     plain(text).into_bytes()
 }
 
 /// What a file is, as the ELF header says.
 #[derive(Clone, Copy)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// Not linked yet: kernel modules.
     Object = 1,
     /// A program at a fixed address.
@@ -44,7 +44,7 @@ pub enum Kind {
 }
 
 /// A 64 bit ELF header, the texts behind it, each ended by a zero byte, and a table of sections at the end.
-pub fn elf_of(kind: Kind, sections: u16, texts: &[&str]) -> Vec<u8> {
+pub(crate) fn elf_of(kind: Kind, sections: u16, texts: &[&str]) -> Vec<u8> {
     let parts: Vec<Vec<u8>> = texts.iter().map(|text| plain(text).into_bytes()).collect();
     let mut file = header(kind, sections, 2);
     file.resize(512, 0x90);
@@ -57,22 +57,22 @@ pub fn elf_of(kind: Kind, sections: u16, texts: &[&str]) -> Vec<u8> {
 }
 
 /// A program with texts.
-pub fn elf(texts: &[&str]) -> Vec<u8> {
+pub(crate) fn elf(texts: &[&str]) -> Vec<u8> {
     elf_of(Kind::Program, 20, texts)
 }
 
 /// A library with texts.
-pub fn library(texts: &[&str]) -> Vec<u8> {
+pub(crate) fn library(texts: &[&str]) -> Vec<u8> {
     elf_of(Kind::Library, 20, texts)
 }
 
 /// A kernel module with texts.
-pub fn module(texts: &[&str]) -> Vec<u8> {
+pub(crate) fn module(texts: &[&str]) -> Vec<u8> {
     elf_of(Kind::Object, 20, texts)
 }
 
 /// A Go program with texts, each so many times as functions of one package are.
-pub fn go(times: usize, texts: &[&str]) -> Vec<u8> {
+pub(crate) fn go(times: usize, texts: &[&str]) -> Vec<u8> {
     let mut file = header(Kind::Program, 20, 2);
     file.extend(b"\xff Go");
     file.extend(b" buildinf:");
@@ -86,7 +86,7 @@ pub fn go(times: usize, texts: &[&str]) -> Vec<u8> {
 }
 
 /// A program that holds bytes.
-pub fn elf_with(bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn elf_with(bytes: &[u8]) -> Vec<u8> {
     let mut file = header(Kind::Program, 20, 2);
     file.resize(256, 0x90);
     file.extend(bytes);
@@ -95,7 +95,7 @@ pub fn elf_with(bytes: &[u8]) -> Vec<u8> {
 }
 
 /// A 64 bit ELF header with so many sections and program headers, in the right places.
-pub fn header(kind: Kind, sections: u16, parts: u16) -> Vec<u8> {
+pub(crate) fn header(kind: Kind, sections: u16, parts: u16) -> Vec<u8> {
     let mut file = b"\x7fELF\x02\x01\x01".to_vec();
     file.resize(16, 0);
     file.extend((kind as u16).to_le_bytes());
@@ -112,6 +112,6 @@ pub fn header(kind: Kind, sections: u16, parts: u16) -> Vec<u8> {
 }
 
 /// The bytes, each changed by the same mask.
-pub fn masked(mask: u8, text: &str) -> Vec<u8> {
+pub(crate) fn masked(mask: u8, text: &str) -> Vec<u8> {
     plain(text).bytes().map(|byte| byte ^ mask).collect()
 }

@@ -12,7 +12,7 @@ fn code(digits: &str) -> Vec<u8> {
         .collect()
 }
 
-pub fn cases() -> Vec<Case> {
+pub(crate) fn cases() -> Vec<Case> {
     [programs(), exploits(), scripts(), escapes()]
         .into_iter()
         .flatten()

@@ -3,7 +3,7 @@
 use super::{Case, case};
 use crate::samples::{elf, elf_with, library, module, plain, script, text};
 
-pub fn cases() -> Vec<Case> {
+pub(crate) fn cases() -> Vec<Case> {
     [libraries(), programs(), reverse_shells(), implants()]
         .into_iter()
         .flatten()

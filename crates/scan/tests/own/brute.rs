@@ -3,7 +3,7 @@
 use super::{Case, case};
 use crate::samples::{elf, elf_with, go, masked, script};
 
-pub fn cases() -> Vec<Case> {
+pub(crate) fn cases() -> Vec<Case> {
     let passwords = |mask| {
         ["xc3~511", "7ujMko0~admin", "juan~tech", "xmhd~ipc"]
             .map(|password| [masked(mask, password), vec![0]].concat())

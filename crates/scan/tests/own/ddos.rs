@@ -3,7 +3,7 @@
 use super::{Case, case};
 use crate::samples::{elf, elf_with, go, masked, script, text};
 
-pub fn cases() -> Vec<Case> {
+pub(crate) fn cases() -> Vec<Case> {
     let hidden = |mask| {
         [
             masked(mask, "/dev/misc/watch~dog"),

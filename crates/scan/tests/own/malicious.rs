@@ -3,7 +3,7 @@
 use super::{Case, case};
 use crate::samples::{elf, script, text};
 
-pub fn cases() -> Vec<Case> {
+pub(crate) fn cases() -> Vec<Case> {
     let eicar = "X5O!P%@AP[4\\PZX54(P^)7CC)7}$EI~CAR-STANDARD-ANTIVIRUS-TEST-FILE!$H+H*";
     let note = "All your files~ have been encrypted. Send bit~coin to the address 1x";
     let elf64 = format!("f0VM~RgIBAQ{}", "AAAAAAAAAAAAAAAAAAAAAwA+".repeat(3));

@@ -3,7 +3,7 @@
 use super::{Case, case};
 use crate::samples::{elf, script, text};
 
-pub fn cases() -> Vec<Case> {
+pub(crate) fn cases() -> Vec<Case> {
     let settings = "\"url\": \"pool.example:3333\", \"rand~omx\": {}, \"donate~-level\": 1, \"rig~-id\": null}";
     vec![
         case(

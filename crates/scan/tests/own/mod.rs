@@ -15,13 +15,13 @@ use crate::samples::{OWN, scan};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A rule with a file that it must find and one, nearly the same, that it must not.
-pub struct Case {
-    pub rule: &'static str,
-    pub fires: Vec<u8>,
-    pub silent: Vec<u8>,
+pub(crate) struct Case {
+    pub(crate) rule: &'static str,
+    pub(crate) fires: Vec<u8>,
+    pub(crate) silent: Vec<u8>,
 }
 
-pub fn case(rule: &'static str, fires: Vec<u8>, silent: Vec<u8>) -> Case {
+pub(crate) fn case(rule: &'static str, fires: Vec<u8>, silent: Vec<u8>) -> Case {
     Case {
         rule,
         fires,

@@ -3,7 +3,7 @@
 use super::{Case, case};
 use crate::samples::{elf, go, script, text};
 
-pub fn cases() -> Vec<Case> {
+pub(crate) fn cases() -> Vec<Case> {
     vec![
         case(
             "scanner_nmap",

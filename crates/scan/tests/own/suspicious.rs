@@ -3,7 +3,7 @@
 use super::{Case, case};
 use crate::samples::{Kind, elf, elf_of, elf_with, header, masked, script};
 
-pub fn cases() -> Vec<Case> {
+pub(crate) fn cases() -> Vec<Case> {
     let tiny = |flags: u32| {
         let mut file = header(Kind::Program, 0, 1);
         file.extend(1_u32.to_le_bytes());

@@ -3,7 +3,7 @@
 use super::{Case, case};
 use crate::samples::{elf, go, script};
 
-pub fn cases() -> Vec<Case> {
+pub(crate) fn cases() -> Vec<Case> {
     [trojans(), mutating()].into_iter().flatten().collect()
 }
 

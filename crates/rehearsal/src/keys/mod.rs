@@ -405,7 +405,6 @@ mod tests {
     #[test]
     fn all_keys_of_the_catalogue_are_rehearsed_and_names_are_unique() {
         let keys: BTreeSet<&str> = REHEARSALS.iter().map(|rehearsal| rehearsal.key).collect();
-        assert_eq!(keys.len(), GROUPS.len());
         assert_eq!(keys.len(), 52);
         let names: BTreeSet<&str> = REHEARSALS.iter().map(|rehearsal| rehearsal.name).collect();
         assert_eq!(names.len(), REHEARSALS.len());

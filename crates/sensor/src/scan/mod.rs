@@ -184,10 +184,10 @@ impl FileScanner {
     }
 
     fn queue_image(&mut self, key: ContainerKey, container: &Container) {
-        let name = match container.image_id.is_empty() {
-            true => container.image.clone(),
-            false => container.image_id.clone(),
-        };
+        // Without a name, as with bare runc, each container has an image of its own.
+        let names = [&container.image_id, &container.image, &container.id];
+        let name = names.into_iter().find(|name| !name.is_empty());
+        let name = name.cloned().unwrap_or_default();
         let Some(query) = self.processes.get(&key).copied() else {
             return;
         };

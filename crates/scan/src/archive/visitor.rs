@@ -189,10 +189,10 @@ impl<'a> Visitor<'a> {
         let mut reader = ZipReader::new(file)?;
         while let Some(entry) = reader.next_entry()? {
             self.ration.check()?;
-            if entry.is_directory() {
-                continue;
+            match entry.is_directory() {
+                true => self.count()?,
+                false => self.zip_member(&mut reader, entry)?,
             }
-            self.zip_member(&mut reader, entry)?;
         }
         Ok(())
     }
@@ -221,6 +221,7 @@ impl<'a> Visitor<'a> {
         match opened {
             Ok(mut content) => self.member(entry.name, size, content.reader()),
             Err(gap) => {
+                self.count()?;
                 self.path.push(entry.name);
                 self.gap(gap);
                 self.path.pop();
@@ -237,11 +238,7 @@ impl<'a> Visitor<'a> {
         size: Option<u64>,
         content: &mut dyn Read,
     ) -> io::Result<()> {
-        let members_max = self.limits.members_max;
-        if self.members >= members_max {
-            return Err(ArchiveGap::Members { members_max }.into());
-        }
-        self.members += 1;
+        self.count()?;
         self.path.push(name);
         let done = self.inspect(size, content);
         self.settle(done);
@@ -249,6 +246,16 @@ impl<'a> Visitor<'a> {
         match self.is_over {
             // Told already; nothing more is read.
             true => Err(ArchiveGap::Stopped.into()),
+            false => Ok(()),
+        }
+    }
+
+    /// Counts a member.
+    fn count(&mut self) -> io::Result<()> {
+        let members_max = self.limits.members_max;
+        self.members += 1;
+        match self.members > members_max {
+            true => Err(ArchiveGap::Members { members_max }.into()),
             false => Ok(()),
         }
     }

@@ -10,7 +10,7 @@ use yagura_scan::walk::FoundFile;
 use yagura_scan::{Report, Scanner};
 
 /// Lines about one file. Stops an archive of nothing but findings from filling the memory.
-const LINES_MAX: usize = 10_000;
+const LINES_MAX: usize = 1000;
 /// Bytes of a file that is read to its end for its digest. Of a larger one, such as a sparse file that claims to be, only
 /// what rules look at is read.
 const DIGEST_BYTES_MAX: u64 = 4 << 30;
@@ -47,25 +47,21 @@ struct FileScan<'a> {
 impl FileScan<'_> {
     /// Scans an open file; returns how many bytes there were and whether any could be read.
     fn file(&mut self, mut file: File, size: u64) -> (u64, bool) {
-        let config = &self.run.settings.config;
-        let bound = match size > DIGEST_BYTES_MAX {
-            true => config.file_bytes_max,
-            false => u64::MAX,
+        let bytes_max = match size {
+            // Files of /proc have no size, and some of them no end that is ever reached.
+            1..=DIGEST_BYTES_MAX => DIGEST_BYTES_MAX,
+            _ => self.run.settings.config.file_bytes_max,
         };
         let mut watched = Watched {
-            reader: (&file).take(bound),
+            reader: &file,
             run: self.run,
             bytes: 0,
+            bytes_max,
         };
-        let done = self.content(&[], Some(size.min(bound)), bound < size, &mut watched);
+        let done = self.content(&[], Some(size.min(bytes_max)), &mut watched);
         let bytes = watched.bytes;
-        if bound < size {
-            let gap =
-                format!("only the first {bytes} of {size} bytes were read; there is no digest");
-            self.say(&[], gap);
-        }
         if let Err(error) = done {
-            self.say(&[], format!("can't be read further: {error}"));
+            self.say(&[], format!("not read further: {error}"));
             if bytes == 0 {
                 return (0, false);
             }
@@ -88,7 +84,6 @@ impl FileScan<'_> {
         &mut self,
         members: &[Vec<u8>],
         size: Option<u64>,
-        is_cut: bool,
         content: &mut dyn Read,
     ) -> io::Result<()> {
         let name = members.last().map_or(self.path, Vec::as_slice);
@@ -113,7 +108,7 @@ impl FileScan<'_> {
         let error = content.into_error();
         findings.append(&mut report.findings);
         report.findings = findings;
-        self.report(members, &report, error.is_none() && !is_cut);
+        self.report(members, &report, error.is_none());
         error.map_or(Ok(()), Err)
     }
 
@@ -154,7 +149,7 @@ impl ArchiveSink for FileScan<'_> {
         size: Option<u64>,
         content: &mut dyn Read,
     ) -> io::Result<()> {
-        self.content(path, size, false, content)
+        self.content(path, size, content)
     }
 
     fn gap(&mut self, path: &[Vec<u8>], gap: ArchiveGap) {
@@ -162,19 +157,30 @@ impl ArchiveSink for FileScan<'_> {
     }
 }
 
-/// A file that is read, counted, and left when the run ends.
-struct Watched<'a, R> {
-    reader: R,
+/// A file that is read, counted, and left when the run ends or it has more bytes than are read.
+struct Watched<'a> {
+    reader: &'a File,
     run: &'a Run,
     bytes: u64,
+    bytes_max: u64,
 }
 
-impl<R: Read> Read for Watched<'_, R> {
+impl Read for Watched<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.run.budget.is_stopped() {
             return Err(io::Error::other("the scan was interrupted"));
         }
-        let length = self.reader.read(buffer)?;
+        let left = self.bytes_max - self.bytes;
+        if left == 0 {
+            return match self.reader.read(&mut [0])? {
+                0 => Ok(0),
+                _ => Err(io::Error::other(format!(
+                    "it has more than {} bytes; there is no digest",
+                    self.bytes_max
+                ))),
+            };
+        }
+        let length = self.reader.take(left).read(buffer)?;
         self.bytes += length as u64;
         self.run.progress.add(length as u64);
         Ok(length)

@@ -2,13 +2,16 @@
 
 use crate::output::scan::FindingJson;
 use crate::output::table::{Tone, toned};
-use serde::Serialize;
+use serde::ser::SerializeStruct as _;
+use serde::{Serialize, Serializer};
 use std::fmt::Write as _;
 use yagura_event::{Finding, escape};
 use yagura_scan::Report;
 
 /// Matches that are shown to people; programs get all.
 const MATCHES_SHOWN_MAX: usize = 3;
+/// Bytes of a member's name that are shown. Stops archives whose names are longer than any file system takes.
+const NAME_BYTES_MAX: usize = 4096;
 /// From this score on a finding is shown as something to act on.
 const SURE: u8 = 75;
 
@@ -23,10 +26,8 @@ pub(crate) enum Form {
 }
 
 /// A file, or what is in it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Place {
-    /// The file's path and the names of members, with `!` between them. Escaped.
-    path: String,
     /// The file's path on disk. Escaped.
     file: String,
     /// Names on the way into it. Escaped.
@@ -35,21 +36,30 @@ pub(super) struct Place {
 
 impl Place {
     pub(super) fn new(file: &[u8], members: &[Vec<u8>]) -> Place {
-        let file = escape(file).into_owned();
-        let members: Vec<String> = members
-            .iter()
-            .map(|name| escape(name).into_owned())
-            .collect();
-        let mut path = file.clone();
-        for name in &members {
-            path.push('!');
-            path.push_str(name);
-        }
+        let member = |name: &Vec<u8>| match name.get(..NAME_BYTES_MAX) {
+            Some(head) if head.len() < name.len() => format!("{}…", escape(head)),
+            _ => escape(name).into_owned(),
+        };
         Place {
-            path,
-            file,
-            members,
+            file: escape(file).into_owned(),
+            members: members.iter().map(member).collect(),
         }
+    }
+
+    /// The file's path and the names of members, with `!` between them.
+    fn path(&self) -> String {
+        let names = std::iter::once(&self.file).chain(&self.members);
+        names.map(String::as_str).collect::<Vec<_>>().join("!")
+    }
+}
+
+impl Serialize for Place {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut fields = serializer.serialize_struct("Place", 3)?;
+        fields.serialize_field("path", &self.path())?;
+        fields.serialize_field("file", &self.file)?;
+        fields.serialize_field("members", &self.members)?;
+        fields.end()
     }
 }
 
@@ -110,7 +120,7 @@ impl Line {
             Line::Finding(found) => found.text(colours),
             Line::Gap { place, gap } => {
                 let word = toned("gap", Tone::Doubtful, colours);
-                format!("{word}  {}: {gap}\n", place.path)
+                format!("{word}  {}: {gap}\n", place.path())
             }
         }
     }
@@ -126,7 +136,9 @@ impl Found {
         let key = toned(&finding.key, tone, colours);
         let mut text = format!(
             "{key}  {}  score {}  {}\n",
-            finding.family, finding.score, self.place.path
+            finding.family,
+            finding.score,
+            self.place.path()
         );
         for reason in &finding.reasons {
             let _ = writeln!(text, "    {reason}");

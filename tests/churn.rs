@@ -27,7 +27,7 @@ const WARM: usize = 50;
 /// What 150 further containers may add, in KiB: they are remembered for a minute, and other tests run meanwhile.
 const GROWTH_KIB_MAX: u64 = 8192;
 /// How long a container may be remembered after its end.
-const REMEMBERED_FOR: Duration = Duration::from_secs(75);
+const REMEMBERED_FOR: Duration = Duration::from_secs(90);
 /// Containers of others that may run on this machine meanwhile.
 const OTHERS_MAX: usize = 50;
 

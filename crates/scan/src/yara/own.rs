@@ -37,7 +37,10 @@ impl OwnRules {
 
 fn compile(files: &[(String, Vec<u8>)], ending: &str) -> Result<Rules, LoadError> {
     let mut compiler = Compiler::new();
-    compiler.switch_all_warnings(false);
+    compiler
+        .switch_all_warnings(false)
+        .error_on_slow_pattern(true)
+        .error_on_slow_loop(true);
     for (name, text) in files.iter().filter(|(name, _)| name.ends_with(ending)) {
         let source = SourceCode::from(text.as_slice()).with_origin(name.as_str());
         // Errors are told together below.

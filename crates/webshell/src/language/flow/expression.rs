@@ -352,7 +352,11 @@ impl Machine<'_> {
     }
 
     fn eval_call(&mut self, call: &Call) -> Value {
-        let callee = self.eval(&call.callee);
+        let mut callee = self.eval(&call.callee);
+        if let (Node::Name(name), true) = (&call.callee, callee.is_unknown()) {
+            // A function that the script does not define still has a name that may tell.
+            callee = method(&Value::unknown(), name);
+        }
         let args = self.eval_args(&call.args);
         if let Node::Member(owner, name) = &call.callee
             && MUTATORS.contains(&&**name)

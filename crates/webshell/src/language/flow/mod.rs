@@ -16,7 +16,7 @@ pub(crate) mod parse;
 mod sink;
 mod statement;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 pub(crate) mod value;
 pub(crate) mod words;
 

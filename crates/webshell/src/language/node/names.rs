@@ -32,7 +32,7 @@ pub(super) const CODE_WORDS: &str = "eval( eval) Function( vm. \"eval 'eval _loa
     require(req";
 
 /// Words of programs that run on a server.
-pub(super) const SERVER_WORDS: [&[u8]; 8] = [
+pub(super) const SERVER_WORDS: [&[u8]; 14] = [
     b"require(",
     b"process.",
     b"module.exports",
@@ -41,6 +41,12 @@ pub(super) const SERVER_WORDS: [&[u8]; 8] = [
     b"addEventListener('fetch'",
     b"Deno.",
     b"from 'http",
+    b"from 'express",
+    b"from \"express",
+    b"(req, res",
+    b"(req,res",
+    b"app.use(",
+    b"router.",
 ];
 
 /// Names of the language and of Node that stand for themselves.

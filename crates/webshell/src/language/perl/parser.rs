@@ -13,6 +13,9 @@ use crate::language::flow::node::{Assign, Each, Function, Name, Node, Param, Rol
 /// Reads a script.
 pub(super) fn parse(source: &[u8], evidence: &mut Evidence) -> Node {
     let mut parser = Parser::new(source);
+    if source.first() == Some(&b'=') {
+        parser.documentation();
+    }
     let script = parser.statements(None);
     if parser.cut {
         evidence.gap("the script is nested too deeply");

@@ -7,7 +7,7 @@ use crate::language::flow::words::among;
 /// Words of scripts that take input from a request or a connection.
 pub(super) const INPUT_WORDS: &str = "request. request) request, request: request] request\u{a} QUERY _STRING \
     FieldStorage stdin.read stdin.buffer rfile self.path self.headers .recv get_argument web.input web.data \
-    start_response HTTP_ PATH_INFO websocket .route cherrypy aiohttp await␣req (req) (req, request␣as :␣Request Request) FastAPI APIRouter request\u{d}";
+    start_response HTTP_ PATH_INFO websocket .route cherrypy aiohttp @app. @router. socket.socket await␣req (req) (req, request␣as :␣Request Request) FastAPI APIRouter request\u{d}";
 
 /// Words of scripts that run something.
 pub(super) const RUN_WORDS: &str = ".system system( system' system\" popen Popen subprocess getoutput getstatusoutput pty spawn eval( \

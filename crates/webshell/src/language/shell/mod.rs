@@ -42,12 +42,23 @@ static WORDS: LazyLock<Option<Words>> =
 
 static CGI: LazyLock<Option<Words>> = LazyLock::new(|| Words::new([CGI_WORDS, "", "", ""]));
 
+/// Bytes of a script that are looked at. Stops texts through which the grammar's reader of quotes goes again and again;
+/// what is longer is an archive that unpacks itself.
+const SHELL_BYTES_MAX: usize = 128 * 1024;
+
 /// Looks at one script.
 pub(crate) fn look(content: &[u8], evidence: &mut Evidence) {
     let Some(words) = &*WORDS else { return };
     if !words.worth_a_look(content) {
         return;
     }
+    let content = match content.get(..SHELL_BYTES_MAX) {
+        Some(head) => {
+            evidence.gap("only the first part of the script was looked at");
+            head
+        }
+        None => content,
+    };
     let Some(script) = syntax::lower(content, evidence) else {
         return;
     };

@@ -106,6 +106,8 @@ impl ScanRules {
             config: config.clone(),
         };
         let mut problems = user.problems;
+        // A link is met once for every way that leads to its folder.
+        problems.dedup();
         if config.own_rules {
             let own = embedded()
                 .into_iter()

@@ -61,10 +61,13 @@ pub(crate) fn is_key(key: &str) -> bool {
 }
 
 fn text<'r>(value: &MetaValue<'r>) -> Option<&'r str> {
-    match value {
-        MetaValue::String(text) => Some(text.trim()).filter(|text| !text.is_empty()),
-        _ => None,
-    }
+    let text = match value {
+        MetaValue::String(text) => text,
+        // A text with escapes in it.
+        MetaValue::Bytes(bytes) => std::str::from_utf8(bytes).ok()?,
+        _ => return None,
+    };
+    Some(text.trim()).filter(|text| !text.is_empty())
 }
 
 /// A score of 1 to 100. Collections count to ten or a hundred, or use words.

@@ -104,7 +104,7 @@ fn every_key_of_malware_has_rules_and_every_rule_says_what_it_is() {
             rule.score
         );
         assert!(
-            rule.reason.len() > 30 && !rule.reason.ends_with('.'),
+            rule.reason.len() > 15 && !rule.reason.ends_with('.'),
             "{}",
             rule.rule
         );

@@ -24,7 +24,8 @@ impl Machine<'_> {
         }
         match number_of(&left).zip(number_of(&right)) {
             Some((a, b)) => calculate(operator, a, b).map_or_else(Value::unknown, Value::number),
-            None => Value::unknown(),
+            // What a cipher of a script's own makes of input is still input.
+            None => Value::tainted(left.taint.and(right.taint)),
         }
     }
 

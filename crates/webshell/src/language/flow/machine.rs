@@ -123,6 +123,8 @@ pub(crate) struct Machine<'a> {
     pub(super) depth: usize,
     called: HashSet<*const Function>,
     kept: Vec<Rc<Function>>,
+    /// Where what hides a function's code stands, for functions of hidden code.
+    covers: HashMap<*const Function, (usize, usize)>,
     answers: HashMap<*const Function, (u64, Value)>,
     changes: u64,
     pub(super) paths: bool,
@@ -156,6 +158,7 @@ impl<'a> Machine<'a> {
             depth: 0,
             called: HashSet::new(),
             kept: Vec::new(),
+            covers: HashMap::new(),
             answers: HashMap::new(),
             changes: 0,
             paths: false,
@@ -370,6 +373,9 @@ impl<'a> Machine<'a> {
         }
         if let Some(frame) = self.frames.last_mut() {
             frame.defined.push(function.clone());
+            if let Some(cover) = self.cover {
+                self.covers.insert(Rc::as_ptr(function), cover);
+            }
             self.kept.push(function.clone());
         }
     }
@@ -415,9 +421,12 @@ impl<'a> Machine<'a> {
             function: Some(function.clone()),
             ..Frame::default()
         });
+        let cover = self.cover;
+        self.cover = self.covers.get(&key).copied().or(cover);
         self.bind(function, args);
         self.run(&function.body);
         self.run_uncalled();
+        self.cover = cover;
         let frame = self.frames.pop().unwrap_or_default();
         let value = frame.returned.unwrap_or_default();
         if plain {

@@ -1,7 +1,10 @@
 //! What becomes of values: commands, code, files, connections. Each kind of end has its reason and weight here.
 
 use super::command::{self, Place, announces_text, in_code, in_command, is_shell, runs_text};
+use std::rc::Rc;
+
 use super::machine::Machine;
+use super::node::{Function, Role};
 use super::value::{Piece, Shape, Taint, Value};
 
 /// What is done with a file.
@@ -42,7 +45,7 @@ const OPEN_FILE: &str = "\u{0}file";
 
 /// An open file.
 pub(crate) fn handle(path: Value) -> Value {
-    Shape::Method(std::rc::Rc::new((path, OPEN_FILE.into()))).into()
+    Shape::Method(Rc::new((path, OPEN_FILE.into()))).into()
 }
 
 /// The path of an open file.
@@ -246,6 +249,38 @@ impl Machine<'_> {
         self.layers -= 1;
         self.cover = cover;
         Some(value)
+    }
+
+    /// A function made of a text that is its body.
+    pub(crate) fn makes_function(
+        &mut self,
+        through: &str,
+        code: &Value,
+        at: (usize, usize),
+    ) -> Value {
+        let known = code.bytes().filter(|_| !code.taint.any());
+        let body = match known.map(<[u8]>::to_vec) {
+            Some(text) if self.layers < LAYERS_MAX => self.dialect.parse(&text, self.evidence),
+            _ => None,
+        };
+        let Some(body) = body else {
+            return self.runs_code(through, code, at);
+        };
+        if code.hidden {
+            let text = "code that was hidden runs";
+            self.evidence.add(25, text, at.0, at.1);
+        }
+        let function = Rc::new(Function {
+            name: "".into(),
+            params: Vec::new(),
+            body,
+            role: Role::Plain,
+            shared: Vec::new(),
+        });
+        let cover = self.cover.replace(self.cover.unwrap_or(at));
+        self.define(&function);
+        self.cover = cover;
+        Shape::Function(function).into()
     }
 
     /// Code in a compiled form: its words are all there is to see.

@@ -38,6 +38,13 @@ pub(super) fn call(machine: &mut Machine<'_>, call: &Invocation<'_>) -> Option<V
     let entity = call.entity()?.to_owned();
     let entity = entity.as_str();
     let entity = entity.strip_suffix(".default").unwrap_or(entity);
+    if entity == "Reflect.get" {
+        return Some(machine.index(&arg(call, 0), &arg(call, 1)));
+    }
+    if entity == "Reflect.apply" {
+        let args = spread(call.arg(2));
+        return Some(machine.call_value(&arg(call, 0), &args, call.at));
+    }
     // `f.call(this, …)` and `f.apply(this, […])` are `f(…)`.
     if let Some(called) = entity.strip_suffix(".call") {
         let args = call.args.get(1..).unwrap_or_default();
@@ -50,19 +57,23 @@ pub(super) fn call(machine: &mut Machine<'_>, call: &Invocation<'_>) -> Option<V
     if let Some(called) = entity.strip_suffix(".bind") {
         return Some(Value::entity(called));
     }
+    // `import(…).then(f)` hands `f` what was imported.
+    if let Some(settled) = entity.strip_suffix(".then") {
+        let handed = [Argument {
+            name: None,
+            value: Value::entity(settled),
+        }];
+        return Some(machine.call_value(&arg(call, 0), &handed, call.at));
+    }
+    if entity == "Object.getPrototypeOf" {
+        return Some(arg(call, 0));
+    }
     if entity.starts_with("given") {
         machine.calls_given(call.taint(), call.at);
         return Some(Value::request());
     }
     if among(CLEANERS, entity) {
         return Some(Value::unknown());
-    }
-    if entity == "Reflect.get" {
-        return Some(machine.index(&arg(call, 0), &arg(call, 1)));
-    }
-    if entity == "Reflect.apply" {
-        let args = spread(call.arg(2));
-        return Some(machine.call_value(&arg(call, 0), &args, call.at));
     }
     if among(SAME, entity) {
         return Some(same(entity, call));
@@ -185,8 +196,7 @@ fn code(machine: &mut Machine<'_>, entity: &str, call: &Invocation<'_>) -> Optio
                 .last()
                 .map(|arg| arg.value.clone())
                 .unwrap_or_default();
-            machine.runs_code("Function", &body, call.at);
-            Some(Value::unknown())
+            Some(machine.makes_function("Function", &body, call.at))
         }
         "setTimeout" | "setInterval" | "setImmediate" | "process.nextTick" => match &first.shape {
             Shape::Function(_) => None,

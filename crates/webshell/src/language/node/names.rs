@@ -19,7 +19,7 @@ pub(super) const RUN_WORDS: &str = "child_process 'child_ \"child_ execSync spaw
 
 /// Words of scripts that hide others.
 pub(super) const HIDING_WORDS: &str = "\\x63\\x68 \\x65\\x76 \\x72\\x65 \\u00 fromCharCode base64 atob( _0x \
-    unescape( .reverse() 'hex' \"hex\" p,a,c,k";
+    unescape( decodeURIComponent( .reverse() 'hex' \"hex\" p,a,c,k";
 
 /// Words of scripts that run what was hidden.
 pub(super) const OPENING_WORDS: &str = "runIn eval( eval) Function( global[ globalThis[ process[ global.process _load( \
@@ -27,7 +27,7 @@ pub(super) const OPENING_WORDS: &str = "runIn eval( eval) Function( global[ glob
     .constructor( constructor'] constructor\"] 'const' \"const\" child";
 
 /// Words of scripts that run texts as code.
-pub(super) const CODE_WORDS: &str = "eval( eval) Function( vm. \"eval 'eval _load( .constructor( constructor'] \
+pub(super) const CODE_WORDS: &str = "eval, }).constructor getPrototypeOf eval( eval) Function( vm. \"eval 'eval _load( .constructor( constructor'] \
     constructor\"] 'const' \"const\" setTimeout(req setTimeout(ctx global[ globalThis[ unserialize \
     require(req";
 

@@ -161,6 +161,13 @@ impl<'a> Parser<'a> {
             let value = self.assignment();
             let whole = matches!(&left, Node::List(_))
                 || matches!(&left, Node::Name(name) if name.starts_with('@'));
+            // `*name = sub { … }` defines a function.
+            let left = match (&left, &value) {
+                (Node::Name(name), Node::Function(_)) if name.starts_with('*') => {
+                    Node::name(&name.replacen('*', "&", 1))
+                }
+                _ => left,
+            };
             // A list gets what the pattern found, not whether it did.
             let value = match is_match(&value) && whole {
                 true => {

@@ -13,7 +13,7 @@ pub(super) const RUN_WORDS: &str = "system exec qx `$ |\" |' eval open( unlink d
 
 /// Words of scripts that hide others.
 pub(super) const HIDING_WORDS: &str =
-    "unpack pack( reverse \\x chr( base64 y/ tr/ chr decode join( ^";
+    "pack reverse \\x chr base64 y/ tr/ decode join sprintf map ^ %c";
 
 /// Words of scripts that run what was hidden.
 pub(super) const OPENING_WORDS: &str = "eval /ee /e;";

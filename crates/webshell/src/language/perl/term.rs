@@ -45,9 +45,7 @@ impl<'a> Parser<'a> {
             b'&' if next != b'&' => self.function_call(),
             b'*' if next.is_ascii_alphabetic() || next == b'{' => {
                 self.at += 1;
-                let word = self.word();
-                self.at += word.len();
-                Node::name(&format!("*{word}"))
+                self.glob()
             }
             b'(' => self.parentheses(),
             b'[' => {
@@ -64,6 +62,27 @@ impl<'a> Parser<'a> {
             byte if byte.is_ascii_alphabetic() || byte == b'_' => self.named(),
             _ => Node::Nothing,
         }
+    }
+
+    /// `*name` or `*{"name"}`.
+    fn glob(&mut self) -> Node {
+        let name = match self.peek() {
+            b'{' => {
+                self.at += 1;
+                let inner = self.expression();
+                self.take(b'}');
+                match inner {
+                    Node::Text(name) => String::from_utf8_lossy(&name).into_owned(),
+                    _ => String::new(),
+                }
+            }
+            _ => {
+                let word = self.word().to_owned();
+                self.at += word.len();
+                word
+            }
+        };
+        Node::name(&format!("*{}", name.trim_start_matches("main::")))
     }
 
     fn items(&mut self, close: u8) -> Vec<Node> {
@@ -326,10 +345,14 @@ impl<'a> Parser<'a> {
     }
 
     fn ends_value(&self) -> bool {
-        matches!(
-            self.peek(),
-            b';' | b'}' | b')' | b']' | b',' | b':' | b'?' | 0
-        ) || is_operator(self.word())
+        let word = self.word();
+        // `x` before a parenthesis is a function of that name.
+        let operator = is_operator(word) && !(word == "x" && self.peek_at(1) == b'(');
+        operator
+            || matches!(
+                self.peek(),
+                b';' | b'}' | b')' | b']' | b',' | b':' | b'?' | 0
+            )
     }
 
     /// `shift`: the first of a list, which loses it.

@@ -1,12 +1,17 @@
 //! What calls of Python's library do.
 
+use std::rc::Rc;
+
 use super::Python;
 use super::names::{canonical, is_request_variable};
 use super::text::{DECODERS, coded, formatted, same, texts};
 use crate::language::flow::fold::Change;
-use crate::language::flow::value::{Piece, Taint, Value};
+use crate::language::flow::value::{Piece, Shape, Taint, Value};
 use crate::language::flow::words::among;
 use crate::language::flow::{Argument, FileAct, Invocation, Machine, handle, handle_path};
+
+/// The name under which what gets a member of an object keeps the member's name.
+const GETTER: &str = "\u{0}getter";
 
 /// Calls whose result is safe whatever they got.
 const CLEANERS: &str = "\
@@ -61,6 +66,9 @@ pub(super) fn call(
     }
     if among(SAME, entity) && entity != "reversed" {
         return Some(same(machine, entity, call));
+    }
+    if let Some(value) = member_by_call(machine, entity, call) {
+        return Some(value);
     }
     code(machine, entity, call)
         .or_else(|| input(python, machine, entity, call))
@@ -147,6 +155,9 @@ fn code(machine: &mut Machine<'_>, entity: &str, call: &Invocation<'_>) -> Optio
                 .map(|name| machine.member(&Value::entity("globals"), &name))
         }
         "functools.partial" => Some(first),
+        "operator.attrgetter" | "attrgetter" => {
+            Some(Shape::Method(Rc::new((first, GETTER.into()))).into())
+        }
         _ => None,
     }
 }
@@ -170,6 +181,18 @@ fn attribute(machine: &mut Machine<'_>, object: &Value, name: &Value) -> Value {
         return Value::list(machine.methods(&prefix));
     }
     Value::unknown()
+}
+
+/// `module.__dict__.get(name)` and its kin: a member as well.
+fn member_by_call(machine: &mut Machine<'_>, entity: &str, call: &Invocation<'_>) -> Option<Value> {
+    let (object, how) = entity.rsplit_once('.')?;
+    let gets = matches!(how, "get" | "__getitem__" | "__getattribute__" | "pop");
+    let plain = matches!(object, "environ" | "os.environ") || object.starts_with("request");
+    if !gets || plain {
+        return None;
+    }
+    let name = call.arg(0)?;
+    Some(attribute(machine, &Value::entity(object), name))
 }
 
 /// Whether choosing a member by the request chooses among the platform's functions.
@@ -384,6 +407,7 @@ fn method(
     }
     let first = arg(call, 0);
     match name {
+        GETTER => Some(attribute(machine, &first, object)),
         "\u{0}given" => {
             machine.calls_given(call.taint(), call.at);
             Some(Value::request())

@@ -16,7 +16,7 @@ pub(super) const RUN_WORDS: &str = ".system system( system' system\" popen Popen
 
 /// Words of scripts that hide others.
 pub(super) const HIDING_WORDS: &str = "b64decode b32decode b16decode b85decode decodestring unhexlify a2b_ \
-    fromhex marshal decompress [::-1] reversed( chr( \\x rot13 rot_13 bytes([ 'hex' \"hex\" base64";
+    fromhex marshal decompress [::-1] reversed( chr( \\1 \\x rot13 rot_13 bytes([ 'hex' \"hex\" base64";
 
 /// Words of scripts that run what was hidden, or call by hidden names.
 pub(super) const OPENING_WORDS: &str = "exec( eval( __import__ __builtins__ getattr(os getattr(__";
@@ -146,7 +146,7 @@ fn of_globals(machine: &mut Machine<'_>, name: &str) -> Value {
         return value.clone();
     }
     match name {
-        "get" => Value::entity("globals.get"),
+        "get" | "__getitem__" => Value::entity(&format!("globals.{name}")),
         "__builtins__" | "__builtin__" => Value::entity("builtins"),
         "system" | "popen" => Value::entity(&format!("os.{name}")),
         "" => Value::unknown(),

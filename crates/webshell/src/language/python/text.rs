@@ -90,7 +90,9 @@ pub(super) fn texts(
             })
         }
         "enumerate" => {
-            let elements = machine.known_elements(&first)?;
+            let Some(elements) = machine.known_elements(&first) else {
+                return Some(Value::tainted(first.taint));
+            };
             let rows = (0_i64..)
                 .zip(elements)
                 .map(|(at, value)| Value::list(vec![Value::number(at), value]));

@@ -131,6 +131,10 @@ fn run(machine: &mut Machine<'_>, words: &[Value], call: &Invocation<'_>) -> Val
             evaluates(machine, "eval", &code, call)
         }
         _ if is_shell(name.as_bytes()) => shell(machine, &name, args, input, call),
+        "trap" => match args.first() {
+            Some(code) => evaluates(machine, "trap", &code.clone(), call),
+            None => Value::unknown(),
+        },
         "source" | "." => match args.first() {
             Some(file) => sources(machine, file, input, call),
             None => Value::unknown(),
@@ -257,6 +261,9 @@ fn prints(
             machine.runs_code(name, &code, call.at);
         }
     }
+    if name.ends_with("awk") && asks_environment(args) {
+        machine.runs_command("awk", &Value::request(), call.at);
+    }
     if name == "echo" {
         let words: Vec<Value> = args
             .iter()
@@ -288,6 +295,14 @@ fn prints(
         None => machine.variable(INPUT),
     };
     filtered(machine, name, args, &input)
+}
+
+/// Whether a program for `awk` runs what it finds in the environment a request sets.
+fn asks_environment(args: &[Value]) -> bool {
+    args.iter().filter_map(Value::bytes).any(|program| {
+        let has = |word: &[u8]| memchr::memmem::find(program, word).is_some();
+        (has(b"system(") || has(b"| getline")) && (has(b"[\"QUERY_STRING\"]") || has(b"[\"HTTP_"))
+    })
 }
 
 /// Whether a filter is told which file to read. The first word of some is their program.

@@ -20,7 +20,7 @@ const INPUT_WORDS: &str = "QUERY_STRING HTTP_ PATH_INFO CONTENT_LENGTH REQUEST_U
     ␣Content-Type:";
 
 /// Words of scripts that run something.
-const RUN_WORDS: &str = "$ `";
+const RUN_WORDS: &str = "$ ` ENVIRON[";
 
 /// Words of scripts that hide others.
 const HIDING_WORDS: &str = "base64 xxd |␣rev |rev \\x openssl";

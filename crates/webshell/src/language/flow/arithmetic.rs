@@ -4,6 +4,7 @@ use super::machine::Machine;
 use super::node::{Node, Operator};
 use super::statement::element_of;
 use super::value::{Shape, Taint, Value};
+use crate::decode;
 
 impl Machine<'_> {
     pub(super) fn eval_math(&mut self, operator: Operator, parts: &[Node; 2]) -> Value {
@@ -21,6 +22,12 @@ impl Machine<'_> {
                     None => Value::unknown(),
                 };
             }
+        }
+        if let (Operator::Xor, Some(text), Some(key)) = (operator, left.bytes(), right.bytes())
+            && text.len() > 1
+        {
+            let mixed = decode::xor(text, key, &mut self.budget);
+            return mixed.map_or_else(Value::unknown, |mixed| Value::text(&mixed).uncovered());
         }
         match number_of(&left).zip(number_of(&right)) {
             Some((a, b)) => calculate(operator, a, b).map_or_else(Value::unknown, Value::number),

@@ -15,7 +15,9 @@ const ENTITY_BYTES_MAX: usize = 200;
 const CHOICES_MAX: usize = 32;
 
 /// Parts of names of functions that give back what they are handed in another form.
-const CHANGERS: [&str; 24] = [
+const CHANGERS: [&str; 26] = [
+    "update",
+    "final",
     "decode",
     "quote",
     "unescape",
@@ -336,6 +338,7 @@ impl Machine<'_> {
             (Shape::Map(entries), _) => {
                 any_of(entries.iter().map(|(_, value)| value), object.taint)
             }
+            (Shape::Entity(entity), Shape::Number(_)) if &**entity == "given" => object.clone(),
             (Shape::Entity(entity), _) if !key.taint.any() => {
                 let entity = entity.clone();
                 let dialect = self.dialect;

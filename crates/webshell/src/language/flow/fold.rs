@@ -214,3 +214,39 @@ impl Machine<'_> {
         Value::list(parts)
     }
 }
+
+/// A text with letters of one list for those of another, ranges as `tr` has them.
+pub(crate) fn transliterated(text: &Value, from: &Value, to: &Value) -> Value {
+    let (Some(bytes), Some(from), Some(to)) = (text.bytes(), from.bytes(), to.bytes()) else {
+        return text.clone();
+    };
+    let (from, to) = (letters(from), letters(to));
+    let changed: Vec<u8> = bytes
+        .iter()
+        .map(|byte| {
+            let place = from.iter().position(|known| known == byte);
+            let instead = place.and_then(|place| to.get(place).or(to.last()));
+            *instead.unwrap_or(byte)
+        })
+        .collect();
+    Value::text(&changed).uncovered()
+}
+
+/// The letters of `a-z` and the like.
+fn letters(ranges: &[u8]) -> Vec<u8> {
+    let mut letters = Vec::new();
+    let mut at = 0;
+    while let Some(&first) = ranges.get(at) {
+        match (ranges.get(at + 1), ranges.get(at + 2)) {
+            (Some(b'-'), Some(&last)) if last >= first => {
+                letters.extend(first..=last);
+                at += 3;
+            }
+            _ => {
+                letters.push(first);
+                at += 1;
+            }
+        }
+    }
+    letters
+}

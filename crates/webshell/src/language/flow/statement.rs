@@ -184,7 +184,11 @@ impl Machine<'_> {
             None => {
                 self.assign_here(&each.target, element_of(&over));
                 let made = self.eval(&each.body);
-                Value::tainted(made.taint)
+                match made.shape {
+                    // Elements that are all of the platform's are such a list.
+                    Shape::Entity(_) => made,
+                    _ => Value::tainted(made.taint),
+                }
             }
         }
     }

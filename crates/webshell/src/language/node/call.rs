@@ -68,9 +68,12 @@ pub(super) fn call(machine: &mut Machine<'_>, call: &Invocation<'_>) -> Option<V
     if entity == "Object.getPrototypeOf" {
         return Some(arg(call, 0));
     }
-    if entity.starts_with("given") {
-        machine.calls_given(call.taint(), call.at);
-        return Some(Value::request());
+    if let Some(name) = entity.strip_prefix("given") {
+        // A module that the request chose is as good as any; a function of a name that runs something is not.
+        if name.is_empty() || runs_by_name(name.trim_start_matches('.')) {
+            machine.calls_given(call.taint(), call.at);
+        }
+        return Some(Value::unknown());
     }
     if among(CLEANERS, entity) {
         return Some(Value::unknown());
@@ -83,6 +86,13 @@ pub(super) fn call(machine: &mut Machine<'_>, call: &Invocation<'_>) -> Option<V
         .or_else(|| server(machine, entity, call))
         .or_else(|| texts(machine, entity, call))
         .or_else(|| files(machine, entity, call))
+}
+
+fn runs_by_name(name: &str) -> bool {
+    among(
+        "exec execSync spawn spawnSync execFile execFileSync eval runInThisContext",
+        name,
+    )
 }
 
 fn arg(call: &Invocation<'_>, index: usize) -> Value {
@@ -271,6 +281,10 @@ fn server(machine: &mut Machine<'_>, entity: &str, call: &Invocation<'_>) -> Opt
             Some(Value::entity("connection"))
         }
         "on" | "once" | "addListener" | "addEventListener" if entity.starts_with("request.") => {
+            handle_requests(machine, call, &[Value::request()]);
+            Some(Value::unknown())
+        }
+        "on" | "once" if entity.starts_with("websocket.") => {
             handle_requests(machine, call, &[Value::request()]);
             Some(Value::unknown())
         }
@@ -492,6 +506,14 @@ fn events(machine: &mut Machine<'_>, call: &Invocation<'_>, event: &Value) -> Op
             handle_requests(machine, call, &[Value::entity("request"), Value::unknown()]);
             Some(Value::unknown())
         }
+        b"connection" => {
+            handle_requests(
+                machine,
+                call,
+                &[Value::entity("websocket"), Value::entity("request")],
+            );
+            Some(Value::unknown())
+        }
         b"message" => {
             // It may as well be another thread of the program.
             handle_requests(machine, call, &[Value::tainted(Taint::SOCKET)]);
@@ -548,6 +570,7 @@ fn of_text(
         }
         "charAt" | "at" => Some(machine.index(object, &first)),
         "map" | "forEach" => mapped(machine, call, object, name),
+        "reduce" => reduced(machine, call, object),
         "pop" | "shift" => match &object.shape {
             Shape::List(values) if name == "shift" => values.first().cloned(),
             Shape::List(values) => values.last().cloned(),
@@ -555,6 +578,25 @@ fn of_text(
         },
         _ => None,
     }
+}
+
+/// `list.reduce(f, first)`: each element added to what came before.
+fn reduced(machine: &mut Machine<'_>, call: &Invocation<'_>, list: &Value) -> Option<Value> {
+    let function = arg(call, 0);
+    let elements = match &list.shape {
+        Shape::List(_) => machine.known_elements(list)?,
+        _ => return None,
+    };
+    let mut elements = elements.into_iter();
+    let mut sum = match call.arg(1) {
+        Some(first) => first.clone(),
+        None => elements.next()?,
+    };
+    for element in elements {
+        let args = [sum, element].map(|value| Argument { name: None, value });
+        sum = machine.call_value(&function, &args, call.at);
+    }
+    Some(sum)
 }
 
 fn mapped(

@@ -10,7 +10,7 @@ use crate::language::flow::words::among;
 pub(super) const INPUT_WORDS: &str = ".query .body .headers .params .cookies .url .originalUrl .rawBody .searchParams \
     createServer queryStringParameters 'data' \"data\" 'message' \"message\" 'request' \"request\" \
     .files .text() ['query'] [\"query\"] ['body'] [\"body\"] .get(' .use( .param( .json() .formData \
-    net.Socket .connect( createConnection 'fetch' \"fetch\"";
+    net.Socket 'connection' \"connection\" .connect( createConnection 'fetch' \"fetch\"";
 
 /// Words of scripts that run commands or change files.
 pub(super) const RUN_WORDS: &str = "child_process 'child_ \"child_ execSync spawnSync node-pty shelljs execa \

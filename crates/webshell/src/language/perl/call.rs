@@ -1,7 +1,7 @@
 //! What Perl's functions and those of common modules do.
 
 use super::names::{gives_input, request_gives};
-use crate::language::flow::fold::Change;
+use crate::language::flow::fold::{Change, transliterated};
 use crate::language::flow::value::{Piece, Shape, Taint, Value};
 use crate::language::flow::words::among;
 use crate::language::flow::{Argument, FileAct, Invocation, Machine, handle, handle_path};
@@ -300,42 +300,6 @@ fn unpack(machine: &mut Machine<'_>, template: &Value, text: &Value) -> Value {
             ..Value::default()
         },
     }
-}
-
-/// `tr/from/to/`: letters for letters.
-fn transliterated(text: &Value, from: &Value, to: &Value) -> Value {
-    let (Some(bytes), Some(from), Some(to)) = (text.bytes(), from.bytes(), to.bytes()) else {
-        return text.clone();
-    };
-    let (from, to) = (letters(from), letters(to));
-    let changed: Vec<u8> = bytes
-        .iter()
-        .map(|byte| {
-            let place = from.iter().position(|known| known == byte);
-            let instead = place.and_then(|place| to.get(place).or(to.last()));
-            *instead.unwrap_or(byte)
-        })
-        .collect();
-    Value::text(&changed).uncovered()
-}
-
-/// The letters of `a-z` and the like.
-fn letters(ranges: &[u8]) -> Vec<u8> {
-    let mut letters = Vec::new();
-    let mut at = 0;
-    while let Some(&first) = ranges.get(at) {
-        match (ranges.get(at + 1), ranges.get(at + 2)) {
-            (Some(b'-'), Some(&last)) if last >= first => {
-                letters.extend(first..=last);
-                at += 3;
-            }
-            _ => {
-                letters.push(first);
-                at += 1;
-            }
-        }
-    }
-    letters
 }
 
 /// `s/pattern/replacement/` where the pattern is plain text; otherwise what came from outside stays so.

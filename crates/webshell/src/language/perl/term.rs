@@ -113,9 +113,14 @@ impl<'a> Parser<'a> {
         pairs(items)
     }
 
+    /// A pattern of letters alone is the text it finds, for those that take texts apart.
     fn bare_match(&mut self) -> Node {
-        self.pattern(1);
-        Node::Nothing
+        let pattern = self.pattern(1);
+        let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b" ,;:=&-_/".contains(byte);
+        match pattern.regex.iter().all(plain) {
+            true => Node::text(pattern.regex),
+            false => Node::Nothing,
+        }
     }
 
     /// `<HANDLE>`, `<$handle>`, `<*.c>`, or a text announced with `<<`.
@@ -433,6 +438,10 @@ impl<'a> Parser<'a> {
             let read = call(entity("readline"), vec![source.clone()], at, length);
             return assign(target.clone(), read, Scope::Found);
         }
+        let args = match (word, args.as_slice()) {
+            ("split", [_]) => [args, vec![Node::name("$_")]].concat(),
+            _ => args,
+        };
         let args = match args.is_empty() && TOPICAL.contains(&word) {
             true => vec![Node::name("$_")],
             false => args,
@@ -455,11 +464,12 @@ impl<'a> Parser<'a> {
             return self.items(b')');
         }
         let next = self.peek();
-        let starts = matches!(
-            next,
-            b'$' | b'@' | b'"' | b'\'' | b'`' | b'\\' | b'&' | b'['
-        ) || (next == b'%'
-            && (self.peek_at(1).is_ascii_alphabetic() || self.peek_at(1) == b'$'))
+        let starts = (word == "split" && next == b'/')
+            || matches!(
+                next,
+                b'$' | b'@' | b'"' | b'\'' | b'`' | b'\\' | b'&' | b'['
+            )
+            || (next == b'%' && (self.peek_at(1).is_ascii_alphabetic() || self.peek_at(1) == b'$'))
             || (next == b'<'
                 && (self.peek_at(1) == b'<'
                     || self.peek_at(1) == b'$'

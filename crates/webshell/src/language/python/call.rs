@@ -47,12 +47,18 @@ pub(super) fn call(
     }
     let entity = canonical(call.entity()?).to_owned();
     let entity = entity.as_str();
-    if entity.starts_with("given") {
-        machine.calls_given(call.taint(), call.at);
-        return Some(Value::request());
+    if let Some(name) = entity.strip_prefix("given") {
+        // A module that the request chose is as good as any; a function of a name that runs something is not.
+        if name.is_empty() || runs_by_name(name.trim_start_matches('.')) {
+            machine.calls_given(call.taint(), call.at);
+        }
+        return Some(Value::unknown());
     }
     if among(RUNS, entity) {
         return Some(runs(machine, entity, call));
+    }
+    if entity == "subclasses" {
+        return Some(Value::entity("given"));
     }
     if among(CLEANERS, entity) {
         return Some(Value::unknown());
@@ -70,11 +76,21 @@ pub(super) fn call(
     if let Some(value) = member_by_call(machine, entity, call) {
         return Some(value);
     }
+    if entity.ends_with("reqparse.RequestParser") {
+        return Some(Value::entity("parser"));
+    }
     code(machine, entity, call)
         .or_else(|| input(python, machine, entity, call))
         .or_else(|| platform(machine, entity, call))
         .or_else(|| texts(machine, entity, call))
         .or_else(|| files(machine, entity, call))
+}
+
+fn runs_by_name(name: &str) -> bool {
+    among(
+        "system popen Popen run call check_output getoutput eval exec execv spawn",
+        name,
+    )
 }
 
 pub(super) fn arg(call: &Invocation<'_>, index: usize) -> Value {
@@ -226,6 +242,7 @@ fn input(
             true => Value::request(),
             false => arg(call, 1),
         }),
+        "parser.parse_args" => Some(Value::request()),
         "cgi.FieldStorage" | "cgi.parse" | "web.input" | "web.data" | "cgi.SvFormContentDict" => {
             Some(Value::request())
         }
@@ -459,6 +476,13 @@ fn method(
             let args: Vec<Argument> = call.args.iter().skip(at + 1).cloned().collect();
             let target = arg(call, at);
             Some(machine.call_value(&target, &args, call.at))
+        }
+        "register_function" => {
+            let args = [Argument {
+                name: None,
+                value: Value::request(),
+            }];
+            Some(machine.call_value(&first, &args, call.at))
         }
         "runsource" | "runcode" | "push" if object.is_unknown() && first.taint.web() => {
             machine.runs_code("code.InteractiveInterpreter", &first, call.at);

@@ -35,7 +35,9 @@ const STARS: [(&str, &[&str]); 5] = [
 ];
 
 /// Parts of decorators that name a route or a hook of requests.
-const ROUTES: [&str; 14] = [
+const ROUTES: [&str; 16] = [
+    ".on(",
+    ".event",
     ".route",
     ".get(",
     ".post(",

@@ -7,7 +7,7 @@ use crate::language::flow::words::among;
 /// Words of scripts that take input from a request or a connection.
 pub(super) const INPUT_WORDS: &str = "request. request) request, request: request] request\u{a} QUERY _STRING \
     FieldStorage stdin.read stdin.buffer rfile self.path self.headers .recv get_argument web.input web.data \
-    start_response HTTP_ PATH_INFO websocket .route cherrypy aiohttp @app. @router. socket.socket await␣req (req) (req, request␣as :␣Request Request) FastAPI APIRouter request\u{d}";
+    start_response HTTP_ PATH_INFO websocket .route cherrypy get_param RequestParser XMLRPCServer socketio SocketIO aiohttp @app. @router. socket.socket await␣req (req) (req, request␣as :␣Request Request) FastAPI APIRouter request\u{d}";
 
 /// Words of scripts that run something.
 pub(super) const RUN_WORDS: &str = ".system system( system' system\" popen Popen subprocess getoutput getstatusoutput pty spawn eval( \
@@ -131,7 +131,10 @@ pub(super) fn is_request(entity: &str) -> bool {
 
 fn of_value(object: &Value, name: &str) -> Option<Value> {
     match name {
-        "__subclasses__" | "__subclasses__()" => Some(Value::unknown().uncovered()),
+        "__subclasses__" => Some(Value::entity("subclasses").uncovered()),
+        _ if object.is_unknown() && is_request_variable(name) && name.contains(['_', '.']) => {
+            Some(Value::request())
+        }
         // The name of an uploaded file is the sender's choice as its content is.
         "filename" if object.taint.web() => Some(Value::request()),
         "request" if matches!(object.shape, Shape::Unknown) && !object.taint.any() => {

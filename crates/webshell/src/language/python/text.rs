@@ -61,6 +61,14 @@ pub(super) fn texts(
 ) -> Option<Value> {
     let first = arg(call, 0);
     match entity {
+        "base64.b85decode" => Some(match first.bytes().and_then(base85) {
+            Some(plain) => Value::text(&plain).uncovered(),
+            None => Value {
+                taint: first.taint,
+                hidden: true,
+                ..Value::default()
+            },
+        }),
         "chr" | "unichr" => Some(machine.characters(std::slice::from_ref(&first))),
         "ord" => Some(match first.bytes() {
             Some([byte]) => Value::number(i64::from(*byte)),
@@ -118,6 +126,26 @@ pub(super) fn texts(
         }
         _ => None,
     }
+}
+
+/// What five digits of base 85 stand for: four bytes each.
+fn base85(text: &[u8]) -> Option<Vec<u8>> {
+    const DIGITS: &[u8; 85] =
+        b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&()*+-;<=>?@^_`{|}~";
+    let mut plain = Vec::with_capacity(text.len());
+    for five in text.chunks(5) {
+        let mut number = 0_u32;
+        for place in 0..5 {
+            let digit = *five.get(place).unwrap_or(&b'~');
+            let value = DIGITS.iter().position(|known| *known == digit)?;
+            number = number
+                .checked_mul(85)?
+                .checked_add(u32::try_from(value).ok()?)?;
+        }
+        let bytes = number.to_be_bytes();
+        plain.extend_from_slice(bytes.get(..five.len() - 1)?);
+    }
+    Some(plain)
 }
 
 /// `int`: a number, perhaps of another base.

@@ -1,7 +1,7 @@
 //! What commands do.
 
 use super::syntax::{INPUT, function_name};
-use crate::language::flow::fold::Change;
+use crate::language::flow::fold::{Change, transliterated};
 use crate::language::flow::value::{Piece, Shape, Taint, Value};
 use crate::language::flow::words::among;
 use crate::language::flow::{
@@ -235,7 +235,11 @@ fn xargs(
     if input.taint.any() && runs.is_some() {
         machine.runs_command("xargs", &input, call.at);
     }
-    match only_flags {
+    let prints = args
+        .iter()
+        .filter_map(Value::str)
+        .any(|word| among(PRINTERS, word) || among(FILTERS, word));
+    match only_flags || prints {
         true => Value::tainted(input.taint),
         false => Value::unknown(),
     }
@@ -300,8 +304,9 @@ fn prints(
 /// Whether a program for `awk` runs what it finds in the environment a request sets.
 fn asks_environment(args: &[Value]) -> bool {
     args.iter().filter_map(Value::bytes).any(|program| {
-        let has = |word: &[u8]| memchr::memmem::find(program, word).is_some();
-        (has(b"system(") || has(b"| getline")) && (has(b"[\"QUERY_STRING\"]") || has(b"[\"HTTP_"))
+        [&b"system(ENVIRON[\"QUERY"[..], b"system(ENVIRON[\"HTTP_"]
+            .iter()
+            .any(|word| memchr::memmem::find(program, word).is_some())
     })
 }
 
@@ -354,6 +359,11 @@ fn filtered(machine: &mut Machine<'_>, name: &str, args: &[Value], input: &Value
     };
     if let Some(change) = change {
         return machine.change(change, input);
+    }
+    if let ("tr", [from, to]) = (name, args)
+        && input.bytes().is_some()
+    {
+        return transliterated(&machine.change(Change::Trim, input), from, to);
     }
     let taint = input.taint.and(union(args));
     let rewrites = args.iter().any(|arg| arg.bytes().is_some_and(separates));

@@ -24,7 +24,7 @@ pub(crate) fn trials() -> Vec<Trial> {
 const CONTAINERS: usize = 200;
 /// After as many, caches are warm.
 const WARM: usize = 50;
-/// What 150 further containers may add, in KiB: they are remembered for a minute, and other tests run meanwhile.
+/// What 150 further containers may add, in KiB: they are remembered for a minute.
 const GROWTH_KIB_MAX: u64 = 8192;
 /// How long a container may be remembered after its end.
 const REMEMBERED_FOR: Duration = Duration::from_secs(90);

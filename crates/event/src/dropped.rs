@@ -29,6 +29,10 @@ pub enum DropPlace {
     Output,
     /// The queue of files to be scanned.
     Scanner,
+    /// The ring of denials.
+    EnforcementRing,
+    /// A question of the kernel's whether a file may run.
+    Fanotify,
 }
 
 impl DropPlace {
@@ -47,6 +51,8 @@ impl DropPlace {
             DropPlace::Runtimes => "runtimes",
             DropPlace::Recording => "recording",
             DropPlace::Output => "output",
+            DropPlace::EnforcementRing => "enforcement_ring",
+            DropPlace::Fanotify => "fanotify",
         }
     }
 }

@@ -1,8 +1,8 @@
 //! What the kernel side reports, decoded.
 
 use crate::{
-    CallEvent, CgroupId, ContainerKey, Credentials, Drop, FileFacts, MonotonicNs, ProcessKey,
-    ProgramKey, Stream, Text,
+    CallEvent, CgroupId, ContainerKey, Credentials, DenialEvent, Drop, FileFacts, MonotonicNs,
+    ProcessKey, ProgramKey, Stream, Text,
 };
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +27,8 @@ pub enum KernelEvent {
     Loss(LossEvent),
     /// A file that had been opened for writing was closed.
     Written(Box<WrittenEvent>),
+    /// A process was kept from something.
+    Denied(Box<DenialEvent>),
 }
 
 impl KernelEvent {
@@ -42,6 +44,7 @@ impl KernelEvent {
             KernelEvent::Exit(event) => event.base.time,
             KernelEvent::Loss(event) => event.time,
             KernelEvent::Written(event) => event.base.time,
+            KernelEvent::Denied(event) => event.base.time,
         }
     }
 }

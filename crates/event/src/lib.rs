@@ -8,11 +8,13 @@
 //! (alert JSON, API) are types of their own at the edges.
 
 mod alert;
+mod behaviour;
 mod call;
 mod container;
 mod document;
 mod drift;
 mod dropped;
+mod enforcement;
 mod file;
 mod id;
 mod kernel_event;
@@ -25,6 +27,7 @@ pub use alert::{
     Action, Alert, AlertProcess, AlertStatus, Category, ConditionEvidence, DetectionEvidence,
     DriftEvidence, EventEvidence, PolicyEvidence, ScanEvidence, Severity, WriterEvidence,
 };
+pub use behaviour::{Behaviour, BehaviourSet, Dimension};
 pub use call::{
     Call, CallEvent, CallGroup, Endpoint, OpenClass, OpenKey, SocketFacts, Stream, StreamKind,
     TargetFacts,
@@ -35,6 +38,10 @@ pub use container::{
 pub use document::{DocumentEvent, DocumentSource};
 pub use drift::{DriftKind, DriftVector, Provenance, WrittenHow};
 pub use dropped::{Drop, DropPlace, DropReason, LossCounters};
+pub use enforcement::{
+    AllowRow, CellAction, DefenceSlot, DenialEvent, DenialOutcome, Denied, DriftCell,
+    EnforcementMeans, EnforcementRow, Membership, OriginClass,
+};
 pub use file::{
     FileFacts, FileFlags, FileId, FileKey, Inspection, InspectionError, InspectionRequest, Sha256,
     Twin,

@@ -275,6 +275,7 @@ impl Pipeline {
             }
             KernelEvent::Loss(event) => self.dropped(event.dropped, sink),
             KernelEvent::Written(event) => self.written(*event, sink),
+            KernelEvent::Denied(_) => self.stats.denials += 1,
         }
     }
 

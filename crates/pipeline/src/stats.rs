@@ -49,6 +49,8 @@ pub struct Stats {
     pub scan_gaps: u64,
     /// Files that could not be scanned, by the reason in words.
     pub unscanned: BTreeMap<&'static str, u64>,
+    /// What processes were kept from, or would have been.
+    pub denials: u64,
     /// Alerts.
     pub alerts: u64,
     /// Of those: alerts of detection rules.

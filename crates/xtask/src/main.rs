@@ -14,6 +14,7 @@ mod format;
 mod generate;
 mod test;
 mod tidy;
+mod vm;
 mod workspace;
 
 use clap::{Parser, Subcommand};
@@ -40,6 +41,8 @@ enum Command {
     Fmt,
     /// Runs the tidy checks alone.
     Tidy,
+    /// Runs commands in a virtual machine whose kernel has BPF LSM. Needs QEMU, no KVM.
+    Vm(vm::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -50,6 +53,7 @@ fn main() -> ExitCode {
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Fmt => format::write(),
         Command::Tidy => tidy::run(),
+        Command::Vm(arguments) => vm::run(&arguments),
     };
     match result {
         Ok(code) => code,

@@ -1,0 +1,282 @@
+//! The virtual machine's disk: the host's own programs at the same places, and what a command needs besides.
+
+use super::kernel::Kernel;
+use crate::command::output;
+use anyhow::{Context, Result, ensure};
+use std::collections::BTreeSet;
+use std::fs::{self, File, Permissions};
+use std::io::Read;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Component, Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// Debian packages whose programs the guest has too: what rehearsals copy into their images, the runtimes, and what
+/// one misses when looking around.
+const PACKAGES: &[&str] = &[
+    "bash",
+    "bpftool",
+    "busybox-static",
+    "coreutils",
+    "crun",
+    "dash",
+    "findutils",
+    "grep",
+    "gzip",
+    "hostname",
+    "iproute2",
+    "libc-bin",
+    "mount",
+    "procps",
+    "runc",
+    "sed",
+    "tar",
+    "util-linux",
+];
+const PROGRAM_DIRS: &[&str] = &["/bin/", "/sbin/", "/usr/bin/", "/usr/sbin/"];
+
+/// Top-level folders that are links into /usr on most systems: loaders and scripts name them.
+const TOP_DIRS: &[&str] = &["bin", "sbin", "lib", "lib64", "lib32", "libx32"];
+const EMPTY_DIRS: &[&str] = &[
+    "dev",
+    "proc",
+    "sys",
+    "run",
+    "tmp",
+    "root",
+    "mnt",
+    "var/tmp",
+    "var/lib",
+    "var/log",
+    "etc",
+    "vm/applets",
+];
+
+/// Programs larger than this, in bytes, lose their debug information: it is most of what they weigh.
+const UNSTRIPPED_BYTES_MAX: u64 = 16 << 20;
+/// Room on the disk, for mke2fs. The file has holes: only what is written takes space.
+const DISK_SIZE: &str = "3G";
+
+/// The tree that becomes the disk.
+#[derive(Debug)]
+pub(super) struct Tree {
+    root: PathBuf,
+    /// ELF files whose libraries are not there yet.
+    programs: BTreeSet<PathBuf>,
+}
+
+impl Tree {
+    /// Lays out a system below `root`, a folder that is not there yet.
+    ///
+    /// # Errors
+    /// A package is not installed or a file can't be copied.
+    pub(super) fn build(root: &Path, kernel: &Kernel) -> Result<Tree> {
+        let mut tree = Tree {
+            root: root.to_owned(),
+            programs: BTreeSet::new(),
+        };
+        for dir in TOP_DIRS {
+            if let Ok(target) = fs::read_link(Path::new("/").join(dir)) {
+                fs::create_dir_all(root.join(&target))?;
+                symlink(target, root.join(dir))?;
+            }
+        }
+        for dir in EMPTY_DIRS {
+            fs::create_dir_all(root.join(dir))?;
+        }
+        for dir in ["tmp", "var/tmp"] {
+            fs::set_permissions(root.join(dir), Permissions::from_mode(0o1777))?;
+        }
+        tree.write(
+            "etc/passwd",
+            "root:x:0:0:root:/root:/bin/bash\nnobody:x:65534:65534::/:/bin/false\n",
+        )?;
+        tree.write("etc/group", "root:x:0:\nnogroup:x:65534:\n")?;
+        tree.write(
+            "etc/hosts",
+            "127.0.0.1 localhost yagura-vm\n::1 localhost\n",
+        )?;
+        tree.add(Path::new("/etc/ld.so.cache"), Path::new("/etc/ld.so.cache"))?;
+        for package in PACKAGES {
+            tree.add_package(package)?;
+        }
+        tree.add_busybox()?;
+        kernel.install_modules(root)?;
+        tree.write_program("vm/start", include_str!("../../programs/vm/start.sh"))?;
+        Ok(tree)
+    }
+
+    /// Finds a program as a shell would, puts it at the same place and tells that place.
+    ///
+    /// # Errors
+    /// There is no such program or it can't be copied.
+    pub(super) fn add_program(&mut self, name: &str) -> Result<PathBuf> {
+        let path = if name.contains('/') {
+            std::path::absolute(name)?
+        } else {
+            let folders = std::env::var_os("PATH").unwrap_or_default();
+            std::env::split_paths(&folders)
+                .map(|folder| folder.join(name))
+                .find(|path| path.is_file())
+                .with_context(|| format!("no program `{name}` on the PATH"))?
+        };
+        self.add(&path, &path)?;
+        Ok(path)
+    }
+
+    /// Copies a file or folder of the host to `guest`, an absolute path.
+    ///
+    /// # Errors
+    /// It is neither file nor folder, or can't be copied.
+    pub(super) fn add(&mut self, host: &Path, guest: &Path) -> Result<()> {
+        self.copy(host, guest)
+            .with_context(|| format!("copying {} into the virtual machine", host.display()))
+    }
+
+    /// Writes a program that the guest runs by `path`, relative to its root.
+    ///
+    /// # Errors
+    /// It can't be written.
+    pub(super) fn write_program(&self, path: &str, content: &str) -> Result<()> {
+        self.write(path, content)?;
+        fs::set_permissions(self.root.join(path), Permissions::from_mode(0o755))?;
+        Ok(())
+    }
+
+    /// Adds the libraries of all programs and makes `image`, a disk.
+    ///
+    /// # Errors
+    /// A library can't be copied, or mke2fs fails.
+    pub(super) fn finish(mut self, image: &Path) -> Result<()> {
+        self.add_libraries()?;
+        let mut make = Command::new("/sbin/mke2fs");
+        make.args(["-q", "-t", "ext4", "-O", "^has_journal"])
+            .args(["-E", "lazy_itable_init=1,root_owner=0:0", "-d"])
+            .args([self.root.as_path(), image])
+            .arg(DISK_SIZE);
+        output(&mut make)?;
+        fs::remove_dir_all(&self.root)?;
+        Ok(())
+    }
+
+    fn copy(&mut self, host: &Path, guest: &Path) -> Result<()> {
+        let place = self.place(guest)?;
+        let found = fs::metadata(host)?;
+        if found.is_dir() {
+            fs::create_dir_all(&place)?;
+            for entry in fs::read_dir(host)? {
+                let name = entry?.file_name();
+                self.copy(&host.join(&name), &guest.join(&name))?;
+            }
+            return Ok(());
+        }
+        ensure!(found.is_file(), "{} is no file", host.display());
+        let is_program = is_elf(host)?;
+        if is_program && found.len() > UNSTRIPPED_BYTES_MAX {
+            let mut strip = Command::new("strip");
+            strip.arg("--strip-debug").arg("-o").args([&place, host]);
+            output(&mut strip)?;
+        } else {
+            fs::copy(host, &place)?;
+        }
+        if is_program {
+            self.programs.insert(host.to_owned());
+        }
+        Ok(())
+    }
+
+    /// Where a path of the guest is on the host, its folder made.
+    fn place(&self, guest: &Path) -> Result<PathBuf> {
+        let relative: PathBuf = guest
+            .components()
+            .filter(|part| matches!(part, Component::Normal(_)))
+            .collect();
+        // Folders among the host's links keep their real names, so that each is in the guest only once.
+        let parent = relative.parent().unwrap_or(Path::new(""));
+        let real = fs::canonicalize(Path::new("/").join(parent));
+        let parent = match real.as_deref().map(|real| real.strip_prefix("/")) {
+            Ok(Ok(real)) => self.root.join(real),
+            _ => self.root.join(parent),
+        };
+        fs::create_dir_all(&parent)?;
+        Ok(parent.join(relative.file_name().unwrap_or_default()))
+    }
+
+    fn write(&self, path: &str, content: &str) -> Result<()> {
+        let place = self.root.join(path);
+        fs::write(&place, content).with_context(|| format!("writing {}", place.display()))
+    }
+
+    fn add_package(&mut self, package: &str) -> Result<()> {
+        let listed = output(Command::new("dpkg-query").args(["--listfiles", package]))
+            .with_context(|| format!("package {package} is needed: `./dev test` installs it"))?;
+        for path in listed.lines() {
+            let is_program = PROGRAM_DIRS.iter().any(|dir| path.starts_with(dir));
+            // What the package ships may be diverted, or a link to what another package has.
+            if is_program && fs::metadata(path).is_ok_and(|found| found.is_file()) {
+                self.add(Path::new(path), Path::new(path))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Busybox runs the guest's own scripts, and stands in for programs that are missing.
+    fn add_busybox(&mut self) -> Result<()> {
+        let busybox = Path::new("/vm/busybox");
+        self.add(Path::new("/bin/busybox"), busybox)?;
+        for applet in output(Command::new("/bin/busybox").arg("--list"))?.lines() {
+            symlink(busybox, self.root.join("vm/applets").join(applet))?;
+        }
+        // The kernel asks for modules by this name.
+        symlink(busybox, self.root.join("usr/sbin/modprobe"))?;
+        Ok(())
+    }
+
+    fn add_libraries(&mut self) -> Result<()> {
+        let programs = std::mem::take(&mut self.programs);
+        if programs.is_empty() {
+            return Ok(());
+        }
+        // It fails if any of them is static, and is silent about those.
+        let listed = Command::new("ldd")
+            .args(programs)
+            .env("LC_ALL", "C")
+            .stderr(Stdio::null())
+            .output()
+            .context("starting `ldd`")?;
+        for library in libraries_in(&String::from_utf8_lossy(&listed.stdout)) {
+            self.add(&library, &library)?;
+        }
+        Ok(())
+    }
+}
+
+fn is_elf(path: &Path) -> Result<bool> {
+    let mut magic = [0; 4];
+    let mut file = File::open(path)?;
+    Ok(file.read_exact(&mut magic).is_ok() && magic == *b"\x7fELF")
+}
+
+/// Lines are `path:`, `name => /path (0x…)` or `/path (0x…)`; the kernel's own library has no path.
+fn libraries_in(list: &str) -> BTreeSet<PathBuf> {
+    list.lines()
+        .filter_map(|line| line.split_once('\t')?.1.rsplit_once(" (0x"))
+        .map(|(names, _)| names.rsplit("=> ").next().unwrap_or(names))
+        .filter(|path| path.starts_with('/'))
+        .map(PathBuf::from)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn libraries_are_read_once_for_all_programs() {
+        let list = "/bin/a:\n\tlinux-vdso.so.1 (0x00007f)\n\tlibc.so.6 => /lib/x/libc.so.6 (0x00007f)\n\
+            \t/lib64/ld-linux-x86-64.so.2 (0x00007f)\n/bin/b:\n\tnot a dynamic executable\n\
+            /bin/c:\n\tlibc.so.6 => /lib/x/libc.so.6 (0x00007e)\n\tlibno.so => not found\n";
+        let found: Vec<_> = libraries_in(list).into_iter().collect();
+        let paths = ["/lib/x/libc.so.6", "/lib64/ld-linux-x86-64.so.2"].map(PathBuf::from);
+        assert_eq!(found, paths);
+    }
+}

@@ -1,0 +1,165 @@
+//! `cargo xtask vm`: commands in a virtual machine with Debian's cloud kernel, which has BPF LSM.
+
+mod archive;
+mod disk;
+mod kernel;
+mod machine;
+
+use crate::workspace::root;
+use anyhow::{Context, Result, ensure};
+use disk::Tree;
+use kernel::Kernel;
+use machine::Machine;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// Exit code of `run` where the command has none: told from most commands' own.
+const EXIT_NO_RESULT: u8 = 125;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    command: Subcommand,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Subcommand {
+    /// Runs one command as root; its output and exit code become this command's own, 125 if the machine fails.
+    Run(RunArguments),
+}
+
+#[derive(Debug, clap::Args)]
+struct RunArguments {
+    /// Also copies this file or folder; programs come with their libraries.
+    #[arg(long = "file", value_name = "HOST[:GUEST]")]
+    files: Vec<String>,
+    /// Sets a variable of the command's environment.
+    #[arg(long = "env", value_name = "NAME=VALUE")]
+    variables: Vec<String>,
+    /// Seconds after which the virtual machine is ended.
+    #[arg(long, default_value_t = 120)]
+    timeout: u64,
+    /// The command. Its program is looked up here and copied with its libraries.
+    #[arg(required = true, trailing_var_arg = true)]
+    command: Vec<String>,
+}
+
+/// Runs what was asked for.
+///
+/// # Errors
+/// QEMU or the kernel can't be had, a file can't be copied, or the virtual machine fails.
+pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
+    match &arguments.command {
+        Subcommand::Run(arguments) => Ok(run_command(arguments).unwrap_or_else(|error| {
+            eprintln!("error: {error:#}");
+            ExitCode::from(EXIT_NO_RESULT)
+        })),
+    }
+}
+
+fn run_command(arguments: &RunArguments) -> Result<ExitCode> {
+    let place = Place::make()?;
+    let kernel = Kernel::fetch(&cache())?;
+    let mut tree = Tree::build(&place.dir.join("tree"), &kernel)?;
+    for file in &arguments.files {
+        let (host, guest) = file.split_once(':').unwrap_or((file, file));
+        let guest = std::path::absolute(guest)?;
+        tree.add(&std::path::absolute(host)?, &guest)?;
+    }
+    let (program, rest) = arguments.command.split_first().context("no command")?;
+    let program = tree.add_program(program)?;
+    let mut words = vec![program.to_string_lossy().into_owned()];
+    words.extend(rest.iter().cloned());
+    let script = script(&arguments.variables, &words)?;
+    tree.write_program("vm/command", &script)?;
+    let disk = place.dir.join("disk.img");
+    tree.finish(&disk)?;
+    let machine = Machine {
+        kernel: &kernel,
+        dir: &place.dir,
+        disk: &disk,
+    };
+    let timeout = Duration::from_secs(arguments.timeout);
+    let ended = machine.run(timeout, std::io::stdout(), std::io::stderr())?;
+    place.remove()?;
+    Ok(ExitCode::from(ended.code))
+}
+
+/// Where kernels are kept, and the files of machines.
+fn cache() -> PathBuf {
+    root().join("target/vm")
+}
+
+/// A folder for one run. It stays where a run fails, until the next run: the console is in it.
+struct Place {
+    dir: PathBuf,
+}
+
+impl Place {
+    fn make() -> Result<Place> {
+        let runs = cache().join("runs");
+        fs::create_dir_all(&runs)?;
+        for entry in fs::read_dir(&runs)? {
+            let entry = entry?;
+            let process = Path::new("/proc").join(entry.file_name());
+            if !process.exists() {
+                // Another run may be doing the same.
+                let _gone = fs::remove_dir_all(entry.path());
+            }
+        }
+        let dir = runs.join(std::process::id().to_string());
+        fs::create_dir_all(&dir).with_context(|| format!("making {}", dir.display()))?;
+        Ok(Place { dir })
+    }
+
+    fn remove(self) -> Result<()> {
+        fs::remove_dir_all(&self.dir).with_context(|| format!("removing {}", self.dir.display()))
+    }
+}
+
+/// The script that the guest runs as its command.
+fn script(variables: &[String], words: &[String]) -> Result<String> {
+    let mut script = String::from("#!/vm/busybox sh\n");
+    for variable in variables {
+        let (name, value) = variable
+            .split_once('=')
+            .with_context(|| format!("`{variable}` is not NAME=VALUE"))?;
+        let is_name = !name.starts_with(|first: char| first.is_ascii_digit())
+            && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+            && !name.is_empty();
+        ensure!(is_name, "`{name}` is no name of a variable");
+        script.push_str(&format!("export {name}={}\n", quote(value)));
+    }
+    let words: Vec<String> = words.iter().map(|word| quote(word)).collect();
+    script.push_str(&format!("exec {}\n", words.join(" ")));
+    Ok(script)
+}
+
+/// The word as a shell takes it literally.
+fn quote(word: &str) -> String {
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_reach_the_guest_as_they_are() {
+        let words = ["echo", "it's", "$(id)", "a b\n"].map(str::to_owned);
+        let script = script(&["A=b c".to_owned()], &words).unwrap();
+        assert_eq!(
+            script,
+            "#!/vm/busybox sh\nexport A='b c'\nexec 'echo' 'it'\\''s' '$(id)' 'a b\n'\n"
+        );
+    }
+
+    #[test]
+    fn names_of_variables_are_no_commands() {
+        for variable in ["A", "=b", "1A=b", "A;id=b"] {
+            assert!(script(&[variable.to_owned()], &[]).is_err(), "{variable}");
+        }
+    }
+}

@@ -1,8 +1,8 @@
 //! What leaves the pipeline.
 
 use crate::{
-    Container, DriftKind, DriftVector, Finding, MonotonicNs, Node, ProcessKey, Provenance,
-    ScanReason, Sha256, Text, WallTime, WrittenHow,
+    Container, DenialOutcome, Denied, DriftKind, DriftVector, EnforcementMeans, Finding,
+    MonotonicNs, Node, ProcessKey, Provenance, ScanReason, Sha256, Text, WallTime, WrittenHow,
 };
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -219,6 +219,23 @@ pub struct ScanEvidence {
     pub run_by: Vec<AlertProcess>,
 }
 
+/// What a process was kept from, or would have been.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DenialEvidence {
+    /// What.
+    pub denied: Denied,
+    /// What became of it.
+    pub outcome: DenialOutcome,
+    /// By what means.
+    pub means: EnforcementMeans,
+    /// Path of the executable of the process, as the kernel side told it.
+    pub exe: Text,
+    /// Path of the file that it acted on or that was to run; empty if there is none.
+    pub file: Text,
+    /// What it acted on where that is no file: the name of a socket, a file system, a module; empty otherwise.
+    pub target: Text,
+}
+
 /// Which rule decided.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PolicyEvidence {
@@ -320,12 +337,14 @@ pub struct Alert {
     pub ancestors: Vec<AlertProcess>,
     /// Why it is drift, if it is.
     pub drift: Option<DriftEvidence>,
-    /// Which rule of the drift policy decided, for drift.
+    /// Which rule decided, for drift and for what was denied.
     pub policy: Option<PolicyEvidence>,
     /// Why a detection rule matched, if one did.
     pub detection: Option<DetectionEvidence>,
     /// What was found in a file's content, if that is what it is about.
     pub scan: Option<ScanEvidence>,
+    /// What the process was kept from, if it was.
+    pub denial: Option<DenialEvidence>,
     /// Alerts of one story have the same: it is the id of the first of them.
     pub incident: String,
     /// What could not be learned or done, in words.

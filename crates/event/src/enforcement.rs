@@ -281,3 +281,16 @@ pub struct DenialEvent {
     /// What it acted on where that is no file: the name of a socket, a file system, a module, the pid of a process.
     pub target: Text,
 }
+
+/// The rule behind a denial, as alerts name it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct DenialRule {
+    /// Name.
+    pub name: String,
+    /// Position among the rules of its kind, the first is 0.
+    pub index: usize,
+    /// Version of the policies.
+    pub version: u64,
+    /// Whether it asks for blocking rather than telling alone.
+    pub blocks: bool,
+}

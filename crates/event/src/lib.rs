@@ -24,8 +24,9 @@ mod scan;
 mod text;
 
 pub use alert::{
-    Action, Alert, AlertProcess, AlertStatus, Category, ConditionEvidence, DetectionEvidence,
-    DriftEvidence, EventEvidence, PolicyEvidence, ScanEvidence, Severity, WriterEvidence,
+    Action, Alert, AlertProcess, AlertStatus, Category, ConditionEvidence, DenialEvidence,
+    DetectionEvidence, DriftEvidence, EventEvidence, PolicyEvidence, ScanEvidence, Severity,
+    WriterEvidence,
 };
 pub use behaviour::{Behaviour, BehaviourSet, Dimension};
 pub use call::{
@@ -39,7 +40,7 @@ pub use document::{DocumentEvent, DocumentSource};
 pub use drift::{DriftKind, DriftVector, Provenance, WrittenHow};
 pub use dropped::{Drop, DropPlace, DropReason, LossCounters};
 pub use enforcement::{
-    AllowRow, CellAction, DefenceSlot, DenialEvent, DenialOutcome, Denied, DriftCell,
+    AllowRow, CellAction, DefenceSlot, DenialEvent, DenialOutcome, DenialRule, Denied, DriftCell,
     EnforcementMeans, EnforcementRow, Membership, OriginClass,
 };
 pub use file::{

@@ -2,15 +2,16 @@
 
 use crate::case::{Case, WriterFacts};
 use crate::container_table::{ContainerEntry, unnamed};
+use crate::denial;
 use crate::detect::FoldKey;
 use crate::explain;
 use crate::origin;
 use crate::process_table::Program;
 use std::sync::Arc;
 use yagura_event::{
-    Action, Alert, AlertProcess, AlertStatus, Category, Container, DriftEvidence, DriftKind,
-    DriftVector, InspectionError, MonotonicNs, Node, PolicyEvidence, ProcessKey, Severity, Text,
-    WallTime, WriterEvidence,
+    Action, Alert, AlertProcess, AlertStatus, Category, Container, DenialOutcome, DriftEvidence,
+    DriftKind, DriftVector, InspectionError, MonotonicNs, Node, PolicyEvidence, ProcessKey,
+    Severity, Text, WallTime, WriterEvidence,
 };
 use yagura_policy::drift::{Decision, Verdict};
 
@@ -46,6 +47,7 @@ pub(crate) fn write(case: &Case<'_>, ruling: &Ruling<'_>) -> Alert {
     };
     let vectors = case.vectors();
     let drift = evidence(case, vectors);
+    let outcome = case.outcome();
     Alert {
         id: id(case, &drift, &container, ruling.node),
         time: case.wall(candidate.time),
@@ -54,11 +56,10 @@ pub(crate) fn write(case: &Case<'_>, ruling: &Ruling<'_>) -> Alert {
         key: "drift.binary".into(),
         category: Category::Drift,
         severity: Severity::Urgent,
-        status: AlertStatus::Unhandled,
-        title: title(case.finding.kind).into(),
+        status: outcome.map_or(AlertStatus::Unhandled, denial::status),
+        title: title(case.finding.kind, outcome).into(),
         explanation: explain::sentences(case, ruling, &drift, &container),
-        // What reached the pipeline has run, whatever the rule asks for.
-        action: Action::Alerted,
+        action: outcome.map_or(Action::Alerted, denial::action),
         remedy: REMEDY.to_owned(),
         techniques: vec!["T1204.003".to_owned(), "T1105".to_owned()],
         count: 1,
@@ -72,12 +73,12 @@ pub(crate) fn write(case: &Case<'_>, ruling: &Ruling<'_>) -> Alert {
                 .map(|program| process(case, program.process, Some(program)))
                 .collect()
         }),
-        policy: Some(PolicyEvidence {
-            rule: ruling.decision.rule.name.to_owned(),
-            index: ruling.decision.rule.index,
-            version: ruling.version,
-            action: ruling.action(),
-        }),
+        policy: Some(policy(case, ruling)),
+        denial: case
+            .candidate()
+            .denial
+            .as_ref()
+            .map(|denial| denial::evidence(&denial.event)),
         gaps: explain::gaps(case, ruling),
         drift: Some(drift),
         detection: None,
@@ -91,7 +92,36 @@ pub(crate) fn write(case: &Case<'_>, ruling: &Ruling<'_>) -> Alert {
 const REMEDY: &str = "Find out who wrote the file and why. If it belongs to the workload, build it into the image or put it \
 on the allow list of the rule that decided; otherwise stop the container and start it from its image again.";
 
-fn title(kind: DriftKind) -> &'static str {
+/// The rule that decided: of what was denied, the one that the kernel side decided by.
+fn policy(case: &Case<'_>, ruling: &Ruling<'_>) -> PolicyEvidence {
+    let denial = case.candidate().denial.as_ref();
+    match denial.and_then(|denial| denial.rule.as_ref()) {
+        Some(rule) => denial::policy(rule),
+        None => PolicyEvidence {
+            rule: ruling.decision.rule.name.to_owned(),
+            index: ruling.decision.rule.index,
+            version: ruling.version,
+            action: ruling.action(),
+        },
+    }
+}
+
+fn title(kind: DriftKind, outcome: Option<DenialOutcome>) -> &'static str {
+    match (kind, outcome) {
+        (DriftKind::Binaries, Some(DenialOutcome::Blocked | DenialOutcome::Killed)) => {
+            "Blocked binary drift: a drift binary was kept from executing in the container"
+        }
+        (DriftKind::Libraries, Some(DenialOutcome::Blocked | DenialOutcome::Killed)) => {
+            "Blocked binary drift: a drift library was kept from executing in the container"
+        }
+        (DriftKind::Scripts, Some(DenialOutcome::Blocked | DenialOutcome::Killed)) => {
+            "Blocked binary drift: a drift script was kept from executing in the container"
+        }
+        (kind, _) => detected(kind),
+    }
+}
+
+fn detected(kind: DriftKind) -> &'static str {
     match kind {
         DriftKind::Binaries => "A drift binary was detected executing in the container",
         DriftKind::Libraries => "A drift library was detected executing in the container",

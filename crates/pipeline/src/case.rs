@@ -8,8 +8,8 @@ use crate::pending::Pending;
 use crate::process_table::{Ancestry, ProcessTable, Program};
 use crate::writers;
 use yagura_event::{
-    Container, DriftKind, DriftVector, FileFacts, FileFlags, Inspection, MonotonicNs, Node,
-    Provenance, Text, Twin, WallTime, Writer, WrittenHow,
+    Container, DenialOutcome, DriftKind, DriftVector, FileFacts, FileFlags, Inspection,
+    MonotonicNs, Node, Provenance, Text, Twin, WallTime, Writer, WrittenHow,
 };
 use yagura_policy::Subject;
 
@@ -55,6 +55,12 @@ impl<'a> Case<'a> {
     /// The candidate.
     pub(crate) fn candidate(&self) -> &'a Candidate {
         &self.pending.candidate
+    }
+
+    /// What was done about it, if something was.
+    pub(crate) fn outcome(&self) -> Option<DenialOutcome> {
+        let denial = self.candidate().denial.as_ref();
+        denial.map(|denial| denial.event.outcome)
     }
 
     /// What reading the file said.

@@ -39,6 +39,8 @@ pub(crate) struct ContainerEntry {
     pub(crate) complete: bool,
     /// Layers of its root, if they are known.
     pub(crate) layers: Option<LayerDirs>,
+    /// Its own cgroup, zero if it has none or that is not known.
+    pub(crate) cgroup: CgroupId,
     users: Vec<(u32, Text)>,
     runtime_files: Vec<Text>,
     last_seen: MonotonicNs,
@@ -66,7 +68,7 @@ impl ContainerEntry {
     fn apply(&mut self, fact: ContainerFact) {
         let ContainerFact {
             key: _,
-            cgroup: _,
+            cgroup,
             container,
             layers,
             mut users,
@@ -79,6 +81,9 @@ impl ContainerEntry {
         }
         if layers.is_some() {
             self.layers = layers;
+        }
+        if cgroup != CgroupId::default() {
+            self.cgroup = cgroup;
         }
         if !users.is_empty() {
             users.truncate(USERS_MAX);

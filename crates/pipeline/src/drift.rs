@@ -5,8 +5,8 @@ use crate::origin::Place;
 use crate::process_table::{Ancestry, Program, base_name};
 use crate::script;
 use yagura_event::{
-    BaseFlags, CgroupId, ContainerKey, DriftKind, DriftVector, FileFacts, FileFlags, Inspection,
-    MonotonicNs, ProcessKey, ProgramKey, Provenance, RootId,
+    BaseFlags, CgroupId, ContainerKey, DenialEvent, DenialRule, DriftKind, DriftVector, FileFacts,
+    FileFlags, Inspection, MonotonicNs, ProcessKey, ProgramKey, Provenance, RootId,
 };
 
 /// What made a file a candidate.
@@ -41,6 +41,19 @@ pub(crate) struct Candidate {
     pub(crate) root: RootId,
     /// The file.
     pub(crate) file: FileFacts,
+    /// What was done about it, if something was.
+    pub(crate) denial: Option<Box<Denial>>,
+}
+
+/// A file was kept from running.
+#[derive(Debug, Clone)]
+pub(crate) struct Denial {
+    /// What the kernel side told.
+    pub(crate) event: DenialEvent,
+    /// What kind of file it took it for.
+    pub(crate) kind: DriftKind,
+    /// The rule, where it is still known.
+    pub(crate) rule: Option<DenialRule>,
 }
 
 /// What a candidate turned out to be.
@@ -58,6 +71,17 @@ pub(crate) fn find(
     program: Option<&Program>,
     inspection: Option<&Inspection>,
 ) -> Option<Finding> {
+    // What was denied was told apart by the kernel side, and never came to show what it is.
+    if let Some(denial) = &candidate.denial {
+        return Some(Finding {
+            kind: denial.kind,
+            vector: match denial.kind {
+                DriftKind::Binaries => None,
+                DriftKind::Libraries => Some(DriftVector::Library),
+                DriftKind::Scripts => Some(DriftVector::Script),
+            },
+        });
+    }
     match candidate.trigger {
         Trigger::Exec => Some(Finding {
             kind: DriftKind::Binaries,

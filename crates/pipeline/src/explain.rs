@@ -4,6 +4,7 @@
 
 use crate::alert::Ruling;
 use crate::case::Case;
+use crate::denial::by_means;
 use crate::drift::Trigger;
 use crate::limits::EXPLAINED_BYTES_MAX;
 use std::fmt::Write as _;
@@ -32,6 +33,9 @@ pub(crate) fn sentences(
     sentences.extend(how(case, drift).map(str::to_owned));
     if case.candidate().flags.has(BaseFlags::EXISTING) {
         sentences.push("It was already running when the sensor started.".to_owned());
+    }
+    if let Some(denial) = &case.candidate().denial {
+        sentences.push(format!("It was stopped {}.", by_means(denial.event.means)));
     }
     sentences.extend(who_wrote(case));
     sentences.push(which_rule(ruling));
@@ -224,10 +228,24 @@ pub(crate) fn gaps(case: &Case<'_>, ruling: &Ruling<'_>) -> Vec<String> {
         }
         gaps.push(text);
     }
-    if ruling.decision.verdict == Verdict::Block && !ruling.can_block {
-        gaps.push("this sensor cannot block yet: reported only".to_owned());
-    }
+    gaps.extend(enforcement_gap(case, ruling).map(str::to_owned));
     gaps
+}
+
+/// Why something ran that a rule asks to block, or was stopped although the rules would have let it run.
+fn enforcement_gap(case: &Case<'_>, ruling: &Ruling<'_>) -> Option<&'static str> {
+    match (case.outcome(), ruling.decision.verdict) {
+        (None, Verdict::Block) if !ruling.can_block => {
+            Some("this sensor does not block: reported only")
+        }
+        (Some(_), Verdict::Allowed) => Some(
+            "the rule's allow list has it by what could not be told before it ran: it was stopped this time, and may run from now on",
+        ),
+        (Some(_), Verdict::Ignore) => Some(
+            "by what is known now, no rule asks to stop it: the rules or the container's metadata changed meanwhile",
+        ),
+        _ => None,
+    }
 }
 
 fn file_gaps(case: &Case<'_>) -> impl Iterator<Item = &'static str> {

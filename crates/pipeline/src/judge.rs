@@ -119,7 +119,9 @@ impl Pipeline {
         let is_package_manager_stage = decision.verdict.reports()
             && !names_package_manager(policy, &decision)
             && case.is_package_manager_stage(&self.programs);
-        let reports = decision.verdict.reports() && !is_package_manager_stage;
+        let is_denied = case.candidate().denial.is_some();
+        let is_package_manager_stage = is_package_manager_stage && !is_denied;
+        let reports = is_denied || decision.verdict.reports() && !is_package_manager_stage;
         let vectors = case.vectors();
         Drifted {
             seen: SeenDrift {
@@ -169,6 +171,10 @@ impl Pipeline {
             self.image_files
                 .insert(candidate.container, candidate.file.key);
         }
+        if candidate.denial.is_some() {
+            self.stats.denied_image_files += 1;
+            sink.let_run(candidate.container, &candidate.file);
+        }
         self.tell_image_file(candidate.container, &candidate.file, candidate.time, sink);
     }
 
@@ -184,6 +190,10 @@ impl Pipeline {
 
     fn note_drift(&mut self, pending: Pending, drifted: Drifted, sink: &mut impl Sink) {
         let candidate = &pending.candidate;
+        if candidate.denial.is_some() {
+            self.note_denied(&pending, drifted, sink);
+            return;
+        }
         let is_package_managers = drifted.provenance == Provenance::PackageManager;
         match candidate.trigger {
             Trigger::Exec => {
@@ -215,6 +225,16 @@ impl Pipeline {
         } else if had_name && is_running && !self.watchlist.add(pending, self.now()) {
             self.lost(DropReason::Full, 1, sink);
         }
+    }
+
+    /// A drifted file was kept from running: its process is what it was before.
+    fn note_denied(&mut self, pending: &Pending, drifted: Drifted, sink: &mut impl Sink) {
+        let candidate = &pending.candidate;
+        // What an allow list has by its content could not be told before the file was read.
+        if drifted.verdict == Verdict::Allowed {
+            sink.let_run(candidate.container, &candidate.file);
+        }
+        self.report(candidate.container, drifted, sink);
     }
 
     /// Tells the detection rules, whatever the drift policy says of it.

@@ -11,6 +11,7 @@
 mod alert;
 mod case;
 mod container_table;
+mod denial;
 mod detect;
 pub mod dns;
 mod drift;
@@ -33,5 +34,5 @@ mod writers;
 
 pub use detect::{CallWish, Documents, Wishes};
 pub use pipeline::{Input, Pipeline, PipelineConfig};
-pub use sink::Sink;
+pub use sink::{Enforced, Sink};
 pub use stats::{RuleStats, Stats};

@@ -115,3 +115,6 @@ const _: () = {
     assert!(WATCH_BATCH <= WATCHED_MAX);
     assert!(SWEEP_INTERVAL_NS < CONTAINER_GRACE_NS);
 };
+
+/// Files remembered that processes were ended for. Stops a loop of denied executions from filling memory.
+pub(crate) const DENIED_FILES_MAX: usize = 4096;

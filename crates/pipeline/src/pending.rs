@@ -1,9 +1,9 @@
 //! Candidates that wait for an answer: an inspection, or the container's metadata. Never longer than their deadlines.
 
-use crate::drift::Candidate;
+use crate::drift::{Candidate, Denial};
 use crate::limits::PENDING_MAX;
 use std::collections::{BTreeMap, BTreeSet};
-use yagura_event::{ContainerKey, Inspection, MonotonicNs, Twin};
+use yagura_event::{ContainerKey, FileId, Inspection, MonotonicNs, ProcessKey, Twin};
 
 /// A candidate with what it still waits for.
 #[derive(Debug, Clone)]
@@ -159,6 +159,21 @@ impl PendingQueue {
             .filter(|(_, pending)| pending.candidate.container == container)
             .map(|(token, _)| *token)
             .collect()
+    }
+
+    /// Notes that a process was ended for using a file, and says whether that use waits here.
+    pub(crate) fn deny(&mut self, process: ProcessKey, file: FileId, denial: &Denial) -> bool {
+        let found = self.waiting.values_mut().find(|pending| {
+            let candidate = &pending.candidate;
+            candidate.process == process && candidate.file.key.id == file
+        });
+        match found {
+            Some(pending) => {
+                pending.candidate.denial = Some(Box::new(denial.clone()));
+                true
+            }
+            None => false,
+        }
     }
 
     /// Moves every deadline: those set before the time was known were counted from zero.

@@ -1,10 +1,11 @@
 //! The way of an event through the pipeline.
 
+mod denials;
 mod scanning;
 mod waiting;
 
 use crate::container_table::{ContainerTable, shows_root};
-use crate::detect::{Detector, Surroundings, Wishes, rights};
+use crate::detect::{Detector, Folds, Surroundings, Wishes, rights};
 use crate::drift::{Candidate, Trigger};
 use crate::limits::SWEEP_INTERVAL_NS;
 use crate::origin::{self, ImageFiles, Place, Triage};
@@ -13,14 +14,15 @@ use crate::process_table::{ExeOrigin, ProcessTable};
 use crate::scan::Scans;
 use crate::script;
 use crate::seen_files::SeenFiles;
-use crate::sink::Sink;
+use crate::sink::{Enforced, Sink};
 use crate::stats::Stats;
 use crate::watchlist::Watchlist;
+use denials::DeniedFiles;
 use std::sync::Arc;
 use yagura_event::{
-    Base, BaseFlags, CallEvent, ContainerFact, ContainerKey, ContainerQuery, Drop, DropPlace,
-    DropReason, ExecEvent, FileFacts, FileFlags, Inspection, KernelEvent, MonotonicNs, Node,
-    RootId, ScanAnswer, Text,
+    Base, BaseFlags, CallEvent, ContainerFact, ContainerKey, ContainerQuery, DenialEvent,
+    DenialRule, Drop, DropPlace, DropReason, ExecEvent, FileFacts, FileFlags, Inspection,
+    KernelEvent, Membership, MonotonicNs, Node, RootId, ScanAnswer, Text,
 };
 use yagura_policy::drift::DriftPolicy;
 use yagura_rules::RuleSet;
@@ -93,6 +95,8 @@ pub enum Input {
         /// Wall time minus monotonic time in nanoseconds.
         wall_minus_monotonic_ns: i64,
     },
+    /// A process was kept from something; with the rule, where it is known.
+    Denied(Box<DenialEvent>, Option<DenialRule>),
     /// A container made that many calls more than are reported.
     Flood(ContainerKey, u64),
     /// Time has passed. Due at the latest at [`Pipeline::next_deadline`].
@@ -113,6 +117,8 @@ pub struct Pipeline {
     pending: PendingQueue,
     seen_files: SeenFiles,
     pub(crate) scans: Scans,
+    denied_files: DeniedFiles,
+    denial_folds: Folds,
     /// The latest time that was told; `None` before the first.
     now: Option<MonotonicNs>,
     next_sweep: MonotonicNs,
@@ -135,6 +141,8 @@ impl Pipeline {
             pending: PendingQueue::default(),
             seen_files: SeenFiles::default(),
             scans: Scans::default(),
+            denied_files: DeniedFiles::default(),
+            denial_folds: Folds::default(),
             now: None,
             next_sweep: MonotonicNs::default(),
             token: 0,
@@ -167,6 +175,7 @@ impl Pipeline {
                 self.wall_minus_monotonic_ns = wall_minus_monotonic_ns;
                 self.containers.set_clock(wall_minus_monotonic_ns);
             }
+            Input::Denied(event, rule) => self.denied(*event, rule, sink),
             Input::Flood(container, count) => {
                 self.detect(|detector, around| detector.flood(container, count, around));
             }
@@ -179,6 +188,7 @@ impl Pipeline {
     pub fn finish(&mut self, sink: &mut impl Sink) {
         self.detect(|detector, around| detector.finish(around));
         self.tell(sink);
+        self.tell_denials(true, sink);
     }
 
     /// What the rules in force can make use of: the kernel side need not send anything else.
@@ -236,6 +246,7 @@ impl Pipeline {
             self.pending.next_deadline(),
             self.watchlist.next_look(),
             self.detector.next_deadline(),
+            self.denial_folds.next_deadline(),
             sweep,
         ]
         .into_iter()
@@ -275,7 +286,7 @@ impl Pipeline {
             }
             KernelEvent::Loss(event) => self.dropped(event.dropped, sink),
             KernelEvent::Written(event) => self.written(*event, sink),
-            KernelEvent::Denied(_) => self.stats.denials += 1,
+            KernelEvent::Denied(event) => self.denied(*event, None, sink),
         }
     }
 
@@ -298,8 +309,8 @@ impl Pipeline {
             self.remember(&event, ExeOrigin::Other, sink);
             return;
         }
-        if shows_root(flags) && self.containers.learn_from_exec(&event) {
-            self.query(&event.base, sink);
+        if shows_root(flags) {
+            self.meet(&event, sink);
         }
         let is_image = self.triage(&event.base, event.root, &event.file) != Triage::Unclear
             || self.image_files.contains(event.base.container, &event.file);
@@ -318,7 +329,7 @@ impl Pipeline {
             self.standard_input(&event.base, event.root, stdin, sink);
         }
         self.scan_used(&event.base, &event.file, is_image, sink);
-        if !is_image {
+        if !is_image && !self.is_denied(&event.base, &event.file) {
             let candidate = candidate(Trigger::Exec, &event.base, event.root, event.file);
             self.consider(candidate, sink);
         }
@@ -411,7 +422,10 @@ impl Pipeline {
                     Trigger::Map => program.exe_file.id == file.key.id,
                     Trigger::Script => script::never_runs_scripts(program),
                 });
-        if !is_irrelevant && self.seen_files.insert(base.program, file.key, trigger) {
+        if !is_irrelevant
+            && !self.is_denied(base, &file)
+            && self.seen_files.insert(base.program, file.key, trigger)
+        {
             self.scan_used(base, &file, false, sink);
             self.consider(candidate(trigger, base, root, file), sink);
         }
@@ -428,11 +442,48 @@ impl Pipeline {
         !is_no_container
     }
 
+    /// Learns the container's root from an exec.
+    fn meet(&mut self, event: &ExecEvent, sink: &mut impl Sink) {
+        let key = event.base.container;
+        let before = self.containers.get(key).and_then(|entry| entry.home);
+        if self.containers.learn_from_exec(event) {
+            self.query(&event.base, sink);
+        }
+        let now = self.containers.get(key).and_then(|entry| entry.home);
+        if now.map(|home| (home.init, home.mount_namespace))
+            != before.map(|home| (home.init, home.mount_namespace))
+        {
+            self.tell_container(key, sink);
+        }
+    }
+
+    /// Tells the sink what is known of a container.
+    fn tell_container(&self, key: ContainerKey, sink: &mut impl Sink) {
+        let Some(entry) = self.containers.get(key) else {
+            return;
+        };
+        let Some(home) = entry.home.filter(|_| !entry.is_no_container()) else {
+            return;
+        };
+        sink.container(Enforced {
+            membership: Membership {
+                container: key,
+                cgroup: entry.cgroup,
+                mount_namespace: home.mount_namespace,
+            },
+            container: entry.container.as_ref(),
+            init: home.init,
+            root: home.root,
+            layers: entry.layers.as_ref(),
+        });
+    }
+
     fn make_room(&mut self, newest: ContainerKey, sink: &mut impl Sink) {
         if self.containers.is_over_full() {
             let live = self.programs.live_containers();
             let mut gone = self.containers.make_room(newest, &live);
             self.lost(DropReason::Evicted, gone.len() as u64, sink);
+            sink.containers_gone(&gone);
             gone.retain(|key| !live.contains(key));
             self.programs.forget(&gone);
         }
@@ -470,6 +521,7 @@ impl Pipeline {
         let is_complete = fact.complete;
         self.containers.apply(fact, self.now.unwrap_or_default());
         self.make_room(key, sink);
+        self.tell_container(key, sink);
         if is_complete {
             self.detect(|detector, around| detector.container_known(key, around));
         }
@@ -507,8 +559,12 @@ impl Pipeline {
             let gone = self.containers.sweep(&self.programs.live_containers(), now);
             self.programs.forget(&gone);
             self.detector.forget(&gone);
+            if !gone.is_empty() {
+                sink.containers_gone(&gone);
+            }
         }
         self.detect(|detector, around| detector.tick(around));
+        self.tell_denials(false, sink);
     }
 
     /// Time goes on. What was timed before the first time was told is moved to it.
@@ -596,5 +652,6 @@ fn candidate(trigger: Trigger, base: &Base, root: RootId, file: FileFacts) -> Ca
         flags: base.flags,
         root,
         file,
+        denial: None,
     }
 }

@@ -1,9 +1,26 @@
 //! The single way out of the pipeline: everything is pushed, nothing collected.
 
+use std::collections::HashSet;
+use std::sync::Arc;
 use yagura_event::{
-    Alert, ContainerKey, ContainerQuery, Drop, FileFacts, InspectionRequest, MonotonicNs, OpenKey,
-    ScanRequest,
+    Alert, Container, ContainerKey, ContainerQuery, ContainerRoot, Drop, FileFacts,
+    InspectionRequest, LayerDirs, Membership, MonotonicNs, OpenKey, ProcessKey, ScanRequest,
 };
+
+/// A container that rules may have to be enforced on.
+#[derive(Debug, Clone, Copy)]
+pub struct Enforced<'a> {
+    /// How its processes are known.
+    pub membership: Membership,
+    /// What its runtime says; `None` as long as that is not known.
+    pub container: Option<&'a Arc<Container>>,
+    /// Its first process.
+    pub init: ProcessKey,
+    /// Its root directory.
+    pub root: ContainerRoot,
+    /// Layers of its root, if they are known.
+    pub layers: Option<&'a LayerDirs>,
+}
 
 /// Takes what the pipeline hands out. No call may wait: `step` runs on the thread that reads the kernel's rings.
 pub trait Sink {
@@ -22,6 +39,25 @@ pub trait Sink {
     /// This content, at the time of an event, is the image's: the kernel side need not report the file again until
     /// it changes.
     fn image_file(&mut self, container: ContainerKey, file: &FileFacts, time: MonotonicNs);
+
+    /// This file was kept from running although it may run, as its content shows: it need not be kept from it again
+    /// until it changes.
+    /// Nothing to do for a sink that enforces nothing.
+    fn let_run(&mut self, container: ContainerKey, file: &FileFacts) {
+        let _ = (container, file);
+    }
+
+    /// News of a container that rules may have to be enforced on.
+    /// Nothing to do for a sink that enforces nothing.
+    fn container(&mut self, container: Enforced<'_>) {
+        let _ = container;
+    }
+
+    /// Containers that have ended.
+    /// Nothing to do for a sink that enforces nothing.
+    fn containers_gone(&mut self, gone: &HashSet<ContainerKey>) {
+        let _ = gone;
+    }
 
     /// No rule can match such an open: the kernel side need not report it again.
     fn quiet_open(&mut self, key: &OpenKey);

@@ -51,6 +51,8 @@ pub struct Stats {
     pub unscanned: BTreeMap<&'static str, u64>,
     /// What processes were kept from, or would have been.
     pub denials: u64,
+    /// Of those: files that turned out to be the image's, or to be allowed. They may run from now on.
+    pub denied_image_files: u64,
     /// Alerts.
     pub alerts: u64,
     /// Of those: alerts of detection rules.

@@ -8,6 +8,7 @@
 
 mod benign;
 mod bounds;
+mod denials;
 mod detect;
 mod metadata;
 mod provenance;

@@ -199,12 +199,7 @@ fn rules_ignore_allow_and_cannot_block() {
     let alert = world.alert();
     assert_eq!(alert.policy.as_ref().unwrap().action, "block");
     assert_eq!(alert.action, Action::Alerted);
-    assert!(
-        alert
-            .gaps
-            .iter()
-            .any(|gap| gap.contains("cannot block yet"))
-    );
+    assert!(alert.gaps.iter().any(|gap| gap.contains("does not block")));
     assert!(alert.title.contains("was detected"));
     let sh = world.last_program(INIT_PID);
     let library = world.written_file("/tmp/l.so");

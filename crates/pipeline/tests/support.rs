@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use yagura_event::*;
-use yagura_pipeline::{Input, Pipeline, PipelineConfig, Sink};
+use yagura_pipeline::{Enforced, Input, Pipeline, PipelineConfig, Sink};
 use yagura_policy::drift::{DriftPolicy, parse};
 
 pub(crate) const SECOND: u64 = 1_000_000_000;
@@ -28,6 +28,8 @@ pub(crate) struct Recorder {
     pub(crate) drops: Vec<Drop>,
     pub(crate) quiet: Vec<OpenKey>,
     pub(crate) scans: Vec<ScanRequest>,
+    pub(crate) let_run: Vec<Text>,
+    pub(crate) containers: Vec<(Membership, Option<String>)>,
 }
 
 impl Sink for Recorder {
@@ -45,6 +47,13 @@ impl Sink for Recorder {
     }
     fn image_file(&mut self, _: ContainerKey, file: &FileFacts, _: MonotonicNs) {
         self.image_files.push(file.path.clone());
+    }
+    fn let_run(&mut self, _: ContainerKey, file: &FileFacts) {
+        self.let_run.push(file.path.clone());
+    }
+    fn container(&mut self, container: Enforced<'_>) {
+        let name = container.container.map(|container| container.name.clone());
+        self.containers.push((container.membership, name));
     }
     fn quiet_open(&mut self, key: &OpenKey) {
         self.quiet.push(*key);

@@ -428,6 +428,7 @@ fn recorded(input: &Input) -> Option<Recorded> {
         Input::Tick(time) => Recorded::Tick(*time),
         Input::Flood(container, count) => Recorded::Flood(*container, *count),
         Input::Scanned(answer) => Recorded::Scanned(Box::new(answer.clone())),
+        Input::Denied(event, rule) => Recorded::Denied(event.clone(), rule.clone()),
         Input::ImageFinding(container, path, answer) => {
             Recorded::ImageFinding(*container, path.clone(), Box::new(answer.clone()))
         }

@@ -4,7 +4,8 @@
 use serde::{Deserialize, Serialize};
 use std::io::{BufReader, Read, Write};
 use yagura_event::{
-    ContainerFact, ContainerKey, Inspection, KernelEvent, MonotonicNs, Node, ScanAnswer, Text,
+    ContainerFact, ContainerKey, DenialEvent, DenialRule, Inspection, KernelEvent, MonotonicNs,
+    Node, ScanAnswer, Text,
 };
 
 const MAGIC: [u8; 8] = *b"YAGURACP";
@@ -47,6 +48,8 @@ pub enum Recorded {
     Scanned(Box<ScanAnswer>),
     /// What was found in a file of a container's image, or of the image by a list.
     ImageFinding(ContainerKey, Text, Box<ScanAnswer>),
+    /// A process was kept from something; with the rule, where it was known.
+    Denied(Box<DenialEvent>, Option<DenialRule>),
 }
 
 /// Why a recording cannot be written or read.

@@ -148,6 +148,7 @@ pub(crate) fn common(rule: &Rule, detection: Detection) -> Alert {
             title_ja: rule.title_ja.clone().unwrap_or_default(),
         }),
         scan: None,
+        denial: None,
         gaps: Vec::new(),
     }
 }

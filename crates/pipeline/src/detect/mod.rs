@@ -21,7 +21,7 @@ mod words;
 
 pub(crate) use detector::{Detector, Surroundings};
 pub use documents::Documents;
-pub(crate) use fold::FoldKey;
+pub(crate) use fold::{FoldKey, Folds};
 pub(crate) use observed::{SeenDrift, SeenScan, What};
 pub(crate) use paths::absolute;
 pub use prefilter::{CallWish, Wishes};

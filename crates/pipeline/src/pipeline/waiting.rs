@@ -46,7 +46,8 @@ impl Pipeline {
             token,
             file: candidate.file.clone(),
             pid: candidate.process.pid,
-            is_exe: candidate.trigger == Trigger::Exec,
+            // A program that was kept from running is not what its process runs.
+            is_exe: candidate.trigger == Trigger::Exec && candidate.denial.is_none(),
             start_ns: candidate.process.start_ns,
             container: candidate.container,
             root: entry
@@ -127,7 +128,8 @@ impl Pipeline {
             // runtime's socket.
             || (entry.complete
                 // Events of the two rings may overtake each other.
-                && self.programs.program(candidate.program).is_some())
+                && (candidate.denial.is_some()
+                    || self.programs.program(candidate.program).is_some()))
             || self.is_found_image(pending)
     }
 

@@ -286,6 +286,7 @@ fn time_of(recorded: &Recorded) -> Option<MonotonicNs> {
     match recorded {
         Recorded::Kernel(event) => Some(event.time()).filter(|time| time.0 > 0),
         Recorded::Tick(time) => Some(*time),
+        Recorded::Denied(event, _) => Some(event.base.time),
         Recorded::Container(_)
         | Recorded::Inspection(_)
         | Recorded::Clock(_)
@@ -306,6 +307,7 @@ fn input_of(recorded: Recorded) -> Input {
         Recorded::Tick(time) => Input::Tick(time),
         Recorded::Flood(container, count) => Input::Flood(container, count),
         Recorded::Scanned(answer) => Input::Scanned(*answer),
+        Recorded::Denied(event, rule) => Input::Denied(event, rule),
         Recorded::ImageFinding(container, path, answer) => {
             Input::ImageFinding(container, path, *answer)
         }

@@ -3,6 +3,7 @@
 //! Every text that a container, a runtime or a file may have chosen is escaped and bounded here, so that one alert is
 //! one line of a bounded length whatever happened in the container.
 
+use super::denial::DenialJson;
 use super::detection::DetectionJson;
 use super::escaped::{CUT, bounded};
 use super::scan::ScanJson;
@@ -91,12 +92,14 @@ pub(crate) struct AlertJson {
     pub(crate) process: Option<ProcessJson>,
     /// Why it is drift; null for other findings.
     pub(crate) drift: Option<DriftJson>,
-    /// Which rule of the drift policy decided; null for other findings.
+    /// Which rule of the drift policy decided, or which defence rule; null for other findings.
     pub(crate) policy: Option<PolicyJson>,
     /// Why a detection rule matched; null for drift.
     pub(crate) detection: Option<DetectionJson>,
     /// What was found in a file's content; null for findings that are not about that.
     pub(crate) scan: Option<ScanJson>,
+    /// What the process was kept from, or would have been if the rule did not only watch; null for other findings.
+    pub(crate) denial: Option<DenialJson>,
     /// Alerts of one story have the same: it is the `id` of the first of them.
     pub(crate) incident: String,
     /// What could not be learned or done, one sentence each. Empty if nothing is missing.
@@ -309,6 +312,7 @@ impl From<&Alert> for AlertJson {
             policy: alert.policy.as_ref().map(PolicyJson::from),
             detection: alert.detection.as_ref().map(DetectionJson::from),
             scan: alert.scan.as_ref().map(ScanJson::from),
+            denial: alert.denial.as_ref().map(DenialJson::from),
             incident: name(&alert.incident),
             gaps: gaps(alert),
         }

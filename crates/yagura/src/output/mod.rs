@@ -1,6 +1,7 @@
 //! Forms of output.
 
 pub(crate) mod alert;
+mod denial;
 mod detection;
 mod escaped;
 pub(crate) mod progress;

@@ -109,6 +109,12 @@ pub(crate) fn alert(alert: &Alert, colours: bool) -> String {
         }
         lines.add("sha256", scan.sha256.as_deref().unwrap_or_default());
     }
+    if let Some(denial) = &alert.denial {
+        lines.add(
+            "stopped",
+            &format!("{} by {}", denial.outcome, denial.means),
+        );
+    }
     if let Some(detection) = &alert.detection {
         lines.add("rule", &alert.rule);
         lines.add("because", &detection.output);

@@ -59,6 +59,7 @@ pub(crate) fn plain() -> Alert {
         last_time: WallTime(1_763_798_400_123_456_789),
         detection: None,
         scan: None,
+        denial: None,
         incident: "0a".repeat(16),
         explanation: "/tmp/a\\nb ran in container \"web\".".to_owned(),
         action: Action::Alerted,

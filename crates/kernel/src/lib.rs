@@ -13,6 +13,7 @@ mod observer;
 mod probe;
 mod programs;
 mod records;
+mod seccomp;
 mod written;
 
 pub use calls::{CallBudget, CallFilter, OpenClasses, TellError};
@@ -21,4 +22,8 @@ pub use mounts::{MountError, ensure_tracefs};
 pub use observer::{ObserveError, Observer, Reader, StartError, wall_minus_boot_ns};
 pub use probe::{Capability, Means, probe};
 pub use programs::{INTERPRETERS, PROGRAMS, Program};
+pub use seccomp::{
+    AGENT_PING, AGENT_PONG, AgentConfig, AgentCounts, AgentError, Fallback, NAMESPACE_FLAGS,
+    SeccompAgent, SeccompAnswer, SeccompCall, SeccompContainer, SeccompQuestion,
+};
 pub use written::{ClosesSeen, WrittenError};

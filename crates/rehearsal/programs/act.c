@@ -5,6 +5,7 @@
 #include "act_escape.h"
 #include "act_network.h"
 #include "act_process.h"
+#include "act_walk.h"
 
 static const struct act acts[] = {
 	/* Network. */
@@ -54,6 +55,11 @@ static const struct act acts[] = {
 	{ "become-root", 1, act_become_root },
 	{ "no-arguments", 1, act_no_arguments },
 	{ "beyond", 2, act_beyond },
+	{ "steps", 1, act_steps },
+	/* For the host's side of it. */
+	{ "victim", 0, act_victim },
+	{ "loop", 1, act_loop },
+	{ "handle-of", 1, act_handle_of },
 };
 
 static int run(int count, char **arguments, char **environment)

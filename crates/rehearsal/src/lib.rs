@@ -7,7 +7,7 @@
 //! they hold, and mount folders of the host read-only.
 //!
 //! Start at [`keys::REHEARSALS`] and [`keys::perform`] for the threat catalogue, at [`drift::CASES`] and [`rehearse`] for
-//! drift alone; the world around them is [`ThrowAwayImage`] and [`ThrowAwayContainer`]. With Debian's servers and tools,
+//! drift alone, at [`escapes::TECHNIQUES`] for ways out that somebody is to stop; the world around them is [`ThrowAwayImage`] and [`ThrowAwayContainer`]. With Debian's servers and tools,
 //! which [`debian::DebianRoot`] fetches once, there are [`full::REHEARSALS`], and [`benign::WORKLOADS`] to stay silent about.
 //!
 //! ```no_run
@@ -42,6 +42,7 @@ mod command;
 mod container;
 pub mod debian;
 pub mod drift;
+pub mod escapes;
 pub mod full;
 mod image;
 pub mod keys;

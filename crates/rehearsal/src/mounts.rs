@@ -18,6 +18,15 @@ pub(crate) fn all() -> io::Result<Vec<Mounted>> {
     Ok(parse(&read_proc(Path::new("/proc/self/mountinfo"))?))
 }
 
+/// Where something is mounted for a process.
+pub(crate) fn of_process(pid: u32) -> io::Result<Vec<PathBuf>> {
+    let table = read_proc(Path::new(&format!("/proc/{pid}/mountinfo")))?;
+    Ok(parse(&table)
+        .into_iter()
+        .map(|mounted| mounted.point)
+        .collect())
+}
+
 /// What is mounted on `dir` or below it.
 pub(crate) fn below(dir: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(all()?

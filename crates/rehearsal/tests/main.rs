@@ -12,6 +12,7 @@ mod benign;
 mod cases;
 mod cleanup;
 mod debian;
+mod escapes;
 mod full;
 mod keys;
 
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
     let mut trials = Vec::new();
     for runtime in &runtimes {
         trials.extend(keys::trials(runtime));
+        trials.extend(escapes::trials(runtime));
         for kind in [RootKind::Overlay, RootKind::Plain] {
             trials.extend(cases::trials(runtime, kind));
             trials.extend(cleanup::trials(runtime, kind));

@@ -14,7 +14,7 @@ use crate::image::ImageFile;
 use crate::keys::{KeyRehearsal, concat};
 
 /// Every one. Each key is one of the catalogue's; several rehearsals may share one.
-pub const REHEARSALS: &[KeyRehearsal] = &concat::concat::<{ concat::count(GROUPS) }>(GROUPS);
+pub const REHEARSALS: &[KeyRehearsal] = &concat::concat::<_, { concat::count(GROUPS) }>(GROUPS);
 
 const GROUPS: &[&[KeyRehearsal]] = &[
     servers::REHEARSALS,

@@ -5,10 +5,8 @@
     reason = "evaluated by the compiler, which refuses an index that is out of bounds"
 )]
 
-use super::KeyRehearsal;
-
-/// How many rehearsals the groups have.
-pub(crate) const fn count(groups: &[&[KeyRehearsal]]) -> usize {
+/// How many entries the groups have.
+pub(crate) const fn count<T: Copy>(groups: &[&[T]]) -> usize {
     let mut count = 0;
     let mut group = 0;
     while group < groups.len() {
@@ -18,10 +16,8 @@ pub(crate) const fn count(groups: &[&[KeyRehearsal]]) -> usize {
     count
 }
 
-/// All rehearsals of the groups, which have `COUNT` and are not empty.
-pub(crate) const fn concat<const COUNT: usize>(
-    groups: &[&[KeyRehearsal]],
-) -> [KeyRehearsal; COUNT] {
+/// All entries of the groups, which have `COUNT` and are not empty.
+pub(crate) const fn concat<T: Copy, const COUNT: usize>(groups: &[&[T]]) -> [T; COUNT] {
     let mut all = [groups[0][0]; COUNT];
     let mut at = 0;
     let mut group = 0;

@@ -36,10 +36,10 @@ use yagura_event::{DocumentSource, MonotonicNs};
 pub(crate) use servers::Service;
 pub(crate) use stage::accepted;
 pub use stage::{Document, Stage};
-pub(crate) use world::{connect, link};
+pub(crate) use world::{Peer, connect, link};
 
 /// Every rehearsal, in the order of the catalogue and, within a key, of the behaviours that it lists.
-pub const REHEARSALS: &[KeyRehearsal] = &concat::concat::<{ concat::count(GROUPS) }>(GROUPS);
+pub const REHEARSALS: &[KeyRehearsal] = &concat::concat::<_, { concat::count(GROUPS) }>(GROUPS);
 
 const GROUPS: &[&[KeyRehearsal]] = &[
     k8s_audit::SUSPICIOUS_COMMAND,

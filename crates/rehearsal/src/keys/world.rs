@@ -12,12 +12,13 @@ use std::fs::{self, File};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddrV4, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::AsFd;
-use std::os::unix::net::UnixListener;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// What the host must have for private networks.
 pub(super) const HOST_PROGRAMS: &[&str] = &["ip", "nsenter", "unshare"];
@@ -25,10 +26,10 @@ pub(super) const HOST_PROGRAMS: &[&str] = &["ip", "nsenter", "unshare"];
 /// The container's address.
 pub(super) const CONTAINER: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 2);
 /// How long a connection into a container is tried for, or its namespace waited for.
-const REACH_TIMEOUT: std::time::Duration = LIST_TIMEOUT;
+const REACH_TIMEOUT: Duration = LIST_TIMEOUT;
 
 /// How long what a client said may take to be heard, once the client has ended.
-const HEAR_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(2);
+const HEAR_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A container's side: everything is beyond the one link.
 const CONTAINER_SIDE: &str = "addr add 10.77.0.2/30 dev eth0\nlink set lo up\nlink set eth0 up\nroute add default dev eth0\n";
@@ -88,7 +89,7 @@ impl Peer {
     }
 
     /// Servers without a network.
-    pub(super) fn on_sockets() -> Result<Peer, RehearsalError> {
+    pub(crate) fn on_sockets() -> Result<Peer, RehearsalError> {
         let control =
             Control::new().map_err(|source| peer_error("no way to end servers", source))?;
         Ok(Peer {
@@ -119,11 +120,42 @@ impl Peer {
     }
 
     /// Serves on a unix socket.
-    pub(super) fn serve_unix(&self, path: &Path, service: Service) -> Result<(), RehearsalError> {
-        let listener = UnixListener::bind(path)
-            .map_err(|source| peer_error("the other side can't listen", source))?;
+    pub(crate) fn serve_unix(&self, path: &Path, service: Service) -> Result<(), RehearsalError> {
+        self.serve_listener(UnixListener::bind(path), service)
+    }
+
+    /// Serves on a unix socket without a file, in this process's network namespace.
+    pub(crate) fn serve_abstract(
+        &self,
+        name: &str,
+        service: Service,
+    ) -> Result<(), RehearsalError> {
+        let address = SocketAddr::from_abstract_name(name);
+        let listener = address.and_then(|address| UnixListener::bind_addr(&address));
+        self.serve_listener(listener, service)
+    }
+
+    fn serve_listener(
+        &self,
+        listener: io::Result<UnixListener>,
+        service: Service,
+    ) -> Result<(), RehearsalError> {
+        let listener =
+            listener.map_err(|source| peer_error("the other side can't listen", source))?;
         self.run(move |control| servers::serve_unix(&listener, service, control));
         Ok(())
+    }
+
+    /// Waits at most `span` until clients have said something, and tells whether they have.
+    pub(crate) fn hears_within(&self, span: Duration) -> bool {
+        let deadline = Instant::now() + span;
+        while self.control.heard().length == 0 {
+            if Instant::now() >= deadline {
+                return false;
+            }
+            thread::sleep(SETTLE_PAUSE);
+        }
+        true
     }
 
     /// Connects to a port of the container as soon as something listens there, and converses.

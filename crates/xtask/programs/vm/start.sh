@@ -18,8 +18,13 @@ $b mount -t devtmpfs devtmpfs /dev
 $b mkdir -p /dev/pts /dev/shm
 $b mount -t devpts -o gid=5,mode=620,ptmxmode=666 devpts /dev/pts
 $b mount -t tmpfs -o mode=1777,nosuid,nodev tmpfs /dev/shm
-$b mount -t tmpfs -o mode=1777 tmpfs /tmp
-$b mount -t tmpfs -o mode=755 tmpfs /run
+# What the disk has there must not vanish below.
+$b mount --bind / /mnt
+for dir in tmp run; do
+	$b mount -t tmpfs -o mode=1777 tmpfs /$dir
+	$b cp -a /mnt/$dir/. /$dir
+done
+$b umount /mnt
 $b mount -t cgroup2 cgroup2 /sys/fs/cgroup
 $b mount -t bpf bpf /sys/fs/bpf
 $b mount -t tracefs tracefs /sys/kernel/tracing

@@ -3,8 +3,8 @@
 mod summary;
 
 use crate::command::{run as run_program, run_lines};
-use crate::workspace::{cargo, root};
-use crate::{format, generate, tidy};
+use crate::workspace::{build_yagura_with_tests, cargo, root};
+use crate::{format, generate, tidy, vm};
 use anyhow::{Context, Result};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -59,8 +59,15 @@ pub(crate) fn run() -> Result<ExitCode> {
         println!("ok ({:.0} s)", begun.elapsed().as_secs_f64());
     }
     let begun = heading("tests");
-    let summary = tests(deadline)?;
+    let mut summary = tests(deadline)?;
     println!("\ntests took {:.0} s", begun.elapsed().as_secs_f64());
+    let begun = heading("tests in a virtual machine with BPF LSM");
+    let lane = virtual_machine(deadline, &mut summary);
+    if let Err(error) = &lane {
+        eprintln!("error: {error:#}");
+    }
+    summary.finish(lane.is_ok());
+    println!("took {:.0} s", begun.elapsed().as_secs_f64());
     print!("{summary}");
     Ok(if summary.passed_whole() {
         ExitCode::SUCCESS
@@ -101,4 +108,14 @@ fn tests(deadline: Instant) -> Result<Summary> {
     })?;
     summary.finish(status.success());
     Ok(summary)
+}
+
+/// Runs the product in the kernels that this machine hasn't. The tests before it have built it.
+fn virtual_machine(deadline: Instant, summary: &mut Summary) -> Result<()> {
+    let yagura = build_yagura_with_tests(deadline)?;
+    vm::run_lane(&yagura, None, |line| {
+        println!("{line}");
+        summary.read(line);
+    })
+    .map(drop)
 }

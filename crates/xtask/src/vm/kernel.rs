@@ -70,8 +70,12 @@ impl Kernel {
     /// Finds the kernel that Debian ships, and fetches it unless `cache` has it.
     ///
     /// # Errors
-    /// This is no Debian, the package can't be fetched, or it can't be unpacked.
+    /// This is no Debian on x86-64, the package can't be fetched, or it can't be unpacked.
     pub(super) fn fetch(cache: &Path) -> Result<Kernel> {
+        ensure!(
+            cfg!(target_arch = "x86_64"),
+            "the virtual machine is for x86-64 alone"
+        );
         let mut show = Command::new("apt-cache");
         show.args(["show", "--no-all-versions", META_PACKAGE]);
         let package = package_in(&output(show.env("LC_ALL", "C"))?)

@@ -53,17 +53,18 @@ impl Machine<'_> {
         self.dir.join("console.log")
     }
 
-    /// Boots, copies the command's output to `out` and `err` as it comes, and tells how it ended.
+    /// Boots, runs the script `command`, copies its output to `out` and `err` as it comes, and tells how it ended.
     ///
     /// # Errors
     /// QEMU can't be started; the machine panics, or takes longer than `timeout`. The console is kept.
     pub(super) fn run(
         &self,
+        command: &str,
         timeout: Duration,
         out: impl Write + Send + 'static,
         err: impl Write + Send + 'static,
     ) -> Result<Ended> {
-        let initramfs = self.write_initramfs()?;
+        let initramfs = self.write_initramfs(command)?;
         let status = self.dir.join("status");
         let mut qemu = self.qemu(timeout, &initramfs, &status);
         let mut child = command::start(qemu.stdout(Stdio::piped()).stderr(Stdio::piped()))?;
@@ -160,8 +161,8 @@ impl Machine<'_> {
         qemu
     }
 
-    /// Writes the file system that the kernel starts with: busybox, the modules for the disk, and a script.
-    fn write_initramfs(&self) -> Result<PathBuf> {
+    /// Writes the file system that the kernel starts with: busybox, the modules for the disk, and scripts.
+    fn write_initramfs(&self, command: &str) -> Result<PathBuf> {
         let read =
             |path: &Path| fs::read(path).with_context(|| format!("reading {}", path.display()));
         let mut archive = Archive::default();
@@ -171,6 +172,7 @@ impl Machine<'_> {
         archive.add_program("bin/busybox", &read(Path::new("/bin/busybox"))?)?;
         archive.add_program("bin/sh", &read(Path::new("/bin/busybox"))?)?;
         archive.add_program("init", include_bytes!("../../programs/vm/initramfs.sh"))?;
+        archive.add_program("command", command.as_bytes())?;
         let mut order = String::new();
         for module in self.kernel.boot_modules() {
             let name = module.file_name().unwrap_or_default().to_string_lossy();

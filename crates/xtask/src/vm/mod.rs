@@ -1,9 +1,13 @@
 //! `cargo xtask vm`: commands in a virtual machine with Debian's cloud kernel, which has BPF LSM.
 
 mod archive;
+mod checks;
 mod disk;
 mod kernel;
+mod lane;
 mod machine;
+
+pub(crate) use lane::run as run_lane;
 
 use crate::workspace::root;
 use anyhow::{Context, Result, ensure};
@@ -28,6 +32,17 @@ pub(crate) struct Arguments {
 enum Subcommand {
     /// Runs one command as root; its output and exit code become this command's own, 125 if the machine fails.
     Run(RunArguments),
+    /// Runs the checks that need such a kernel; a part of `cargo xtask test`.
+    Test(TestArguments),
+}
+
+#[derive(Debug, clap::Args)]
+struct TestArguments {
+    /// The product's executable; not built here.
+    #[arg(long, default_value_os_t = root().join("target/debug/yagura"))]
+    yagura: PathBuf,
+    /// Only checks whose name contains this.
+    filter: Option<String>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -56,6 +71,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
             eprintln!("error: {error:#}");
             ExitCode::from(EXIT_NO_RESULT)
         })),
+        Subcommand::Test(arguments) => run_test(arguments),
     }
 }
 
@@ -73,7 +89,6 @@ fn run_command(arguments: &RunArguments) -> Result<ExitCode> {
     let mut words = vec![program.to_string_lossy().into_owned()];
     words.extend(rest.iter().cloned());
     let script = script(&arguments.variables, &words)?;
-    tree.write_program("vm/command", &script)?;
     let disk = place.dir.join("disk.img");
     tree.finish(&disk)?;
     let machine = Machine {
@@ -82,9 +97,19 @@ fn run_command(arguments: &RunArguments) -> Result<ExitCode> {
         disk: &disk,
     };
     let timeout = Duration::from_secs(arguments.timeout);
-    let ended = machine.run(timeout, std::io::stdout(), std::io::stderr())?;
+    let ended = machine.run(&script, timeout, std::io::stdout(), std::io::stderr())?;
     place.remove()?;
     Ok(ExitCode::from(ended.code))
+}
+
+fn run_test(arguments: &TestArguments) -> Result<ExitCode> {
+    let filter = arguments.filter.as_deref();
+    let passed = lane::run(&arguments.yagura, filter, |line| println!("{line}"))?;
+    Ok(if passed {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 /// Where kernels are kept, and the files of machines.

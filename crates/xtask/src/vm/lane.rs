@@ -1,0 +1,174 @@
+//! The checks in virtual machines, reported line by line as test programs report.
+
+use super::checks::{CHECKS, Check};
+use super::disk::Tree;
+use super::kernel::Kernel;
+use super::machine::Machine;
+use super::{Place, cache, script};
+use crate::command::{check_interrupt, output};
+use anyhow::{Context, Result, ensure};
+use std::fs;
+use std::io::{self, Write};
+use std::path::Path;
+use std::process::Command;
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+/// What is kept of a check's output, in bytes: a program in a loop must not fill our memory.
+const OUTPUT_BYTES_MAX: usize = 1 << 20;
+/// Where the guest has the product.
+const PRODUCT: &str = "/usr/bin/yagura";
+
+/// Runs each check in a machine of its own, from the same disk, and hands over the lines that a test program would
+/// print; tells whether none failed. Without QEMU or a kernel every check is skipped.
+///
+/// # Errors
+/// The disk can't be made, or the user interrupted this tool.
+pub(crate) fn run(yagura: &Path, filter: Option<&str>, mut line: impl FnMut(&str)) -> Result<bool> {
+    let begun = Instant::now();
+    let wanted = |check: &&Check| filter.is_none_or(|part| check.name.contains(part));
+    let checks: Vec<&Check> = CHECKS.iter().filter(wanted).collect();
+    let kernel = match prepare() {
+        Ok(kernel) => kernel,
+        Err(error) => {
+            let reason = format!("{error:#}").replace('\n', " ");
+            for check in &checks {
+                line(&format!("test [vm] {} ... ignored, {reason}", check.name));
+            }
+            line(&result(0, 0, checks.len(), begun));
+            return Ok(true);
+        }
+    };
+    let place = Place::make()?;
+    let disk = place.dir.join("disk.img");
+    let mut tree = Tree::build(&place.dir.join("tree"), &kernel)?;
+    let yagura = std::path::absolute(yagura)?;
+    tree.add(&yagura, Path::new(PRODUCT))?;
+    tree.finish(&disk)?;
+    let mut failures = 0;
+    for (index, check) in checks.iter().enumerate() {
+        check_interrupt()?;
+        let dir = place.dir.join(index.to_string());
+        fs::create_dir_all(&dir)?;
+        let machine = Machine {
+            kernel: &kernel,
+            dir: &dir,
+            disk: &disk,
+        };
+        let begun = Instant::now();
+        let seen = Seen::default();
+        let outcome = pass(check, &machine, &seen);
+        let seconds = begun.elapsed().as_secs_f64();
+        match outcome {
+            Ok(()) => line(&format!("test [vm] {} ... ok ({seconds:.0} s)", check.name)),
+            Err(error) => {
+                failures += 1;
+                line(&format!("test [vm] {} ... FAILED", check.name));
+                eprintln!("{}\n{error:#}\n", seen.shown());
+            }
+        }
+    }
+    line(&result(checks.len() - failures, failures, 0, begun));
+    if failures == 0 {
+        place.remove()?;
+    }
+    Ok(failures == 0)
+}
+
+fn prepare() -> Result<Kernel> {
+    let mut version = Command::new("qemu-system-x86_64");
+    output(version.arg("--version")).context("no QEMU")?;
+    Kernel::fetch(&cache()).context("no kernel for the virtual machine")
+}
+
+fn pass(check: &Check, machine: &Machine<'_>, seen: &Seen) -> Result<()> {
+    let words: Vec<String> = check.command.iter().map(|&word| word.to_owned()).collect();
+    let ended = machine.run(
+        &script(&[], &words)?,
+        check.timeout,
+        seen.out.clone(),
+        seen.err.clone(),
+    )?;
+    ensure!(
+        ended.code == check.code,
+        "it ended with {}, not {}",
+        ended.code,
+        check.code
+    );
+    (check.look)(&seen.out.text()).map_err(anyhow::Error::msg)
+}
+
+/// The line that sums a test program up.
+fn result(passed: usize, failed: usize, ignored: usize, begun: Instant) -> String {
+    let word = if failed == 0 { "ok" } else { "FAILED" };
+    let seconds = begun.elapsed().as_secs_f64();
+    format!(
+        "test result: {word}. {passed} passed; {failed} failed; {ignored} ignored; 0 measured; \
+         0 filtered out; finished in {seconds:.2}s"
+    )
+}
+
+/// What a check printed.
+#[derive(Debug, Default)]
+struct Seen {
+    out: Kept,
+    err: Kept,
+}
+
+impl Seen {
+    /// For a terminal, which must not obey it.
+    fn shown(&self) -> String {
+        let text = [&self.out, &self.err].map(Kept::text).join("\n");
+        text.chars()
+            .map(|c| {
+                if c.is_control() && c != '\n' {
+                    '\u{fffd}'
+                } else {
+                    c
+                }
+            })
+            .collect()
+    }
+}
+
+/// The first part of a stream.
+#[derive(Debug, Default, Clone)]
+struct Kept(Arc<Mutex<Vec<u8>>>);
+
+impl Kept {
+    fn text(&self) -> String {
+        self.0
+            .lock()
+            .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+            .unwrap_or_default()
+    }
+}
+
+impl Write for Kept {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut kept = self.0.lock().map_err(|_| io::ErrorKind::Other)?;
+        let room = OUTPUT_BYTES_MAX.saturating_sub(kept.len());
+        kept.extend(bytes.iter().take(room));
+        // The rest is read all the same, so that the program doesn't wait for a reader.
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stream_is_kept_up_to_its_bound() {
+        let mut kept = Kept::default();
+        kept.write_all(b"begin").unwrap();
+        kept.write_all(&vec![b'x'; OUTPUT_BYTES_MAX]).unwrap();
+        let text = kept.text();
+        assert!(text.starts_with("beginx"));
+        assert_eq!(text.len(), OUTPUT_BYTES_MAX);
+    }
+}

@@ -109,6 +109,16 @@ codes! {
     BadDate = "YP029", Error;
     /// A number is out of range.
     BadNumber = "YP030", Error;
+    /// A length of time is not one.
+    BadSpan = "YP031", Error;
+    /// A defence rule covers no behaviour, so it would never do anything.
+    NoBehaviour = "YP032", Error;
+    /// An entry of an allow list names nothing, so it would let everything through.
+    EmptyEntry = "YP033", Error;
+    /// There is a drift policy already.
+    SecondDriftPolicy = "YP034", Error;
+    /// A rule on images says nothing about which images.
+    NoCriterion = "YP035", Error;
     /// There were more errors than are shown.
     MoreErrors = "YP099", Error;
     /// A rule blocks drift everywhere.
@@ -119,6 +129,12 @@ codes! {
     RepeatedValue = "YP103", Warning;
     /// A field has no effect in this rule.
     NoEffect = "YP104", Warning;
+    /// A rule blocks in containers that the node itself depends on.
+    HitsPlatform = "YP105", Warning;
+    /// More rules or entries than the kernel's row of a container has room for.
+    RowOverflow = "YP106", Warning;
+    /// Something that the kernel can't decide by itself; the message says what is enforced instead.
+    NotInKernel = "YP107", Warning;
     /// There were more warnings than are shown.
     MoreWarnings = "YP199", Warning;
 }
@@ -246,12 +262,12 @@ impl Diagnostics {
     }
 
     /// Reads a file as YAML within the bounds of policies.
-    pub(crate) fn read<'b>(&mut self, bytes: &'b [u8]) -> Tree<'b> {
+    pub(crate) fn read<'b>(&mut self, bytes: &'b [u8], documents_max: usize) -> Tree<'b> {
         let bounds = Bounds {
             bytes_max: DOCUMENT_BYTES_MAX,
             depth_max: DEPTH_MAX,
             nodes_max: NODES_MAX,
-            documents_max: 1,
+            documents_max,
         };
         let tree = yagura_yaml::read(bytes, &bounds, &mut |at, problem| {
             let code = Code::of(&problem);
@@ -259,6 +275,7 @@ impl Diagnostics {
                 Code::TooLarge => {
                     Some("name many values in one condition, or use starts-with and wildcards")
                 }
+                Code::ManyDocuments if documents_max > 1 => Some("split the file"),
                 Code::ManyDocuments => Some("a file holds one policy: remove the line ---"),
                 _ => None,
             });
@@ -269,6 +286,11 @@ impl Diagnostics {
             self.report(Code::NoDocument, Position::START, message);
         }
         tree
+    }
+
+    /// The file as the caller named it.
+    pub(crate) fn file(&self) -> &str {
+        &self.file
     }
 
     /// Errors so far, those beyond the bound included.

@@ -1,22 +1,39 @@
-//! Policies: which drift is reported, ignored or blocked, and why.
+//! Policies: which drift is reported, ignored or blocked, what containers are kept from doing, and why.
 //!
-//! Does: parse a policy file with all its problems at once, decide, explain, compare and print.
+//! Does: parse policy files with all their problems at once, decide, explain, compare and print, and compile the rows
+//! that the kernel decides by.
 //! Never: reads a file or a clock, starts a thread, or keeps state between decisions.
 //!
-//! Start at [`drift::parse`] and [`drift::decide`]. The format is described in `docs/reference/drift-policy.md`.
+//! Start at [`set::parse`], [`drift::decide`], [`defence::decide`] and [`compile()`]. The formats are described in
+//! `docs/reference/drift-policy.md` and `docs/reference/defence-rule.md`.
 
+pub mod at_risk;
+pub mod compile;
+pub mod defence;
 pub mod drift;
+pub mod set;
 
 mod allow_list;
 mod diagnostic;
+mod expiry;
 pub mod limits;
+mod parts;
 mod pattern;
 mod reader;
+mod rollout;
+mod row;
 mod scope;
+mod span;
 mod subject;
 
 pub use allow_list::{AllowEntry, ProcessPattern};
+pub use compile::{Compiled, ContainerFacts, compile};
 pub use diagnostic::{Code, Diagnostic, Severity};
-pub use pattern::{InvalidPattern, PathPattern};
+pub use expiry::{Expiry, InvalidExpiry};
+pub use pattern::{ImagePattern, InvalidPattern, PathPattern};
+pub use rollout::node_blocks;
+pub use row::{RowDecision, RowQuestion, decide_row};
 pub use scope::{CloudScope, Condition, Field, Operator, Scope};
+pub use set::PolicySet;
+pub use span::{InvalidSpan, Span};
 pub use subject::{Missing, Subject};

@@ -29,3 +29,7 @@ pub const VALUE_CHARS_MAX: usize = 1_024;
 pub const PATTERN_BYTES_MAX: usize = 4_096;
 /// Errors of one file that are shown, and likewise warnings. Stops a broken file from producing more output than anybody could read.
 pub const DIAGNOSTICS_MAX: usize = 500;
+/// Documents of one file. Bounds what one file can make of a set.
+pub const DOCUMENTS_MAX: usize = 1_000;
+/// Defence rules of one set, and likewise rules on images. Bounds the time of compiling a container's row.
+pub const SET_RULES_MAX: usize = 1_000;

@@ -104,6 +104,58 @@ impl fmt::Display for PathPattern {
     }
 }
 
+/// Whether a path matches a text that stands in a kernel row: the meaning is that of [`PathPattern`], for any text.
+pub(crate) fn text_matches(text: &str, path: &[u8]) -> bool {
+    let subject = if text.contains('/') {
+        if !path.starts_with(b"/") {
+            return false;
+        }
+        path
+    } else {
+        base_name(path)
+    };
+    wildcard_matches(text.as_bytes(), subject)
+}
+
+/// A pattern for references of images, compared with the whole reference as the user wrote it. `*` stands for any
+/// bytes and `?` for one.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ImagePattern(String);
+
+impl ImagePattern {
+    /// Reads a pattern.
+    ///
+    /// # Errors
+    /// [`InvalidPattern`] if the text is empty, too long, or holds a NUL.
+    pub fn new(text: &str) -> Result<ImagePattern, InvalidPattern> {
+        if text.is_empty() {
+            Err(InvalidPattern::Empty)
+        } else if text.len() > PATTERN_BYTES_MAX {
+            Err(InvalidPattern::TooLong)
+        } else if text.contains('\0') {
+            Err(InvalidPattern::Nul)
+        } else {
+            Ok(ImagePattern(text.to_owned()))
+        }
+    }
+
+    /// The pattern as it is written.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether a reference matches.
+    pub fn matches(&self, image: &str) -> bool {
+        wildcard_matches(self.0.as_bytes(), image.as_bytes())
+    }
+}
+
+impl fmt::Display for ImagePattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&yagura_event::escape(self.0.as_bytes()))
+    }
+}
+
 /// The last component of a path, or the name of an anonymous memory file.
 fn base_name(path: &[u8]) -> &[u8] {
     let path = path.strip_prefix(MEMFD_PREFIX).unwrap_or(path);

@@ -52,6 +52,14 @@ pub enum Missing {
     Parent,
     /// The programs above the process.
     Ancestors,
+    /// The program that acts.
+    Program,
+    /// The file that is acted on.
+    File,
+    /// The digest of the image.
+    ImageDigest,
+    /// When the image was scanned.
+    ImageScan,
 }
 
 impl Missing {
@@ -69,6 +77,10 @@ impl Missing {
             Missing::Sha256 => "the SHA-256 of the file is unknown",
             Missing::Parent => "the parent process is unknown",
             Missing::Ancestors => "the ancestors of the process are unknown",
+            Missing::Program => "the program is unknown",
+            Missing::File => "the file is unknown",
+            Missing::ImageDigest => "the image's digest is unknown",
+            Missing::ImageScan => "it is unknown when the image was scanned",
         }
     }
 }
@@ -145,17 +157,22 @@ pub(crate) struct Facts<'a> {
 
 impl<'a> Facts<'a> {
     pub(crate) fn of(subject: &Subject<'a>) -> Facts<'a> {
-        let gaps = subject.container.is_some_and(|c| !c.gaps.is_empty());
+        Facts::of_container(subject.node, subject.container)
+    }
+
+    /// What is known of a container on a node, whatever runs in it.
+    pub(crate) fn of_container(node: &'a Node, container: Option<&'a Container>) -> Facts<'a> {
+        let gaps = container.is_some_and(|c| !c.gaps.is_empty());
         let text = |text: &'a str, missing| match text {
             "" if gaps => Fact::Unknown(missing),
             "" => Fact::Absent,
             text => Fact::Known(text),
         };
-        let of_container = |field: fn(&Container) -> &str, missing| match subject.container {
+        let of_container = |field: fn(&Container) -> &str, missing| match container {
             Some(container) => text(field(container), missing),
             None => Fact::Unknown(Missing::Container),
         };
-        let pod = pod_of(subject.container);
+        let pod = pod_of(container);
         let of_pod = |field: fn(&Pod) -> &str| match pod {
             Ok(Some(pod)) => text(field(pod), Missing::Pod),
             Ok(None) => Fact::Absent,
@@ -166,11 +183,11 @@ impl<'a> Facts<'a> {
             image_name: of_container(|c| &c.image, Missing::ImageName),
             namespace: of_pod(|p| &p.namespace),
             pod_name: of_pod(|p| &p.name),
-            cluster_name: match subject.node.cluster.as_deref() {
+            cluster_name: match node.cluster.as_deref() {
                 None | Some("") => Fact::Unknown(Missing::ClusterName),
                 Some(name) => Fact::Known(name),
             },
-            cloud: subject.node.cloud.as_ref(),
+            cloud: node.cloud.as_ref(),
             pod,
             gaps,
         }

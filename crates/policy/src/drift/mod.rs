@@ -4,7 +4,6 @@
 
 mod decide;
 mod diff;
-mod expiry;
 mod explain;
 mod parse;
 mod prefilter;
@@ -13,15 +12,16 @@ mod print;
 mod properties;
 mod sets;
 
+pub use crate::expiry::{Expiry, InvalidExpiry};
 pub use decide::{Decision, Gap, RuleRef, Verdict, decide};
 pub use diff::{FieldChange, PolicyDiff, RuleChange, RuleMove, RulePlace, diff};
-pub use expiry::{Expiry, InvalidExpiry};
 pub use explain::{Explanation, Found, MatchedCondition, Outcome, Step, explain};
 pub use parse::{Parsed, parse};
 pub use print::print;
 pub use sets::{KindSet, ProvenanceSet};
 
 use crate::allow_list::AllowEntry;
+use crate::rollout::{PERCENT_MAX, node_blocks};
 use crate::scope::{Condition, Field, Operator, Scope};
 use prefilter::Prefilter;
 use std::fmt;
@@ -105,8 +105,15 @@ impl DriftRule {
         }
     }
 
+    /// Whether the rule denies on a node, where it applies.
+    pub fn blocks_on(&self, node: &str) -> bool {
+        self.action == RuleAction::Block
+            && !self.observe
+            && node_blocks(self.nodes_percent, node, &self.name)
+    }
+
     /// All nodes.
-    pub const NODES_PERCENT_MAX: u8 = 100;
+    pub const NODES_PERCENT_MAX: u8 = PERCENT_MAX;
 }
 
 /// A policy that was checked: names are unique, nothing is empty that may not be, all bounds hold.

@@ -1,17 +1,14 @@
 //! From a file to a policy, or to everything that is wrong with it.
 
-use super::{DriftPolicy, DriftRule, Expiry, KindSet, ProvenanceSet, RuleAction};
-use crate::allow_list::{AllowEntry, ProcessPattern};
+use super::{DriftPolicy, DriftRule, KindSet, ProvenanceSet, RuleAction};
+use crate::allow_list::AllowEntry;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
-use crate::limits::{
-    ACCOUNTS_MAX, ALLOW_ENTRIES_MAX, CLOUDS_MAX, CONDITIONS_MAX, RULES_MAX, VALUES_MAX,
-};
-use crate::pattern::PathPattern;
+use crate::limits::{ALLOW_ENTRIES_MAX, RULES_MAX, VALUES_MAX};
+use crate::parts::is_readable;
 use crate::reader::{Fields, Reader, TextKind};
-use crate::scope::{CloudScope, Condition, Field, Operator, Scope};
 use std::collections::HashMap;
-use yagura_event::{DriftKind, Provenance, Provider};
-use yagura_yaml::{Node, Position, Value, quote};
+use yagura_event::{DriftKind, Provenance};
+use yagura_yaml::{Node, Position, quote};
 
 const POLICY_FIELDS: &[&str] = &["apiVersion", "kind", "metadata", "spec"];
 const METADATA_FIELDS: &[&str] = &["name", "version"];
@@ -30,9 +27,6 @@ const RULE_FIELDS: &[&str] = &[
     "observe",
     "nodes_percent",
 ];
-const SCOPE_FIELDS: &[&str] = &["description", "clouds", "conditions"];
-const CLOUD_FIELDS: &[&str] = &["provider", "accounts"];
-const CONDITION_FIELDS: &[&str] = &["field", "operator", "values", "key"];
 const ALLOW_FIELDS: &[&str] = &["process", "parent", "ancestor", "reason"];
 
 /// What a file turned out to be.
@@ -47,12 +41,15 @@ pub struct Parsed {
 /// Reads a policy file. `file` names it in diagnostics; nothing is opened.
 pub fn parse(file: &str, text: &[u8]) -> Parsed {
     let mut diagnostics = Diagnostics::new(file);
-    let tree = diagnostics.read(text);
+    let tree = diagnostics.read(text, 1);
     let mut reader = Reader {
         diagnostics,
         complete: tree.complete,
     };
-    let policy = tree.documents.first().and_then(|root| reader.policy(root));
+    let policy = tree
+        .documents
+        .first()
+        .and_then(|root| reader.drift_policy(root));
     let errors = reader.diagnostics.errors();
     Parsed {
         policy: policy.filter(|_| errors == 0 && tree.complete),
@@ -71,7 +68,8 @@ struct PlacedRule {
 }
 
 impl Reader {
-    fn policy(&mut self, root: &Node) -> Option<DriftPolicy> {
+    /// Reads a document of kind `DriftPolicy`.
+    pub(crate) fn drift_policy(&mut self, root: &Node) -> Option<DriftPolicy> {
         let fields = self.fields(root, "a policy", POLICY_FIELDS)?;
         self.expect_word(&fields, "apiVersion", DriftPolicy::API_VERSION);
         self.expect_word(&fields, "kind", DriftPolicy::KIND);
@@ -81,12 +79,6 @@ impl Reader {
         let rules = self.rules(&spec);
         let default_action = self.default_action(&spec);
         Some(DriftPolicy::assemble(name, version, rules, default_action?))
-    }
-
-    fn expect_word(&mut self, fields: &Fields<'_>, name: &'static str, word: &'static str) {
-        if let Some(node) = self.required(fields, name, word) {
-            self.choice(node, name, &[(word, ())]);
-        }
     }
 
     fn metadata(&mut self, fields: &Fields<'_>) -> (Option<String>, Option<u64>) {
@@ -197,9 +189,7 @@ impl Reader {
             rule.observe = self.boolean(node, "observe").unwrap_or_default();
         }
         if let Some(node) = fields.get("nodes_percent") {
-            let max = DriftRule::NODES_PERCENT_MAX;
-            let number = self.number(node, "nodes_percent", 1, u64::from(max));
-            rule.nodes_percent = number.and_then(|n| u8::try_from(n).ok()).unwrap_or(max);
+            rule.nodes_percent = self.nodes_percent(node);
         }
     }
 
@@ -233,123 +223,6 @@ impl Reader {
         );
     }
 
-    fn warn_of_no_effect(&mut self, fields: &Fields<'_>, name: &str, why: &str) {
-        if let Some(at) = fields.position_of(name) {
-            let message = format!("\"{name}\" has no effect here: {why}");
-            self.diagnostics
-                .report_with_hint(Code::NoEffect, at, message, "remove it");
-        }
-    }
-
-    fn scope(&mut self, node: &Node) -> Scope {
-        let Some(fields) = self.fields(node, "a scope", SCOPE_FIELDS) else {
-            return Scope::default();
-        };
-        let description = self.optional_text(&fields, "description", TextKind::Prose);
-        let clouds = fields.get("clouds").and_then(|node| {
-            let hint = "leave it out: the rule then applies in every cloud";
-            self.filled_list(node, "the list of clouds", CLOUDS_MAX, hint)
-        });
-        let conditions = fields.get("conditions").and_then(|node| {
-            let hint = "leave it out: the rule then applies to every container";
-            self.filled_list(node, "the list of conditions", CONDITIONS_MAX, hint)
-        });
-        let clouds = clouds.unwrap_or_default().iter();
-        let conditions = conditions.unwrap_or_default().iter();
-        Scope {
-            description,
-            clouds: clouds.filter_map(|node| self.cloud(node)).collect(),
-            conditions: conditions.filter_map(|node| self.condition(node)).collect(),
-        }
-    }
-
-    fn cloud(&mut self, node: &Node) -> Option<CloudScope> {
-        let fields = self.fields(node, "a cloud", CLOUD_FIELDS)?;
-        let provider = self
-            .required(&fields, "provider", "azure")
-            .and_then(|node| {
-                self.choice(node, "provider", &Provider::ALL.map(|p| (p.as_str(), p)))
-            });
-        let accounts = fields.get("accounts").map(|node| {
-            let hint = "leave it out: the rule then covers the whole provider";
-            let items = self.filled_list(node, "the list of accounts", ACCOUNTS_MAX, hint);
-            self.texts(items.unwrap_or_default(), "an account", TextKind::Compared)
-        });
-        Some(CloudScope {
-            provider: provider?,
-            accounts,
-        })
-    }
-
-    fn condition(&mut self, node: &Node) -> Option<Condition> {
-        let fields = self.fields(node, "a condition", CONDITION_FIELDS)?;
-        let field = self
-            .required(&fields, "field", "namespace")
-            .and_then(|node| self.choice(node, "field", &Field::NAMES.map(|name| (name, name))));
-        let field = field.and_then(|name| self.field(&fields, name));
-        let operator = self
-            .required(&fields, "operator", "equals")
-            .and_then(|node| {
-                self.choice(node, "operator", &Operator::ALL.map(|o| (o.as_str(), o)))
-            });
-        let values = self
-            .required(&fields, "values", "[kube-system]")
-            .and_then(|node| {
-                self.filled_list(
-                    node,
-                    "the list of values",
-                    VALUES_MAX,
-                    "name at least one value",
-                )
-            });
-        let values = self.texts(values.unwrap_or_default(), "a value", TextKind::Compared);
-        Some(Condition {
-            field: field?,
-            operator: operator?,
-            values,
-        })
-    }
-
-    /// A condition's field with its label key.
-    fn field(&mut self, fields: &Fields<'_>, name: &'static str) -> Option<Field> {
-        let key = fields.get("key");
-        let field = match name {
-            "pod-label" => {
-                let Some(node) = key else {
-                    self.label_key_missing(fields);
-                    return None;
-                };
-                let key = self.text(node, "a label's key", TextKind::Compared)?;
-                return Some(Field::PodLabel(key));
-            }
-            "container-name" => Field::ContainerName,
-            "image-name" => Field::ImageName,
-            "namespace" => Field::Namespace,
-            "pod-name" => Field::PodName,
-            _ => Field::ClusterName,
-        };
-        if let Some(at) = fields.position_of("key") {
-            self.diagnostics.report_with_hint(
-                Code::LabelKeyUnexpected,
-                at,
-                format!("a condition on {name} takes no \"key\""),
-                "remove it, or write field: pod-label",
-            );
-        }
-        Some(field)
-    }
-
-    fn label_key_missing(&mut self, fields: &Fields<'_>) {
-        if self.complete {
-            self.diagnostics.report_with_hint(
-                Code::LabelKeyMissing,
-                fields.at,
-                "a condition on pod-label needs the field \"key\"",
-                "for example key: app",
-            );
-        }
-    }
-
     fn kinds(&mut self, node: &Node) -> KindSet {
         let hint = "leave it out: the rule then counts binaries";
         let items = self.filled_list(node, "the list of kinds", VALUES_MAX, hint);
@@ -381,64 +254,6 @@ impl Reader {
             ancestor: ancestor.flatten(),
             reason: self.optional_text(&fields, "reason", TextKind::Prose),
         })
-    }
-
-    fn process_pattern(&mut self, node: &Node) -> Option<ProcessPattern> {
-        let text = self.scalar(node, "process")?;
-        let Some(digits) = digest_digits(text) else {
-            return self.path_pattern(node, "process").map(ProcessPattern::Path);
-        };
-        match (
-            text.starts_with(ProcessPattern::DIGEST_PREFIX),
-            digits.parse(),
-        ) {
-            (true, Ok(digest)) => Some(ProcessPattern::Sha256(digest)),
-            _ => {
-                self.diagnostics.report_with_hint(
-                    Code::BadDigest,
-                    node.at,
-                    format!("{} is no SHA-256 digest", quote(text)),
-                    "write sha256: and 64 hexadecimal digits",
-                );
-                None
-            }
-        }
-    }
-
-    fn path_pattern(&mut self, node: &Node, what: &str) -> Option<PathPattern> {
-        let text = self.scalar(node, what)?;
-        if what != "process" && digest_digits(text).is_some() {
-            let message = format!("{what} is a path or name, not a digest");
-            self.diagnostics.report(Code::BadPattern, node.at, message);
-            return None;
-        }
-        match PathPattern::new(text) {
-            Ok(pattern) => Some(pattern),
-            Err(error) => {
-                let message = format!("{what} {} can never match: {error}", quote(text));
-                self.diagnostics.report_with_hint(
-                    Code::BadPattern,
-                    node.at,
-                    message,
-                    "write a base name, a whole path beginning with /, or a wildcard such as */bin/tool",
-                );
-                None
-            }
-        }
-    }
-
-    fn expiry(&mut self, node: &Node) -> Option<Expiry> {
-        let text = self.scalar(node, "expires")?;
-        Expiry::new(text)
-            .map_err(|error| {
-                self.diagnostics.report_with_hint(
-                    Code::BadDate,
-                    node.at,
-                    format!("{} is {error}", quote(text)),
-                    "for example 2026-12-31 or 2026-12-31T18:00:00Z",
-                );
-            })
-            .ok()
     }
 
     fn check_names(&mut self, rules: &[PlacedRule]) {
@@ -503,20 +318,5 @@ impl Reader {
                 }
             }
         }
-    }
-}
-
-/// What stands behind `sha256:`, in whatever case that is written.
-fn digest_digits(text: &str) -> Option<&str> {
-    let (head, digits) = text.split_at_checked(ProcessPattern::DIGEST_PREFIX.len())?;
-    head.eq_ignore_ascii_case(ProcessPattern::DIGEST_PREFIX)
-        .then_some(digits)
-}
-
-/// Whether a scope says "everywhere" rather than being broken.
-fn is_readable(scope: &Node) -> bool {
-    match &scope.value {
-        Value::Mapping(entries) => entries.iter().all(|(key, _)| key.text == "description"),
-        _ => false,
     }
 }

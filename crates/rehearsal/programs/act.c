@@ -57,7 +57,7 @@ static const struct act acts[] = {
 	{ "beyond", 2, act_beyond },
 	{ "steps", 1, act_steps },
 	/* For the host's side of it. */
-	{ "victim", 0, act_victim },
+	{ "victim", 1, act_victim },
 	{ "loop", 1, act_loop },
 	{ "handle-of", 1, act_handle_of },
 };

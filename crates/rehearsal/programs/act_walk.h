@@ -4,7 +4,7 @@
 #ifndef YAGURA_ACT_WALK_H
 #define YAGURA_ACT_WALK_H
 
-#include "act_reach.h"
+#include "act_forms.h"
 
 /* Values of include/uapi/linux/loop.h. */
 #define LOOP_CTL_GET_FREE 0x4c82
@@ -76,6 +76,24 @@ static const struct step steps[] = {
 	{ "fsmount", 0, step_fsmount },
 	{ "move-mount", 1, step_move_mount },
 	{ "port-access", 0, step_port_access },
+	{ "openat2", 2, step_openat2 },
+	{ "open-under", 2, step_open_under },
+	{ "load-under", 1, step_load_under },
+	{ "io-uring-open", 2, step_io_uring_open },
+	{ "store-vector", 0, step_store_vector },
+	{ "store-splice", 0, step_store_splice },
+	{ "store-mapped", 0, step_store_mapped },
+	{ "open-tree", 1, step_open_tree },
+	{ "remount", 1, step_remount },
+	{ "fsconfig-flag", 1, step_fsconfig_flag },
+	{ "clone", 1, step_clone },
+	{ "clone-into", 0, step_clone_into },
+	{ "get-fd", 1, step_get_fd },
+	{ "bpf-map", 0, step_bpf_map },
+	{ "request-key", 0, step_request_key },
+	{ "userfaultfd-user", 0, step_userfaultfd_user },
+	{ "give-capability", 1, step_give_capability },
+	{ "own", 0, step_own },
 };
 
 static const struct step *step_called(const char *name)
@@ -137,12 +155,12 @@ static void wait_for_end(void)
 		;
 }
 
-/* victim: tells where its word is, and lives until standard input ends. */
+/* victim FILE: has a file open as descriptor 3, tells where its word is, and lives until standard input ends. */
 static int act_victim(int count, char **arguments, char **environment)
 {
 	(void)count;
-	(void)arguments;
 	(void)environment;
+	open_file(arguments[0], O_RDONLY);
 	tell("word", (long)&target_word);
 	wait_for_end();
 	return 0;

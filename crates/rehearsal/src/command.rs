@@ -23,6 +23,25 @@ pub enum Exit {
     TimedOut,
 }
 
+/// What shells and runtimes add to the number of the signal that ended a process, to tell it as an exit code.
+const SIGNAL_EXIT: i32 = 128;
+/// Numbers of signals end here.
+const SIGNAL_MAX: i32 = 64;
+
+impl Exit {
+    /// The signal that ended it, also where a shell or a runtime tells of it by its own exit code.
+    pub fn signal(self) -> Option<i32> {
+        match self {
+            Exit::Signal(signal) => Some(signal),
+            Exit::Code(code) => {
+                let signal = code - SIGNAL_EXIT;
+                (1..=SIGNAL_MAX).contains(&signal).then_some(signal)
+            }
+            Exit::TimedOut => None,
+        }
+    }
+}
+
 /// What a command did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Output {

@@ -7,8 +7,8 @@
 //! they hold, and mount folders of the host read-only.
 //!
 //! Start at [`keys::REHEARSALS`] and [`keys::perform`] for the threat catalogue, at [`drift::CASES`] and [`rehearse`] for
-//! drift alone, at [`escapes::TECHNIQUES`] for ways out that somebody is to stop; the world around them is [`ThrowAwayImage`] and [`ThrowAwayContainer`]. With Debian's servers and tools,
-//! which [`debian::DebianRoot`] fetches once, there are [`full::REHEARSALS`], and [`benign::WORKLOADS`] to stay silent about.
+//! drift alone, at [`escapes::TECHNIQUES`] for ways out that somebody is to stop; the world around them is
+//! [`ThrowAwayImage`] and [`ThrowAwayContainer`]. With Debian's servers and tools, which [`debian::DebianRoot`] fetches once, there are [`full::REHEARSALS`], and [`benign::WORKLOADS`] to stay silent about.
 //!
 //! ```no_run
 //! use std::sync::Arc;
@@ -57,6 +57,6 @@ pub use bundle::{HostMount, HostNamespace, Privileges};
 pub use command::{CommandError, Exit, Output};
 pub use container::{ContainerOptions, RootKind, StartError, ThrowAwayContainer};
 pub use image::{ImageError, ImageFile, ThrowAwayImage};
-pub use rehearse::{Rehearsed, rehearse, rehearse_benign};
+pub use rehearse::{DriftOutcome, Rehearsed, rehearse, rehearse_benign};
 pub use remains::{DirectoryError, Leftovers, RemoveError, cleanup_all, cleanup_leftovers};
 pub use runtime::{RuntimeChoice, RuntimeMissing, RuntimeProgram};

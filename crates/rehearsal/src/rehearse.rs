@@ -7,6 +7,33 @@ use crate::limits::CASE_TIMEOUT;
 use crate::programs::{DRIFTED, MARKER};
 use yagura_event::MonotonicNs;
 
+/// What became of the program, library or script in question: for whoever tries to stop it.
+///
+/// Each of them says that it ran before it does anything else, a library when it is initialised, a script in its first
+/// line. Without that word none of its instructions had any effect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DriftOutcome {
+    /// It had an effect, whatever became of it later.
+    Ran,
+    /// It did not run: it was not let.
+    Refused {
+        /// How the command ended that was to run it.
+        exit: Exit,
+        /// What that said, escaped and cut; empty if nothing.
+        message: String,
+    },
+    /// It did not run: whoever was to run it, or had become it, was ended before.
+    Killed {
+        /// By which signal.
+        signal: i32,
+    },
+    /// It did not come that far, for reasons of its own.
+    NotPossibleHere {
+        /// Which.
+        reason: String,
+    },
+}
+
 /// What a rehearsal did. It says nothing of whether anybody noticed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rehearsed {
@@ -23,6 +50,8 @@ pub struct Rehearsed {
     /// Whether the program, library or script in question itself said that it ran. Without it nothing happened that
     /// could be detected, or something stopped it.
     pub marker_seen: bool,
+    /// The same for whoever tries to stop it, other processes of the case included.
+    pub outcome: DriftOutcome,
     /// What went wrong, escaped; empty if nothing did.
     pub note: String,
 }
@@ -52,14 +81,16 @@ fn run_case(
         started,
         ended: started,
         marker_seen: false,
+        outcome: DriftOutcome::Ran,
         note: String::new(),
     };
-    if let Some(lacking) = lacking(needs, container) {
-        rehearsed.note = lacking;
-        return rehearsed;
-    }
-    match run_how(how, container) {
+    let ran = match lacking(needs, container) {
+        Some(lacking) => Ok(Ran::Lacking(lacking)),
+        None => run_how(how, container),
+    };
+    match ran {
         Ok(Ran::Command(output)) => {
+            rehearsed.outcome = outcome(&output);
             rehearsed.ran = true;
             rehearsed.exit = Some(output.exit);
             rehearsed.ended = output.ended;
@@ -73,10 +104,33 @@ fn run_case(
             rehearsed.ended = output.ended;
             rehearsed.note = format!("preparation failed: {}", excerpt(&output.stderr));
         }
-        Ok(Ran::NoNsenter) => rehearsed.note = "this host has no nsenter".to_owned(),
+        Ok(Ran::Lacking(lacking)) => rehearsed.note = lacking,
         Err(error) => rehearsed.note = chain(&error),
     }
+    if !rehearsed.ran {
+        rehearsed.outcome = DriftOutcome::NotPossibleHere {
+            reason: rehearsed.note.clone(),
+        };
+    }
     rehearsed
+}
+
+/// What a case's command tells of the drifted file.
+fn outcome(output: &Output) -> DriftOutcome {
+    // Cases that need standard output for something else speak by standard error.
+    if says_marker(&output.stdout) || says_marker(&output.stderr) {
+        return DriftOutcome::Ran;
+    }
+    match (output.exit, output.exit.signal()) {
+        (_, Some(signal)) => DriftOutcome::Killed { signal },
+        (Exit::TimedOut, None) => DriftOutcome::NotPossibleHere {
+            reason: "it did not end in time".to_owned(),
+        },
+        (exit, None) => DriftOutcome::Refused {
+            exit,
+            message: excerpt(&output.stderr),
+        },
+    }
 }
 
 fn lacking(needs: Needs, container: &ThrowAwayContainer) -> Option<String> {
@@ -97,7 +151,7 @@ fn lacking(needs: Needs, container: &ThrowAwayContainer) -> Option<String> {
 enum Ran {
     Command(Output),
     PreparationFailed(Output),
-    NoNsenter,
+    Lacking(String),
 }
 
 fn run_how(how: &How, container: &ThrowAwayContainer) -> Result<Ran, CommandError> {
@@ -117,9 +171,10 @@ fn run_how(how: &How, container: &ThrowAwayContainer) -> Result<Ran, CommandErro
             .exec_with_input(&["/bin/sh", "-c", script], &bytes(*input), CASE_TIMEOUT)
             .map(Ran::Command),
         How::Exec { argv, .. } => container.exec(argv, CASE_TIMEOUT).map(Ran::Command),
-        How::Enter { argv, .. } => container
-            .enter(argv, CASE_TIMEOUT)
-            .map(|output| output.map_or(Ran::NoNsenter, Ran::Command)),
+        How::Enter { argv, .. } => container.enter(argv, CASE_TIMEOUT).map(|output| {
+            let lacking = || Ran::Lacking("this host has no nsenter".to_owned());
+            output.map_or_else(lacking, Ran::Command)
+        }),
     }
 }
 
@@ -181,6 +236,38 @@ mod tests {
         ] {
             assert_eq!(base64(plain.as_bytes()), coded);
         }
+    }
+
+    #[test]
+    fn what_did_not_speak_was_refused_or_killed() {
+        let told = |exit, stdout: &str, stderr: &str| {
+            outcome(&Output {
+                exit,
+                stdout: stdout.as_bytes().to_vec(),
+                stderr: stderr.as_bytes().to_vec(),
+                truncated: false,
+                started: MonotonicNs(0),
+                ended: MonotonicNs(0),
+            })
+        };
+        let ran = told(Exit::Signal(9), "yagura-rehearsal-ran\n", "");
+        assert_eq!(ran, DriftOutcome::Ran);
+        for exit in [Exit::Signal(9), Exit::Code(137)] {
+            assert_eq!(
+                told(exit, "", "Killed\n"),
+                DriftOutcome::Killed { signal: 9 }
+            );
+        }
+        let refused = told(Exit::Code(126), "", "yagura-rehearsal-ran: not permitted\n");
+        assert!(matches!(
+            refused,
+            DriftOutcome::Refused {
+                exit: Exit::Code(126),
+                ..
+            }
+        ));
+        let late = told(Exit::TimedOut, "", "");
+        assert!(matches!(late, DriftOutcome::NotPossibleHere { .. }));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use yagura_event::DriftVector;
 use yagura_rehearsal::drift::{self, BENIGN, CASES, DriftCase};
 use yagura_rehearsal::{
-    ContainerOptions, Exit, HostMount, Privileges, Rehearsed, RootKind, RuntimeProgram,
+    ContainerOptions, DriftOutcome, Exit, HostMount, Privileges, Rehearsed, RootKind, RuntimeProgram,
     ThrowAwayContainer, rehearse, rehearse_benign,
 };
 
@@ -60,6 +60,8 @@ fn lacking_privileges(options: &ContainerOptions) -> Result<(), AnyError> {
     for case in drift::cases().filter(|case| case.needs.privileges > Privileges::Default) {
         let told = rehearse(case, &container);
         assert!(!told.ran && !told.marker_seen && !told.note.is_empty());
+        let reason = told.note.clone();
+        assert_eq!(told.outcome, DriftOutcome::NotPossibleHere { reason });
     }
     Ok(())
 }
@@ -78,6 +80,7 @@ fn refused(options: &ContainerOptions) -> Result<(), AnyError> {
     let told = rehearse(case, &container);
     assert!(told.ran && !told.marker_seen, "{told:?}");
     assert_eq!(told.exit, Some(Exit::Code(126)));
+    assert!(matches!(told.outcome, DriftOutcome::Refused { .. }));
     Ok(())
 }
 
@@ -125,7 +128,8 @@ fn check(rehearsed: impl Iterator<Item = Rehearsed>) -> Result<(), AnyError> {
                 eprintln!("SKIPPED: {}: {}", case.case, case.note);
                 return None;
             }
-            (!case.marker_seen).then(|| format!("{case:?}"))
+            let ran = case.marker_seen && case.outcome == DriftOutcome::Ran;
+            (!ran).then(|| format!("{case:?}"))
         })
         .collect();
     if failed.is_empty() {

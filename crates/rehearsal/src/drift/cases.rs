@@ -100,7 +100,7 @@ pub(super) const WRITTEN: &[DriftCase] = &[
         paths: &["/tmp/written-background"],
         needs: Needs::NOTHING,
         how: How::Shell(
-            "cp /payload/drifted /tmp/written-background && (/tmp/written-background & wait)",
+            "cp /payload/drifted /tmp/written-background && (/tmp/written-background & wait $!)",
         ),
     },
 ];

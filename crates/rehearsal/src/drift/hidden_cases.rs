@@ -65,7 +65,7 @@ pub(super) const DELETED: &[DriftCase] = &[
         paths: &["/tmp/deleted-running"],
         needs: Needs::NOTHING,
         how: How::Shell(
-            "cp /payload/drifted /tmp/deleted-running && { /tmp/deleted-running 300 & } && sleep 0.1 && rm /tmp/deleted-running && wait",
+            "cp /payload/drifted /tmp/deleted-running && { /tmp/deleted-running 300 & } && sleep 0.1 && rm /tmp/deleted-running && wait $!",
         ),
     },
     DriftCase {
@@ -188,7 +188,7 @@ pub(super) const LIBRARY: &[DriftCase] = &[
         paths: &["/tmp/library-preload-file.so"],
         needs: Needs::LOADER,
         how: How::Shell(
-            "cp /payload/drifted.so /tmp/library-preload-file.so && echo /tmp/library-preload-file.so > /etc/ld.so.preload && cat /dev/null; rm /etc/ld.so.preload",
+            "cp /payload/drifted.so /tmp/library-preload-file.so && echo /tmp/library-preload-file.so > /etc/ld.so.preload && cat /dev/null; told=$?; : > /etc/ld.so.preload; exit $told",
         ),
     },
     DriftCase {
@@ -409,7 +409,7 @@ pub(super) const DESCRIPTOR: &[DriftCase] = &[
         paths: &["/tmp/descriptor-exe"],
         needs: Needs::NOTHING,
         how: How::Shell(
-            "cp /payload/drifted /tmp/descriptor-exe && { /tmp/descriptor-exe 300 > /dev/null & } && sleep 0.1 && /proc/$!/exe",
+            "cp /payload/drifted /tmp/descriptor-exe && { /tmp/descriptor-exe 300 >&2 & } && sleep 0.1 && /proc/$!/exe",
         ),
     },
 ];

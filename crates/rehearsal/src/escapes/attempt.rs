@@ -116,7 +116,7 @@ pub fn control(
 /// `NotStarted` if there is no telling.
 pub(super) fn result(output: &Output, trace: &Trace) -> Result<AttemptResult, EscapeError> {
     let exec = || "exec".to_owned();
-    if let Some(signal) = trace.signal() {
+    if let Some(signal) = trace.exit.signal() {
         return Ok(AttemptResult::Killed {
             step: trace.last().map_or_else(exec, |step| step.name.clone()),
             cut_off: trace
@@ -165,5 +165,59 @@ fn failure(step: &str, errno: i32) -> AttemptResult {
     }
     AttemptResult::NotPossibleHere {
         reason: format!("{step}: {message}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(stdout: &str, stderr: &str, exit: Exit) -> Result<AttemptResult, EscapeError> {
+        let output = Output {
+            exit,
+            stdout: stdout.as_bytes().to_vec(),
+            stderr: stderr.as_bytes().to_vec(),
+            truncated: false,
+            started: MonotonicNs(0),
+            ended: MonotonicNs(0),
+        };
+        result(&output, &Trace::read(&output))
+    }
+
+    #[test]
+    fn forbidden_is_refused_and_anything_else_is_lacking() {
+        let refused = told("? open\n= open -1\n", "", Exit::Code(92)).unwrap();
+        assert!(matches!(refused, AttemptResult::Refused { errno: 1, step, .. } if step == "open"));
+        let lacking = told("? open\n= open -2\n", "", Exit::Code(92)).unwrap();
+        assert!(matches!(lacking, AttemptResult::NotPossibleHere { .. }));
+        let start = "exec failed: operation not permitted";
+        let refused = told("", start, Exit::Code(255)).unwrap();
+        assert!(matches!(refused, AttemptResult::Refused { step, .. } if step == "exec"));
+    }
+
+    #[test]
+    fn whoever_ends_by_a_signal_was_killed() {
+        for (stdout, at, cut) in [
+            ("", "exec", false),
+            ("? open\n", "open", true),
+            ("? open\n= open 3\n", "open", false),
+        ] {
+            let killed = told(stdout, "", Exit::Code(137)).unwrap();
+            let expected = AttemptResult::Killed {
+                step: at.to_owned(),
+                cut_off: cut,
+                signal: 9,
+            };
+            assert_eq!(killed, expected);
+        }
+    }
+
+    #[test]
+    fn what_nobody_can_tell_is_an_error() {
+        assert!(told("", "no such container", Exit::Code(1)).is_err());
+        assert!(told("? open\n", "", Exit::Code(92)).is_err());
+        assert!(told("? open\n= open 3\n", "", Exit::TimedOut).is_err());
+        let happened = told("? open\n= open 3\n", "", Exit::Code(0)).unwrap();
+        assert_eq!(happened, AttemptResult::Happened);
     }
 }

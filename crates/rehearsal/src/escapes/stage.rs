@@ -327,7 +327,9 @@ impl EscapeStage {
 
     /// A process of the host's, run from a program of the host's.
     fn add_victim(&mut self) -> Result<(), EscapeError> {
-        let victim = self.help(&self.host().join(HOST_PROGRAM), &["victim"], "a process")?;
+        let file = self.host().join("secret");
+        let arguments = ["victim", &file.to_string_lossy()];
+        let victim = self.help(&self.host().join(HOST_PROGRAM), &arguments, "a process")?;
         self.words.push(("{pid}", victim.pid().to_string()));
         let word = victim.number("word").unwrap_or_default();
         self.words.push(("{word}", word.to_string()));

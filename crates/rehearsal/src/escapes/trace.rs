@@ -4,10 +4,6 @@ use crate::command::{Exit, Output};
 use std::io;
 use yagura_event::escape;
 
-/// What a shell or a runtime adds to the number of the signal that ended a process.
-const SIGNAL_EXIT: i32 = 128;
-/// Numbers of signals end here.
-const SIGNAL_MAX: i32 = 64;
 /// Steps that are kept: no attempt has as many.
 const STEPS_MAX: usize = 64;
 
@@ -92,18 +88,6 @@ impl Trace {
         }
     }
 
-    /// The signal that ended the process.
-    pub(super) fn signal(&self) -> Option<i32> {
-        match self.exit {
-            Exit::Signal(signal) => Some(signal),
-            Exit::Code(code) => {
-                let signal = code - SIGNAL_EXIT;
-                (1..=SIGNAL_MAX).contains(&signal).then_some(signal)
-            }
-            Exit::TimedOut => None,
-        }
-    }
-
     /// The last step that was begun.
     pub(super) fn last(&self) -> Option<&Step> {
         self.steps.last()
@@ -147,7 +131,7 @@ mod tests {
         assert_eq!(trace.steps.len(), 2);
         assert_eq!(trace.steps[0].result, StepResult::Done);
         assert_eq!(trace.steps[1].result, StepResult::Failed { errno: 1 });
-        assert!(trace.tells("used") && trace.signal().is_none());
+        assert!(trace.tells("used") && trace.exit.signal().is_none());
     }
 
     #[test]
@@ -155,7 +139,7 @@ mod tests {
         for end in ["? open\n", "? open\n= ", "? open\n= open"] {
             let trace = trace(end, Exit::Code(137));
             assert_eq!(trace.last().unwrap().result, StepResult::CutOff, "{end}");
-            assert_eq!(trace.signal(), Some(9));
+            assert_eq!(trace.exit.signal(), Some(9));
         }
     }
 }

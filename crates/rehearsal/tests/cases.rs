@@ -6,8 +6,8 @@ use std::time::Duration;
 use yagura_event::DriftVector;
 use yagura_rehearsal::drift::{self, BENIGN, CASES, DriftCase};
 use yagura_rehearsal::{
-    ContainerOptions, DriftOutcome, Exit, HostMount, Privileges, Rehearsed, RootKind, RuntimeProgram,
-    ThrowAwayContainer, rehearse, rehearse_benign,
+    ContainerOptions, DriftOutcome, Exit, HostMount, Privileges, Rehearsed, RootKind,
+    RuntimeProgram, ThrowAwayContainer, rehearse, rehearse_benign,
 };
 
 const TIMEOUT: Duration = Duration::from_secs(15);

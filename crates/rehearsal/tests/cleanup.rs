@@ -11,6 +11,7 @@ use std::process::{Child, Command, ExitCode, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use yagura_rehearsal::drift::CASES;
+use yagura_rehearsal::escapes::{EscapeStage, TECHNIQUES};
 use yagura_rehearsal::keys::{REHEARSALS, Stage, perform};
 use yagura_rehearsal::{
     ContainerOptions, RootKind, RuntimeChoice, RuntimeProgram, StartError, ThrowAwayContainer,
@@ -35,6 +36,7 @@ pub(crate) fn trials(runtime: &RuntimeProgram, root: RootKind) -> Vec<Trial> {
         trial("a_killed_owner_is_cleaned_up_after", killed_owner),
         trial("an_interrupted_owner_leaves_nothing", interrupted_owner),
         trial("a_killed_owner_of_a_network_leaves_nothing", killed_stage),
+        trial("a_killed_owner_of_an_escape_leaves_nothing", killed_escape),
         trial("links_and_strangers_are_left_alone", strangers),
         trial("a_folder_without_execution_will_do", no_execution),
         trial("a_folder_on_an_overlay_will_do", on_overlay),
@@ -100,6 +102,37 @@ fn killed_stage(options: &ContainerOptions) -> Result<(), AnyError> {
     assert_eq!(fs::read_dir(&base.0)?.count(), 0, "{leftovers:?}");
     assert_eq!(traces(&id, &base.0), Vec::<String>::new());
     Ok(())
+}
+
+fn killed_escape(options: &ContainerOptions) -> Result<(), AnyError> {
+    let base = TestDir::new(options, "escape");
+    let mut owner = Owner::start("escape", options, &base.0)?;
+    let id = owner.line()?;
+    let top = base.0.to_string_lossy().into_owned();
+    if id.is_empty() {
+        eprintln!("SKIPPED: {}", owner.line()?);
+        return Ok(());
+    }
+    assert!(!running_below(&top).is_empty() && !disks_below(&top).is_empty());
+    owner.0.kill()?;
+    owner.0.wait()?;
+    // So does what keeps the block device.
+    wait_until(|| running_below(&top).is_empty() && disks_below(&top).is_empty());
+    let leftovers = cleanup_leftovers(&base.0)?;
+    assert!(leftovers.failed.is_empty(), "{leftovers:?}");
+    assert_eq!(fs::read_dir(&base.0)?.count(), 0, "{leftovers:?}");
+    assert_eq!(traces(&id, &base.0), Vec::<String>::new());
+    Ok(())
+}
+
+/// Block devices made of files below a directory.
+fn disks_below(dir: &str) -> Vec<String> {
+    fs::read_dir("/sys/block")
+        .unwrap()
+        .flatten()
+        .filter_map(|entry| fs::read_to_string(entry.path().join("loop/backing_file")).ok())
+        .filter(|file| file.starts_with(dir))
+        .collect()
 }
 
 /// Processes of the host whose program lies below a directory.
@@ -345,6 +378,9 @@ pub(crate) fn play(role: &str) -> ExitCode {
         std::io::stdin().lines().for_each(drop);
         return ExitCode::SUCCESS;
     }
+    if role == "escape" {
+        return play_escape(&image, &options);
+    }
     let container = ThrowAwayContainer::start(&image, &options).unwrap();
     writeln!(out, "{}\n{}", container.id(), container.first_pid()).unwrap();
     std::io::stdin().lines().for_each(drop);
@@ -357,4 +393,25 @@ pub(crate) fn play(role: &str) -> ExitCode {
     }
     // As a program that a signal ends: nothing is dropped.
     std::process::exit(0)
+}
+
+/// Escapes onto a block device, and stays.
+fn play_escape(image: &Arc<ThrowAwayImage>, options: &ContainerOptions) -> ExitCode {
+    let technique = TECHNIQUES
+        .iter()
+        .find(|technique| technique.name == "mount-device")
+        .unwrap();
+    let mut out = std::io::stdout();
+    let mut stage = match EscapeStage::set(technique, image, options) {
+        Ok(stage) => stage,
+        Err(error) => {
+            writeln!(out, "\n{error}").unwrap();
+            return ExitCode::SUCCESS;
+        }
+    };
+    let attempt = stage.attempt().unwrap();
+    assert!(attempt.effect, "{attempt:?}");
+    writeln!(out, "{}", stage.container().id()).unwrap();
+    std::io::stdin().lines().for_each(drop);
+    ExitCode::SUCCESS
 }

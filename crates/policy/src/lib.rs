@@ -14,15 +14,20 @@ pub mod drift;
 pub mod set;
 
 mod allow_list;
+mod changes;
 mod diagnostic;
 mod expiry;
 pub mod limits;
 mod parts;
 mod pattern;
+mod printer;
+#[cfg(test)]
+mod properties;
 mod reader;
 mod rollout;
 mod row;
 mod scope;
+mod scope_answer;
 mod span;
 mod subject;
 

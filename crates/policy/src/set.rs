@@ -3,13 +3,14 @@
 
 use crate::at_risk::AtRiskImageRule;
 use crate::defence::parse::Placed;
-use crate::defence::{DefenceAction, DefenceRule};
+use crate::defence::{self, DefenceAction, DefenceRule, RulesDiff};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
-use crate::drift::{DriftPolicy, RuleAction};
+use crate::drift::{self, DriftPolicy, RuleAction};
 use crate::limits::{DOCUMENTS_MAX, SET_RULES_MAX};
 use crate::reader::Reader;
 use crate::rollout::{fnv, mixed};
 use std::collections::{HashMap, HashSet};
+use std::fmt;
 use yagura_yaml::{Node, Position, quote};
 
 /// Policies that were checked: names are unique among rules of their kind, and all bounds hold.
@@ -232,6 +233,60 @@ pub fn parse_all(files: &[(&str, &[u8])]) -> Parsed {
     Parsed {
         set,
         diagnostics: diagnostics.collect(),
+    }
+}
+
+/// Prints all policies of a set as one file, a document each: the drift policy if somebody wrote one, then the rules.
+pub fn print(set: &PolicySet) -> String {
+    let drift = set.own_drift().map(drift::print);
+    let defence = set.defence.iter().map(defence::print);
+    let images = set.images.iter().map(defence::print_image_rule);
+    let documents: Vec<String> = drift.into_iter().chain(defence).chain(images).collect();
+    documents.join("---\n")
+}
+
+/// The differences between two sets.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SetDiff {
+    /// Between the drift policies.
+    pub drift: drift::PolicyDiff,
+    /// Between the defence rules.
+    pub defence: RulesDiff,
+    /// Between the rules on images.
+    pub images: RulesDiff,
+}
+
+impl SetDiff {
+    /// Whether nothing changed.
+    pub fn is_empty(&self) -> bool {
+        *self == SetDiff::default()
+    }
+}
+
+impl fmt::Display for SetDiff {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_empty() {
+            return writeln!(f, "no differences");
+        }
+        if !self.drift.is_empty() {
+            write!(f, "{}:\n{}", DriftPolicy::KIND, self.drift)?;
+        }
+        if !self.defence.is_empty() {
+            write!(f, "{}:\n{}", DefenceRule::KIND, self.defence)?;
+        }
+        if !self.images.is_empty() {
+            write!(f, "{}:\n{}", AtRiskImageRule::KIND, self.images)?;
+        }
+        Ok(())
+    }
+}
+
+/// Compares two sets.
+pub fn diff(old: &PolicySet, new: &PolicySet) -> SetDiff {
+    SetDiff {
+        drift: drift::diff(&old.drift, &new.drift),
+        defence: defence::diff(&old.defence, &new.defence),
+        images: defence::diff_image_rules(&old.images, &new.images),
     }
 }
 

@@ -9,11 +9,17 @@
 mod allow;
 mod covered;
 mod decide;
+mod diff;
+mod explain;
 pub(crate) mod parse;
+mod print;
 
 pub use allow::DefenceAllow;
 pub use covered::{Cover, Covered};
 pub use decide::{Allowed, Decision, DefenceSubject, Gap, RuleRef, decide};
+pub use diff::{RulesDiff, diff, diff_image_rules};
+pub use explain::{Explanation, OnlyWatches, Outcome, Says, Step, explain};
+pub use print::{print, print_image_rule};
 
 pub(crate) use covered::names;
 pub(crate) use decide::exclusion;

@@ -1,6 +1,9 @@
 //! What changed between two policies.
 
-use super::{DriftPolicy, DriftRule, print};
+use super::{DriftPolicy, DriftRule};
+pub use crate::changes::FieldChange;
+use crate::changes::{changes, join, optional, unless};
+use crate::printer::quoted;
 use std::collections::HashMap;
 use std::fmt;
 use yagura_event::escape;
@@ -26,18 +29,6 @@ impl PolicyDiff {
     pub fn is_empty(&self) -> bool {
         *self == PolicyDiff::default()
     }
-}
-
-/// A field with another value than before, both in the notation of a policy file. Empty where the field was or is
-/// left out.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FieldChange {
-    /// Path of the field, such as `scope.conditions`.
-    pub field: &'static str,
-    /// Value before. Already escaped.
-    pub before: String,
-    /// Value after. Already escaped.
-    pub after: String,
 }
 
 /// A rule and where it stands.
@@ -141,7 +132,7 @@ fn policy_fields(policy: &DriftPolicy) -> Vec<(&'static str, String)> {
     vec![
         (
             "metadata.name",
-            policy.name().map(print::quoted).unwrap_or_default(),
+            policy.name().map(quoted).unwrap_or_default(),
         ),
         (
             "metadata.version",
@@ -152,27 +143,25 @@ fn policy_fields(policy: &DriftPolicy) -> Vec<(&'static str, String)> {
 }
 
 fn rule_fields(rule: &DriftRule) -> Vec<(&'static str, String)> {
-    let text = |text: &Option<String>| text.as_deref().map(print::quoted).unwrap_or_default();
-    let unless = |default: bool, text: String| if default { String::new() } else { text };
     vec![
         ("action", rule.action.to_string()),
-        ("enabled", unless(rule.enabled, "false".to_owned())),
-        ("observe", unless(!rule.observe, "true".to_owned())),
+        ("enabled", unless(rule.enabled, "false")),
+        ("observe", unless(!rule.observe, "true")),
         (
             "nodes_percent",
             unless(
                 rule.nodes_percent == DriftRule::NODES_PERCENT_MAX,
-                rule.nodes_percent.to_string(),
+                &rule.nodes_percent.to_string(),
             ),
         ),
-        ("scope.description", text(&rule.scope.description)),
+        ("scope.description", optional(&rule.scope.description)),
         ("scope.clouds", join(&rule.scope.clouds)),
         ("scope.conditions", join(&rule.scope.conditions)),
         ("kinds", rule.kinds.to_string()),
         ("provenances", rule.provenances.to_string()),
         ("allow", join(&rule.allow)),
-        ("owner", text(&rule.owner)),
-        ("reason", text(&rule.reason)),
+        ("owner", optional(&rule.owner)),
+        ("reason", optional(&rule.reason)),
         (
             "expires",
             rule.expires
@@ -181,24 +170,6 @@ fn rule_fields(rule: &DriftRule) -> Vec<(&'static str, String)> {
                 .unwrap_or_default(),
         ),
     ]
-}
-
-fn join(items: &[impl fmt::Display]) -> String {
-    let texts: Vec<String> = items.iter().map(ToString::to_string).collect();
-    texts.join("; ")
-}
-
-/// The fields that differ; both lists have the same fields in the same order.
-fn changes(old: &[(&'static str, String)], new: &[(&'static str, String)]) -> Vec<FieldChange> {
-    old.iter()
-        .zip(new)
-        .filter(|(before, after)| before != after)
-        .map(|((field, before), (_, after))| FieldChange {
-            field,
-            before: before.clone(),
-            after: after.clone(),
-        })
-        .collect()
 }
 
 /// Positions of a longest increasing subsequence of distinct numbers, in order. The rules in it kept their order, so
@@ -267,25 +238,6 @@ impl fmt::Display for RulePlace {
             "rule {} \"{}\"",
             self.index,
             escape(self.name.as_bytes())
-        )
-    }
-}
-
-impl fmt::Display for FieldChange {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shown = |text: &str| {
-            if text.is_empty() {
-                "(not set)".to_owned()
-            } else {
-                text.to_owned()
-            }
-        };
-        write!(
-            f,
-            "{}: {} -> {}",
-            self.field,
-            shown(&self.before),
-            shown(&self.after)
         )
     }
 }

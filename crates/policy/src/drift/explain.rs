@@ -6,9 +6,12 @@ use super::{
 };
 use crate::allow_list::AllowEntry;
 use crate::scope::Condition;
-use crate::subject::{Fact, Facts, Missing, Subject, Truth};
+use crate::scope_answer::{ScopeAnswer, ask_scope, write_cloud, write_condition, write_matched};
+use crate::subject::{Facts, Missing, Subject, Truth};
 use std::fmt;
-use yagura_event::{Cloud, DriftKind, Provenance, escape};
+use yagura_event::{DriftKind, Provenance, escape};
+
+pub use crate::scope_answer::{Found, MatchedCondition};
 
 /// A decision with the reasons for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,26 +88,6 @@ pub enum Outcome<'p> {
     },
 }
 
-/// What a condition found.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Found {
-    /// This, as it is: escape it before showing it.
-    Text(String),
-    /// Nothing: a container without a pod has no namespace.
-    Nothing,
-}
-
-/// A condition that holds.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MatchedCondition<'p> {
-    /// The condition.
-    pub condition: &'p Condition,
-    /// What was found. Escape it before showing it.
-    pub found: String,
-    /// The first of the condition's values that fits.
-    pub value: &'p str,
-}
-
 /// Explains what [`super::decide`] decides: the same rules in the same order, every reason kept.
 pub fn explain<'p>(policy: &'p DriftPolicy, subject: &Subject<'_>) -> Explanation<'p> {
     let facts = Facts::of(subject);
@@ -151,58 +134,26 @@ fn ask<'p>(rule: &'p DriftRule, subject: &Subject<'_>, facts: &Facts<'_>) -> Out
     if let Some(outcome) = excluded(rule, subject) {
         return outcome;
     }
-    let clouds = rule.scope.clouds_match(facts);
-    if clouds == Truth::No {
-        return Outcome::Cloud {
-            wanted: join(&rule.scope.clouds),
-            found: facts.cloud.map_or_else(String::new, cloud_text),
-        };
-    }
-    let mut truth = clouds;
-    let mut matched = Vec::new();
-    for (index, condition) in rule.scope.conditions.iter().enumerate() {
-        let fact = condition.field.of(facts);
-        match (condition.matches(facts), fact) {
-            (Truth::Unknown(missing), _) => truth = truth.and(|| Truth::Unknown(missing)),
-            (Truth::Yes, Fact::Known(found)) => matched.push(MatchedCondition {
-                condition,
-                found: found.to_owned(),
-                value: condition.value_for(found).unwrap_or_default(),
-            }),
-            (_, fact) => {
-                let found = match fact {
-                    Fact::Known(found) => Found::Text(found.to_owned()),
-                    Fact::Absent | Fact::Unknown(_) => Found::Nothing,
-                };
-                return Outcome::Condition {
-                    index,
-                    condition,
-                    found,
-                };
-            }
-        }
-    }
-    match truth {
-        Truth::Unknown(missing) => Outcome::Unknown {
+    match ask_scope(&rule.scope, facts) {
+        ScopeAnswer::Cloud { wanted, found } => Outcome::Cloud { wanted, found },
+        ScopeAnswer::Condition {
+            index,
+            condition,
+            found,
+        } => Outcome::Condition {
+            index,
+            condition,
+            found,
+        },
+        ScopeAnswer::Unknown(missing) => Outcome::Unknown {
             missing,
             possible: decide::may_report(rule, subject),
         },
-        Truth::Yes | Truth::No => Outcome::Matched {
-            conditions: matched,
+        ScopeAnswer::Matched(conditions) => Outcome::Matched {
+            conditions,
             undecided_entries: undecided_entries(rule, subject),
         },
     }
-}
-
-fn cloud_text(cloud: &Cloud) -> String {
-    if cloud.account.is_empty() {
-        return cloud.provider.to_string();
-    }
-    format!(
-        "{} \"{}\"",
-        cloud.provider,
-        escape(cloud.account.as_bytes())
-    )
 }
 
 fn excluded<'p>(rule: &'p DriftRule, subject: &Subject<'_>) -> Option<Outcome<'p>> {
@@ -245,20 +196,12 @@ impl fmt::Display for Outcome<'_> {
                     "it counts the provenances {counted}, and this is {found}"
                 )
             }
-            Outcome::Cloud { wanted, found } => {
-                write!(f, "the node is in {found}, not in {wanted}")
-            }
+            Outcome::Cloud { wanted, found } => write_cloud(f, wanted, found),
             Outcome::Condition {
                 index,
                 condition,
                 found,
-            } => {
-                write!(f, "condition {} does not hold: {condition}, ", index + 1)?;
-                match found {
-                    Found::Text(text) => write!(f, "but it is \"{}\"", escape(text.as_bytes())),
-                    Found::Nothing => write!(f, "but there is none"),
-                }
-            }
+            } => write_condition(f, *index, condition, found),
             Outcome::Unknown {
                 missing,
                 possible: true,
@@ -271,28 +214,9 @@ impl fmt::Display for Outcome<'_> {
             } => {
                 write!(f, "it can't be told whether it applies: {missing}")
             }
-            Outcome::Matched { conditions, .. } if conditions.is_empty() => {
-                f.write_str("it applies here without conditions")
-            }
             Outcome::Matched { conditions, .. } => write_matched(f, conditions),
         }
     }
-}
-
-fn write_matched(f: &mut fmt::Formatter<'_>, conditions: &[MatchedCondition<'_>]) -> fmt::Result {
-    f.write_str("its conditions hold: ")?;
-    for (index, matched) in conditions.iter().enumerate() {
-        let comma = if index == 0 { "" } else { ", " };
-        write!(
-            f,
-            "{comma}{} is \"{}\" ({} \"{}\")",
-            matched.condition.field,
-            escape(matched.found.as_bytes()),
-            matched.condition.operator,
-            escape(matched.value.as_bytes())
-        )?;
-    }
-    Ok(())
 }
 
 impl fmt::Display for Explanation<'_> {
@@ -336,9 +260,4 @@ impl fmt::Display for Explanation<'_> {
         }
         Ok(())
     }
-}
-
-fn join(items: &[impl fmt::Display]) -> String {
-    let texts: Vec<String> = items.iter().map(ToString::to_string).collect();
-    texts.join(", ")
 }

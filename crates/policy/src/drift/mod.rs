@@ -9,7 +9,7 @@ mod parse;
 mod prefilter;
 mod print;
 #[cfg(test)]
-mod properties;
+pub(crate) mod properties;
 mod sets;
 
 pub use crate::expiry::{Expiry, InvalidExpiry};

@@ -14,15 +14,15 @@ use yagura_event::{
 };
 
 /// What begins a terminal's control sequence.
-const ESCAPE: char = '\x1b';
+pub(crate) const ESCAPE: char = '\x1b';
 
 /// Few words, so that conditions and containers often meet.
-fn word() -> impl Strategy<Value = String> {
+pub(crate) fn word() -> impl Strategy<Value = String> {
     select(vec!["a", "b", "ab", "ba", "web"]).prop_map(str::to_owned)
 }
 
 /// Anything that may stand in a text that is compared.
-fn hostile() -> impl Strategy<Value = String> {
+pub(crate) fn hostile() -> impl Strategy<Value = String> {
     prop_oneof![
         any::<String>(),
         select(vec![
@@ -44,7 +44,7 @@ fn hostile() -> impl Strategy<Value = String> {
     .prop_filter("not empty", |text| !text.is_empty())
 }
 
-fn prose() -> impl Strategy<Value = String> {
+pub(crate) fn prose() -> impl Strategy<Value = String> {
     hostile()
         .prop_map(|text| text.replace(|c: char| c.is_control() && c != '\n' && c != '\t', ""))
         .prop_filter("not empty", |text| !text.is_empty())
@@ -61,7 +61,7 @@ fn field(key: impl Strategy<Value = String>) -> impl Strategy<Value = Field> {
     })
 }
 
-fn scope<S: Strategy<Value = String> + 'static>(
+pub(crate) fn scope<S: Strategy<Value = String> + 'static>(
     text: fn() -> S,
     values: std::ops::Range<usize>,
 ) -> impl Strategy<Value = Scope> {
@@ -97,7 +97,7 @@ fn distinct(mut texts: Vec<String>) -> Vec<String> {
     texts
 }
 
-fn path_pattern() -> impl Strategy<Value = PathPattern> {
+pub(crate) fn path_pattern() -> impl Strategy<Value = PathPattern> {
     prop_oneof!["[ab*?]{1,4}", "/[ab*?/]{0,4}[ab*]", "\\*/\\PC{0,5}[ab\n]"]
         .prop_filter_map("a pattern", |text| PathPattern::new(&text).ok())
 }
@@ -162,7 +162,7 @@ fn rule(scope: impl Strategy<Value = Scope>) -> impl Strategy<Value = DriftRule>
         )
 }
 
-fn policy(scope: impl Strategy<Value = Scope>) -> impl Strategy<Value = DriftPolicy> {
+pub(crate) fn policy(scope: impl Strategy<Value = Scope>) -> impl Strategy<Value = DriftPolicy> {
     let names = vec("[^\\p{C}\\p{Z}]{1,20}", 8);
     (
         names,
@@ -217,7 +217,7 @@ impl Case {
     }
 }
 
-fn container() -> impl Strategy<Value = Container> {
+pub(crate) fn container() -> impl Strategy<Value = Container> {
     let text = || prop_oneof![word(), Just(String::new())];
     let pod =
         (text(), text(), btree_map(word(), word(), 0..3)).prop_map(|(name, namespace, labels)| {

@@ -6,16 +6,19 @@ use crate::seccomp::state::{self, DESCRIPTORS_MAX, STATE_BYTES_MAX, SeccompConta
 use crate::seccomp::{AGENT_PING, AGENT_PONG};
 use rustix::event::epoll::{self, EventData, EventFlags};
 use rustix::fd::{AsFd, OwnedFd};
+use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 use rustix::net::sockopt::socket_peercred;
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendFlags, recvmsg, send,
 };
 use std::collections::BTreeMap;
-use std::fs::{DirBuilder, Permissions};
+use std::fs::{DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, IoSliceMut};
 use std::mem::MaybeUninit;
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
+use std::os::unix::fs::{
+    DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
+};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::sync::atomic::AtomicU64;
@@ -48,6 +51,9 @@ pub(super) fn listen(socket: &Path) -> Result<UnixListener, AgentError> {
         let socket = socket.to_owned();
         return Err(AgentError::Folder { socket });
     }
+    // The runtime wrapper puts a stand-in there while the agent is away, but not while this is locked.
+    let lock = lock_file(&folder.join(name)).map_err(error)?;
+    flock(&lock, FlockOperation::LockExclusive).map_err(|errno| error(errno.into()))?;
     // Under another name first: a runtime that connects meanwhile finds the old one or the new one.
     let mut fresh = name.to_owned();
     fresh.push(format!(".{}", std::process::id()));
@@ -62,6 +68,15 @@ pub(super) fn listen(socket: &Path) -> Result<UnixListener, AgentError> {
         return Err(error(source));
     }
     Ok(listener)
+}
+
+/// The file that is locked by whoever puts a socket in place.
+fn lock_file(socket: &Path) -> io::Result<File> {
+    let mut name = socket.file_name().unwrap_or_default().to_owned();
+    name.push(".lock");
+    let mut options = OpenOptions::new();
+    let options = options.write(true).create(true).truncate(false).mode(0o600);
+    options.open(socket.with_file_name(name))
 }
 
 /// What came of an event.

@@ -8,6 +8,8 @@
 mod calls;
 mod cursor;
 pub mod decode;
+mod fanotify;
+mod memfd;
 mod mounts;
 mod observer;
 mod probe;
@@ -18,6 +20,13 @@ mod written;
 
 pub use calls::{CallBudget, CallFilter, OpenClasses, TellError};
 pub use decode::{DecodeError, decode};
+pub use fanotify::{
+    Answer, ExecGate, ExecQuestion, GateError, GateOptions, LeftOut, LeftOutReason, MarkError,
+    Marked, NamespaceError, probe_exec_gate,
+};
+pub use memfd::{
+    MemfdChange, MemfdError, MemfdExec, deny_memfd_exec, probe_memfd_exec, restore_memfd_exec,
+};
 pub use mounts::{MountError, ensure_tracefs};
 pub use observer::{ObserveError, Observer, Reader, StartError, wall_minus_boot_ns};
 pub use probe::{Capability, Means, probe};

@@ -50,7 +50,7 @@ pub(crate) fn encode(event: &KernelEvent) -> Option<Vec<u8>> {
             record.header(7, &call.base);
             record.call(call);
         }
-        KernelEvent::Loss(_) => return None,
+        KernelEvent::Loss(_) | KernelEvent::Denied(_) => return None,
     }
     Some(record.finish())
 }

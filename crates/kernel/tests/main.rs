@@ -13,6 +13,8 @@
 
 mod decode;
 mod encode;
+mod fanotify;
+mod memfd;
 mod observed;
 mod proc;
 mod programs;
@@ -23,6 +25,9 @@ use std::process::ExitCode;
 use world::World;
 
 fn main() -> ExitCode {
+    if let Some(code) = fanotify::hold() {
+        return code;
+    }
     let arguments = Arguments::from_args();
     let shortfall = if arguments.list {
         None

@@ -19,11 +19,11 @@ use libtest_mimic::Trial;
 use yagura_event::CallEvent;
 
 /// A test and its name.
-type Case = (&'static str, fn());
+pub(crate) type Case = (&'static str, fn());
 
 /// Every test that needs containers.
 pub(crate) fn trials() -> Vec<Trial> {
-    let modules: [(&str, &[Case]); 14] = [
+    let modules: [(&str, &[Case]); 16] = [
         ("dup", dup::CASES),
         ("dispatch", dispatch::CASES),
         ("exec", exec::CASES),
@@ -38,6 +38,8 @@ pub(crate) fn trials() -> Vec<Trial> {
         ("plain", plain::CASES),
         ("process", process::CASES),
         ("written", written::CASES),
+        ("fanotify", crate::fanotify::CASES),
+        ("memfd", crate::memfd::CASES),
     ];
     let named = |(module, cases): (&'static str, &'static [Case])| {
         cases.iter().map(move |&(name, test)| {

@@ -3,7 +3,7 @@
 use crate::{AnyError, debian};
 use libtest_mimic::Trial;
 use std::sync::{Arc, OnceLock};
-use yagura_rehearsal::benign::{BenignWorkload, WORKLOADS, carry_out};
+use yagura_rehearsal::benign::{BenignWorkload, PRIVILEGED, WORKLOADS, carry_out};
 use yagura_rehearsal::{ContainerOptions, RuntimeProgram, ThrowAwayImage};
 
 static IMAGE: OnceLock<Arc<ThrowAwayImage>> = OnceLock::new();
@@ -11,6 +11,7 @@ static IMAGE: OnceLock<Arc<ThrowAwayImage>> = OnceLock::new();
 pub(crate) fn trials(runtime: &RuntimeProgram) -> Vec<Trial> {
     WORKLOADS
         .iter()
+        .chain(PRIVILEGED)
         .map(|workload| {
             let options = ContainerOptions::new(runtime.clone());
             let name = format!("benign::{}", workload.name);

@@ -5,9 +5,12 @@
 //! made. They belong on an image of
 //! [`crate::debian::DebianRoot::image`] and nothing outside of their containers.
 //!
+//! Those of [`PRIVILEGED`] have rights that others don't, and use them: what a defence rule must not harm.
+//!
 //! Start at [`WORKLOADS`] and [`carry_out`].
 
 mod files;
+mod privileged;
 mod stage;
 mod workloads;
 
@@ -17,8 +20,9 @@ use crate::image::{ImageFile, ThrowAwayImage};
 use crate::rehearse::chain;
 use std::sync::Arc;
 use std::time::Duration;
-use yagura_event::MonotonicNs;
+use yagura_event::{Behaviour, MonotonicNs};
 
+pub use privileged::PRIVILEGED;
 pub use stage::{BenignStage, WorkloadError};
 pub use workloads::WORKLOADS;
 
@@ -33,6 +37,8 @@ pub struct BenignWorkload {
     pub limit: Duration,
     /// Whether programs run in it that are not the image's: then drift is rightly seen, and nothing else.
     pub drifts: bool,
+    /// Behaviours that belong to it: a defence rule that denies them must let it through by an exception.
+    pub behaviours: &'static [Behaviour],
     run: fn(&mut BenignStage) -> Result<(), WorkloadError>,
 }
 
@@ -87,7 +93,8 @@ mod tests {
     #[test]
     fn there_are_many_and_their_names_differ() {
         assert!(WORKLOADS.len() >= 30);
-        let names: BTreeSet<&str> = WORKLOADS.iter().map(|workload| workload.name).collect();
-        assert_eq!(names.len(), WORKLOADS.len());
+        let all = || WORKLOADS.iter().chain(PRIVILEGED);
+        let names: BTreeSet<&str> = all().map(|workload| workload.name).collect();
+        assert_eq!(names.len(), all().count());
     }
 }

@@ -126,6 +126,17 @@ impl BenignStage {
         self.first_with(&options, script, &[])
     }
 
+    /// The same in a container that is given more than others.
+    pub(super) fn first_given(
+        &mut self,
+        give: impl FnOnce(&mut ContainerOptions),
+        script: &str,
+    ) -> Result<(), WorkloadError> {
+        let mut options = self.options.clone();
+        give(&mut options);
+        self.first_with(&options, script, &[])
+    }
+
     /// The same in a pod whose network has other sides: a resolver, web services, a cache.
     pub(super) fn first_with_peers(&mut self, script: &str) -> Result<(), WorkloadError> {
         let peers = self.start(Some("peers.sh"))?;

@@ -225,7 +225,7 @@ pub const WORKLOADS: &[BenignWorkload] = &[
     ),
 ];
 
-const fn script(
+pub(super) const fn script(
     name: &'static str,
     what: &'static str,
     run: fn(&mut BenignStage) -> Result<(), WorkloadError>,
@@ -235,11 +235,12 @@ const fn script(
         what,
         limit: USUAL_LIMIT,
         drifts: false,
+        behaviours: &[],
         run,
     }
 }
 
-const fn drifting(
+pub(super) const fn drifting(
     name: &'static str,
     what: &'static str,
     run: fn(&mut BenignStage) -> Result<(), WorkloadError>,

@@ -1,0 +1,15 @@
+#!/bin/bash
+# A debug container: programs and one that already runs are traced with strace and gdb, all of it inside.
+set -eu
+strace -f -o /tmp/trace sh -c 'ls / >/dev/null; id'
+grep -q execve /tmp/trace
+sleep 60 &
+sleeper=$!
+timeout --signal INT 1 strace -o /tmp/attached -p "$sleeper" || true
+grep -q nanosleep /tmp/attached
+gdb -q -batch -p "$sleeper" -ex 'info registers' -ex 'call (int)getpid()' -ex detach >/tmp/attached-gdb 2>&1
+grep -q "$sleeper" /tmp/attached-gdb
+gdb -q -batch -ex 'set breakpoint pending on' -ex 'break write' -ex run -ex bt -ex kill \
+	--args /bin/echo hello >/tmp/gdb 2>&1
+grep -q Breakpoint /tmp/gdb
+kill "$sleeper"

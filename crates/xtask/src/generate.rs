@@ -82,7 +82,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
 /// # Errors
 /// `yagura` can't be built or fails, or a file is missing or stale.
 pub(crate) fn check(deadline: Instant) -> Result<()> {
-    let yagura = build_yagura_with_tests(deadline)?;
+    let yagura = build_yagura_with_tests(deadline)?.yagura;
     for file in GENERATED {
         let wanted = make(&yagura, file)?;
         let path = file.path;
@@ -96,7 +96,7 @@ pub(crate) fn check(deadline: Instant) -> Result<()> {
 }
 
 fn write(deadline: Instant) -> Result<()> {
-    let yagura = build_yagura_with_tests(deadline)?;
+    let yagura = build_yagura_with_tests(deadline)?.yagura;
     for file in GENERATED {
         let path = file.path;
         let whole = root().join(path);

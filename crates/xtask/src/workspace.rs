@@ -38,35 +38,52 @@ pub(crate) fn build_yagura(profile: Profile, deadline: Instant) -> Result<PathBu
     executable_of(command, deadline)
 }
 
-/// Builds the product's executable together with all tests, and returns its path. Alone it would be built with fewer
-/// features of what it depends on, and all of that once more for the tests.
+/// What was built of the product.
+#[derive(Debug)]
+pub(crate) struct Built {
+    /// Its executable.
+    pub(crate) yagura: PathBuf,
+    /// The executable of its own tests.
+    pub(crate) product_tests: Option<PathBuf>,
+}
+
+/// Builds the product's executable together with all tests. Alone it would be built with fewer features of what it
+/// depends on, and all of that once more for the tests.
 ///
 /// # Errors
-/// The build fails, is not done at the deadline, or cargo names no executable.
-pub(crate) fn build_yagura_with_tests(deadline: Instant) -> Result<PathBuf> {
+/// As [`build_yagura`].
+pub(crate) fn build_yagura_with_tests(deadline: Instant) -> Result<Built> {
     let mut command = cargo();
     command.args(["test", "--workspace", "--no-run"]);
-    executable_of(command, deadline)
+    built_by(command, deadline)
 }
 
-fn executable_of(mut command: Command, deadline: Instant) -> Result<PathBuf> {
+fn executable_of(command: Command, deadline: Instant) -> Result<PathBuf> {
+    built_by(command, deadline).map(|built| built.yagura)
+}
+
+fn built_by(mut command: Command, deadline: Instant) -> Result<Built> {
     command.args(["--message-format", "json-render-diagnostics"]);
-    let mut executable = None;
+    let (mut yagura, mut product_tests) = (None, None);
     let status = run_lines(&mut command, deadline, |line| {
-        executable = executable_in(line).or(executable.take());
+        yagura = executable_in(line, "yagura", "bin").or(yagura.take());
+        product_tests = executable_in(line, "product", "test").or(product_tests.take());
     })?;
     ensure!(status.success(), "building yagura failed");
-    executable.context("cargo built no executable `yagura`")
+    Ok(Built {
+        yagura: yagura.context("cargo built no executable `yagura`")?,
+        product_tests,
+    })
 }
 
-/// The product's executable, if the message of cargo names it.
-fn executable_in(message: &str) -> Option<PathBuf> {
+/// The executable of a target, if the message of cargo names it. A test's target is built as a test and no other is.
+fn executable_in(message: &str, name: &str, kind: &str) -> Option<PathBuf> {
     let message: Value = serde_json::from_str(message).ok()?;
-    let is_product = message.pointer("/target/name")? == "yagura"
-        && message.pointer("/target/kind/0")? == "bin"
-        && message.pointer("/profile/test")? == false;
+    let is_wanted = message.pointer("/target/name")? == name
+        && message.pointer("/target/kind/0")? == kind
+        && *message.pointer("/profile/test")? == (kind == "test");
     let path = message.get("executable")?.as_str()?;
-    is_product.then(|| PathBuf::from(path))
+    is_wanted.then(|| PathBuf::from(path))
 }
 
 /// The profiles that this tool builds.
@@ -157,7 +174,13 @@ mod tests {
             )
         };
         let named = message("yagura", "bin", false, "\"/t/yagura\"");
-        assert_eq!(executable_in(&named), Some(PathBuf::from("/t/yagura")));
+        let product = |message: &str| executable_in(message, "yagura", "bin");
+        assert_eq!(product(&named), Some(PathBuf::from("/t/yagura")));
+        let tests = message("product", "test", true, "\"/t/product-0\"");
+        assert_eq!(
+            executable_in(&tests, "product", "test"),
+            Some(PathBuf::from("/t/product-0"))
+        );
         for other in [
             message("yagura", "bin", false, "null"),
             message("yagura", "bin", true, "\"/t/yagura-0\""),
@@ -166,7 +189,7 @@ mod tests {
             r#"{"reason":"build-finished"}"#.to_owned(),
             "no json".to_owned(),
         ] {
-            assert_eq!(executable_in(&other), None, "{other}");
+            assert_eq!(product(&other), None, "{other}");
         }
     }
 }

@@ -112,8 +112,8 @@ fn tests(deadline: Instant) -> Result<Summary> {
 
 /// Runs the product in the kernels that this machine hasn't. The tests before it have built it.
 fn virtual_machine(deadline: Instant, summary: &mut Summary) -> Result<()> {
-    let yagura = build_yagura_with_tests(deadline)?;
-    vm::run_lane(&yagura, None, |line| {
+    let built = build_yagura_with_tests(deadline)?;
+    vm::run_lane(&built, None, |line| {
         println!("{line}");
         summary.read(line);
     })

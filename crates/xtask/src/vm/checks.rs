@@ -8,8 +8,10 @@ use std::time::Duration;
 pub(super) struct Check {
     /// What it shows.
     pub(super) name: &'static str,
-    /// The command; `yagura` is the product that was just built.
-    pub(super) command: &'static [&'static str],
+    /// What runs.
+    pub(super) program: Program,
+    /// Its arguments.
+    pub(super) arguments: &'static [&'static str],
     /// Its exit code.
     pub(super) code: u8,
     /// Looks at its standard output; tells what is wrong with it.
@@ -18,21 +20,44 @@ pub(super) struct Check {
     pub(super) timeout: Duration,
 }
 
+/// A program that was built here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Program {
+    /// The product.
+    Yagura,
+    /// The product's tests, which run the product.
+    ProductTests,
+}
+
+/// Packages that the guest needs for these, with all that they depend on: containerd for pods, and what makes their
+/// images.
+pub(super) const PACKAGES: &[&str] = &["containerd", "gcc", "libc6-dev", "umoci"];
+
 /// All checks, the quick ones first.
 pub(super) const CHECKS: &[Check] = &[
     Check {
         name: "doctor finds BPF LSM usable",
-        command: &["yagura", "doctor", "--output", "json"],
+        program: Program::Yagura,
+        arguments: &["doctor", "--output", "json"],
         code: 0,
         look: |output| doctor_approves(output, &["kernel", "btf", "bpf_lsm", "cgroups", "runtime"]),
         timeout: Duration::from_secs(120),
     },
     Check {
         name: "drift is detected on this kernel too",
-        command: &["yagura", "simulate", "drift", "--runtime", "runc"],
+        program: Program::Yagura,
+        arguments: &["simulate", "drift", "--runtime", "runc"],
         code: 0,
         look: |_| Ok(()),
         timeout: Duration::from_secs(400),
+    },
+    Check {
+        name: "drift in a pod of containerd is told with all its fields",
+        program: Program::ProductTests,
+        arguments: &["--exact", "pods::an_alert_has_every_field"],
+        code: 0,
+        look: |output| tests_passed(output, 1),
+        timeout: Duration::from_secs(300),
     },
 ];
 
@@ -55,6 +80,16 @@ fn doctor_approves(output: &str, names: &[&str]) -> Result<(), String> {
     Ok(())
 }
 
+/// Whether exactly `count` tests ran, all well: a test program is content with tests that it can't find or skips.
+fn tests_passed(output: &str, count: u32) -> Result<(), String> {
+    let passed = format!("test result: ok. {count} passed; 0 failed; 0 ignored;");
+    if output.lines().any(|line| line.starts_with(&passed)) {
+        Ok(())
+    } else {
+        Err(format!("not {count} passed"))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -67,5 +102,18 @@ mod tests {
             assert!(doctor_approves(report, &["btf", name]).is_err(), "{name}");
         }
         assert!(doctor_approves("", &[]).is_err());
+    }
+
+    #[test]
+    fn tests_that_did_not_run_are_no_success() {
+        let result = |counts| format!("\ntest result: ok. {counts} ignored; 0 measured\n");
+        assert_eq!(tests_passed(&result("1 passed; 0 failed; 0"), 1), Ok(()));
+        for counts in [
+            "0 passed; 0 failed; 0",
+            "0 passed; 0 failed; 1",
+            "11 passed; 0 failed; 0",
+        ] {
+            assert!(tests_passed(&result(counts), 1).is_err(), "{counts}");
+        }
     }
 }

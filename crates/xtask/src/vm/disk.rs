@@ -1,6 +1,7 @@
 //! The virtual machine's disk: the host's own programs at the same places, and what a command needs besides.
 
 use super::kernel::Kernel;
+use super::packages;
 use crate::command::output;
 use anyhow::{Context, Result, ensure};
 use std::collections::BTreeSet;
@@ -9,30 +10,6 @@ use std::io::Read;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Component, Path, PathBuf};
 use std::process::{Command, Stdio};
-
-/// Debian packages whose programs the guest has too: what rehearsals copy into their images, the runtimes, and what
-/// one misses when looking around.
-const PACKAGES: &[&str] = &[
-    "bash",
-    "bpftool",
-    "busybox-static",
-    "coreutils",
-    "crun",
-    "dash",
-    "findutils",
-    "grep",
-    "gzip",
-    "hostname",
-    "iproute2",
-    "libc-bin",
-    "mount",
-    "procps",
-    "runc",
-    "sed",
-    "tar",
-    "util-linux",
-];
-const PROGRAM_DIRS: &[&str] = &["/bin/", "/sbin/", "/usr/bin/", "/usr/sbin/"];
 
 /// Top-level folders that are links into /usr on most systems: loaders and scripts name them.
 const TOP_DIRS: &[&str] = &["bin", "sbin", "lib", "lib64", "lib32", "libx32"];
@@ -90,15 +67,15 @@ impl Tree {
             "etc/passwd",
             "root:x:0:0:root:/root:/bin/bash\nnobody:x:65534:65534::/:/bin/false\n",
         )?;
+        // Container runtimes copy it, though there is no network to look names up in.
+        tree.write("etc/resolv.conf", "")?;
         tree.write("etc/group", "root:x:0:\nnogroup:x:65534:\n")?;
         tree.write(
             "etc/hosts",
             "127.0.0.1 localhost yagura-vm\n::1 localhost\n",
         )?;
         tree.add(Path::new("/etc/ld.so.cache"), Path::new("/etc/ld.so.cache"))?;
-        for package in PACKAGES {
-            tree.add_package(package)?;
-        }
+        tree.add_all(&packages::programs()?)?;
         tree.add_busybox()?;
         kernel.install_modules(root)?;
         tree.write_program("vm/start", include_str!("../../programs/vm/start.sh"))?;
@@ -132,6 +109,27 @@ impl Tree {
             .with_context(|| format!("copying {} into the virtual machine", host.display()))
     }
 
+    /// Copies files of the host, each to the same place; links to neighbours stay links.
+    ///
+    /// # Errors
+    /// A file can't be copied.
+    pub(super) fn add_all(&mut self, paths: &[PathBuf]) -> Result<()> {
+        for path in paths {
+            self.add_linked(path)
+                .with_context(|| format!("copying {}", path.display()))?;
+        }
+        Ok(())
+    }
+
+    /// Links `guest` to `target`, both absolute paths of the guest.
+    ///
+    /// # Errors
+    /// There is something else already.
+    pub(super) fn link(&self, target: &Path, guest: &Path) -> Result<()> {
+        let place = self.place(guest)?;
+        symlink(target, &place).with_context(|| format!("linking {}", guest.display()))
+    }
+
     /// Writes a program that the guest runs by `path`, relative to its root.
     ///
     /// # Errors
@@ -156,6 +154,18 @@ impl Tree {
         output(&mut make)?;
         fs::remove_dir_all(&self.root)?;
         Ok(())
+    }
+
+    fn add_linked(&mut self, path: &Path) -> Result<()> {
+        let place = self.place(path)?;
+        match fs::read_link(path) {
+            _ if fs::symlink_metadata(&place).is_ok() => Ok(()),
+            Ok(target) if target.components().count() == 1 => {
+                symlink(&target, &place)?;
+                self.add_linked(&path.with_file_name(target))
+            }
+            _ => self.copy(path, path),
+        }
     }
 
     fn copy(&mut self, host: &Path, guest: &Path) -> Result<()> {
@@ -204,19 +214,6 @@ impl Tree {
     fn write(&self, path: &str, content: &str) -> Result<()> {
         let place = self.root.join(path);
         fs::write(&place, content).with_context(|| format!("writing {}", place.display()))
-    }
-
-    fn add_package(&mut self, package: &str) -> Result<()> {
-        let listed = output(Command::new("dpkg-query").args(["--listfiles", package]))
-            .with_context(|| format!("package {package} is needed: `./dev test` installs it"))?;
-        for path in listed.lines() {
-            let is_program = PROGRAM_DIRS.iter().any(|dir| path.starts_with(dir));
-            // What the package ships may be diverted, or a link to what another package has.
-            if is_program && fs::metadata(path).is_ok_and(|found| found.is_file()) {
-                self.add(Path::new(path), Path::new(path))?;
-            }
-        }
-        Ok(())
     }
 
     /// Busybox runs the guest's own scripts, and stands in for programs that are missing.

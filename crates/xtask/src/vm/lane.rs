@@ -1,30 +1,29 @@
 //! The checks in virtual machines, reported line by line as test programs report.
 
-use super::checks::{CHECKS, Check};
+use super::checks::{CHECKS, Check, PACKAGES, Program};
 use super::disk::Tree;
 use super::kernel::Kernel;
 use super::machine::Machine;
-use super::{Place, cache, script};
+use super::{Place, cache, packages, script};
 use crate::command::{check_interrupt, output};
+use crate::workspace::Built;
 use anyhow::{Context, Result, ensure};
 use std::fs;
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 /// What is kept of a check's output, in bytes: a program in a loop must not fill our memory.
 const OUTPUT_BYTES_MAX: usize = 1 << 20;
-/// Where the guest has the product.
-const PRODUCT: &str = "/usr/bin/yagura";
 
 /// Runs each check in a machine of its own, from the same disk, and hands over the lines that a test program would
 /// print; tells whether none failed. Without QEMU or a kernel every check is skipped.
 ///
 /// # Errors
 /// The disk can't be made, or the user interrupted this tool.
-pub(crate) fn run(yagura: &Path, filter: Option<&str>, mut line: impl FnMut(&str)) -> Result<bool> {
+pub(crate) fn run(built: &Built, filter: Option<&str>, mut line: impl FnMut(&str)) -> Result<bool> {
     let begun = Instant::now();
     let wanted = |check: &&Check| filter.is_none_or(|part| check.name.contains(part));
     let checks: Vec<&Check> = CHECKS.iter().filter(wanted).collect();
@@ -40,14 +39,18 @@ pub(crate) fn run(yagura: &Path, filter: Option<&str>, mut line: impl FnMut(&str
         }
     };
     let place = Place::make()?;
-    let disk = place.dir.join("disk.img");
-    let mut tree = Tree::build(&place.dir.join("tree"), &kernel)?;
-    let yagura = std::path::absolute(yagura)?;
-    tree.add(&yagura, Path::new(PRODUCT))?;
-    tree.finish(&disk)?;
-    let mut failures = 0;
+    let disk = make_disk(&place, &kernel, built)?;
+    let [mut passes, mut failures, mut skips] = [0, 0, 0];
     for (index, check) in checks.iter().enumerate() {
         check_interrupt()?;
+        let Some(program) = built.program(check.program) else {
+            skips += 1;
+            line(&format!(
+                "test [vm] {} ... ignored, its program was not given",
+                check.name
+            ));
+            continue;
+        };
         let dir = place.dir.join(index.to_string());
         fs::create_dir_all(&dir)?;
         let machine = Machine {
@@ -57,10 +60,13 @@ pub(crate) fn run(yagura: &Path, filter: Option<&str>, mut line: impl FnMut(&str
         };
         let begun = Instant::now();
         let seen = Seen::default();
-        let outcome = pass(check, &machine, &seen);
+        let outcome = pass(check, program, &machine, &seen);
         let seconds = begun.elapsed().as_secs_f64();
         match outcome {
-            Ok(()) => line(&format!("test [vm] {} ... ok ({seconds:.0} s)", check.name)),
+            Ok(()) => {
+                passes += 1;
+                line(&format!("test [vm] {} ... ok ({seconds:.0} s)", check.name));
+            }
             Err(error) => {
                 failures += 1;
                 line(&format!("test [vm] {} ... FAILED", check.name));
@@ -68,7 +74,7 @@ pub(crate) fn run(yagura: &Path, filter: Option<&str>, mut line: impl FnMut(&str
             }
         }
     }
-    line(&result(checks.len() - failures, failures, 0, begun));
+    line(&result(passes, failures, skips, begun));
     if failures == 0 {
         place.remove()?;
     }
@@ -81,8 +87,37 @@ fn prepare() -> Result<Kernel> {
     Kernel::fetch(&cache()).context("no kernel for the virtual machine")
 }
 
-fn pass(check: &Check, machine: &Machine<'_>, seen: &Seen) -> Result<()> {
-    let words: Vec<String> = check.command.iter().map(|&word| word.to_owned()).collect();
+/// Makes the disk that all checks start from.
+fn make_disk(place: &Place, kernel: &Kernel, built: &Built) -> Result<PathBuf> {
+    let mut tree = Tree::build(&place.dir.join("tree"), kernel)?;
+    let packages: Vec<String> = PACKAGES.iter().map(|&name| name.to_owned()).collect();
+    tree.add_all(&packages::files(&packages)?)?;
+    // Alternatives belong to no package.
+    tree.add_program("cc")?;
+    // The tests know the product by the path that it was built at.
+    tree.add(&built.yagura, &built.yagura)?;
+    tree.link(&built.yagura, Path::new("/usr/bin/yagura"))?;
+    if let Some(tests) = &built.product_tests {
+        tree.add(tests, tests)?;
+    }
+    let disk = place.dir.join("disk.img");
+    tree.finish(&disk)?;
+    Ok(disk)
+}
+
+impl Built {
+    fn program(&self, program: Program) -> Option<&Path> {
+        match program {
+            Program::Yagura => Some(&self.yagura),
+            Program::ProductTests => self.product_tests.as_deref(),
+        }
+    }
+}
+
+fn pass(check: &Check, program: &Path, machine: &Machine<'_>, seen: &Seen) -> Result<()> {
+    let program = program.to_str().context("a path that is no UTF-8")?;
+    let words = std::iter::once(program).chain(check.arguments.iter().copied());
+    let words: Vec<String> = words.map(str::to_owned).collect();
     let ended = machine.run(
         &script(&[], &words)?,
         check.timeout,

@@ -4,8 +4,8 @@ use super::archive::Archive;
 use super::kernel::Kernel;
 use crate::command;
 use anyhow::{Context, Result, bail, ensure};
-use std::fs;
-use std::io::{self, Read, Write};
+use std::fs::{self, File};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread::JoinHandle;
@@ -78,7 +78,7 @@ impl Machine<'_> {
         }
         waited?;
         let mut last_words = String::new();
-        fs::File::open(&status)?
+        File::open(&status)?
             .take(STATUS_BYTES_MAX)
             .read_to_string(&mut last_words)?;
         match parse_status(&last_words) {
@@ -100,11 +100,9 @@ impl Machine<'_> {
 
     /// What happened to the machine, and what its console says of it.
     fn told(&self, what: &str) -> String {
-        let mut console = Vec::new();
-        // Without a console there is nothing to show.
-        let _none = fs::File::open(self.console())
-            .and_then(|file| file.take(CONSOLE_BYTES_MAX).read_to_end(&mut console));
         let path = self.console();
+        // Without a console there is nothing to show.
+        let console = read_end(&path, CONSOLE_BYTES_MAX).unwrap_or_default();
         let said = console_digest(&console);
         format!(
             "the virtual machine {what}; its console is kept in {}\n{said}",
@@ -220,6 +218,16 @@ fn parse_status(text: &str) -> Option<u8> {
     } else {
         None
     }
+}
+
+/// The last `size_max` bytes of a file.
+fn read_end(path: &Path, size_max: u64) -> io::Result<Vec<u8>> {
+    let mut file = File::open(path)?;
+    let size = file.metadata()?.len();
+    file.seek(SeekFrom::Start(size.saturating_sub(size_max)))?;
+    let mut bytes = Vec::new();
+    file.take(size_max).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// Lines of the console that tell of a crash, and its end; control characters escaped.

@@ -6,10 +6,11 @@ mod disk;
 mod kernel;
 mod lane;
 mod machine;
+mod packages;
 
 pub(crate) use lane::run as run_lane;
 
-use crate::workspace::root;
+use crate::workspace::{Built, root};
 use anyhow::{Context, Result, ensure};
 use disk::Tree;
 use kernel::Kernel;
@@ -39,8 +40,11 @@ enum Subcommand {
 #[derive(Debug, clap::Args)]
 struct TestArguments {
     /// The product's executable; not built here.
-    #[arg(long, default_value_os_t = root().join("target/debug/yagura"))]
+    #[arg(long, value_name = "FILE", default_value_os_t = root().join("target/debug/yagura"))]
     yagura: PathBuf,
+    /// The executable of the product's tests, built together with it; without it their checks are skipped.
+    #[arg(long, value_name = "FILE")]
+    product_tests: Option<PathBuf>,
     /// Only checks whose name contains this.
     filter: Option<String>,
 }
@@ -50,6 +54,9 @@ struct RunArguments {
     /// Also copies this file or folder; programs come with their libraries.
     #[arg(long = "file", value_name = "HOST[:GUEST]")]
     files: Vec<String>,
+    /// Also copies this Debian package and all that it depends on, as installed here.
+    #[arg(long = "package", value_name = "NAME")]
+    packages: Vec<String>,
     /// Sets a variable of the command's environment.
     #[arg(long = "env", value_name = "NAME=VALUE")]
     variables: Vec<String>,
@@ -79,6 +86,7 @@ fn run_command(arguments: &RunArguments) -> Result<ExitCode> {
     let place = Place::make()?;
     let kernel = Kernel::fetch(&cache())?;
     let mut tree = Tree::build(&place.dir.join("tree"), &kernel)?;
+    tree.add_all(&packages::files(&arguments.packages)?)?;
     for file in &arguments.files {
         let (host, guest) = file.split_once(':').unwrap_or((file, file));
         let guest = std::path::absolute(guest)?;
@@ -104,7 +112,15 @@ fn run_command(arguments: &RunArguments) -> Result<ExitCode> {
 
 fn run_test(arguments: &TestArguments) -> Result<ExitCode> {
     let filter = arguments.filter.as_deref();
-    let passed = lane::run(&arguments.yagura, filter, |line| println!("{line}"))?;
+    let built = Built {
+        yagura: std::path::absolute(&arguments.yagura)?,
+        product_tests: arguments
+            .product_tests
+            .as_ref()
+            .map(std::path::absolute)
+            .transpose()?,
+    };
+    let passed = lane::run(&built, filter, |line| println!("{line}"))?;
     Ok(if passed {
         ExitCode::SUCCESS
     } else {
@@ -126,15 +142,16 @@ impl Place {
     fn make() -> Result<Place> {
         let runs = cache().join("runs");
         fs::create_dir_all(&runs)?;
+        let own = std::process::id().to_string();
         for entry in fs::read_dir(&runs)? {
             let entry = entry?;
             let process = Path::new("/proc").join(entry.file_name());
-            if !process.exists() {
+            if !process.exists() || entry.file_name() == own.as_str() {
                 // Another run may be doing the same.
                 let _gone = fs::remove_dir_all(entry.path());
             }
         }
-        let dir = runs.join(std::process::id().to_string());
+        let dir = runs.join(own);
         fs::create_dir_all(&dir).with_context(|| format!("making {}", dir.display()))?;
         Ok(Place { dir })
     }

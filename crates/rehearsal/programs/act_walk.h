@@ -155,12 +155,13 @@ static void wait_for_end(void)
 		;
 }
 
-/* victim FILE: has a file open as descriptor 3, tells where its word is, and lives until standard input ends. */
+/* victim FILE: has a file open, tells its pid and where its word is, and lives until standard input ends. */
 static int act_victim(int count, char **arguments, char **environment)
 {
 	(void)count;
 	(void)environment;
 	open_file(arguments[0], O_RDONLY);
+	tell("pid", CALL1(getpid, 0));
 	tell("word", (long)&target_word);
 	wait_for_end();
 	return 0;

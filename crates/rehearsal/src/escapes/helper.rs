@@ -10,7 +10,7 @@ use std::time::Instant;
 /// Bytes that one says of itself: a line or two.
 const SAID_BYTES_MAX: usize = 1024;
 
-/// A process that says a line about itself and lives until its standard input ends, however this process ends.
+/// A process that says something about itself and lives until its standard input ends, however this process ends.
 #[derive(Debug)]
 pub(super) struct Helper {
     child: Child,
@@ -18,8 +18,13 @@ pub(super) struct Helper {
 }
 
 impl Helper {
-    /// Starts a program, in a folder, that says `NAME VALUE` in one line.
-    pub(super) fn start(program: &Path, arguments: &[&str], dir: &Path) -> io::Result<Helper> {
+    /// Starts a program, in a folder, that says `NAME VALUE` in so many lines.
+    pub(super) fn start(
+        program: &Path,
+        arguments: &[&str],
+        dir: &Path,
+        lines: usize,
+    ) -> io::Result<Helper> {
         let child = Command::new(program)
             .args(arguments)
             .current_dir(dir)
@@ -31,16 +36,16 @@ impl Helper {
             child,
             said: String::new(),
         };
-        helper.listen()?;
+        helper.listen(lines)?;
         Ok(helper)
     }
 
-    fn listen(&mut self) -> io::Result<()> {
+    fn listen(&mut self, lines: usize) -> io::Result<()> {
         let missing = || io::Error::from(io::ErrorKind::UnexpectedEof);
         let mut out = self.child.stdout.take().ok_or_else(missing)?;
         let deadline = Instant::now() + LIST_TIMEOUT;
         let mut bytes = Vec::new();
-        while !bytes.ends_with(b"\n") {
+        while bytes.iter().filter(|&&byte| byte == b'\n').count() < lines {
             let left = deadline.saturating_duration_since(Instant::now());
             let span = Timespec::try_from(left).map_err(io::Error::other)?;
             if poll(&mut [PollFd::new(&out, PollFlags::IN)], Some(&span))? == 0 {

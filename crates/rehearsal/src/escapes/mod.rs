@@ -62,6 +62,10 @@ pub struct EscapeNeeds {
     pub listener: Option<&'static str>,
     /// Whether a process outside of the container is made to be acted on.
     pub victim: bool,
+    /// Whether a program of the host's is run in the container's namespaces from outside, as runtimes once did.
+    pub visitor: bool,
+    /// Whether the stand-in for the host's root is a file system of its own, in which paths are those of a host.
+    pub host_file_system: bool,
     /// Whether a block device of the host is made to be acted on; the container has a node of it at /host-disk.
     pub block_device: bool,
 }
@@ -74,6 +78,8 @@ impl EscapeNeeds {
         mounts: &[],
         listener: None,
         victim: false,
+        visitor: false,
+        host_file_system: false,
         block_device: false,
     };
     const ADMIN: EscapeNeeds = EscapeNeeds {
@@ -96,6 +102,12 @@ impl EscapeNeeds {
     };
     /// A plain container that has the host's root at /host.
     const HOST_FILES: EscapeNeeds = EscapeNeeds::mounts(&[("", "/host")]);
+
+    /// The same where the host's root is a file system of its own.
+    const HOST_FILE_SYSTEM: EscapeNeeds = EscapeNeeds {
+        host_file_system: true,
+        ..EscapeNeeds::HOST_FILES
+    };
 
     const fn mounts(mounts: &'static [(&'static str, &'static str)]) -> EscapeNeeds {
         EscapeNeeds {

@@ -13,7 +13,7 @@ use crate::keys::props::ACT;
 use crate::keys::{Peer, RehearsalError, Service};
 use crate::limits::CASE_TIMEOUT;
 use crate::programs;
-use crate::remains::{self, DirectoryError, Remains, RemoveError};
+use crate::remains::{self, DirectoryError, Remains, RemoveError, mount_tmpfs};
 use crate::runtime::find_program;
 use rustix::fs::{CWD, FileType, Mode, makedev, mknodat};
 use std::fs::{self, OpenOptions};
@@ -47,6 +47,8 @@ const HOST_SECRETS: [&str; 3] = [
 const HOST_EMPTY: [&str; 2] = ["beyond", "share/file"];
 /// A program of the host.
 const HOST_PROGRAM: &str = "usr/sbin/runc";
+/// Lines that a victim says of itself.
+const VICTIM_LINES: usize = 2;
 /// Size of the file behind a block device, in KiB.
 const DISK_KIB: &str = "256";
 /// Where a container finds the node of a block device that it is given.
@@ -56,7 +58,7 @@ const LOOP_MAJOR: u32 = 7;
 /// What Docker's clients say first.
 const REQUEST: &str =
     "POST /v1.43/containers/create HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}";
-/// Descriptor of the working directory that a shell opens before it becomes something else.
+/// A shell opens something as descriptor 3 before it becomes something else.
 const ENTER_BY_DESCRIPTOR: &str = r#"exec 3< "$1"; shift; exec "$@""#;
 /// Into every cgroup of the container by writing its own pid, then on.
 const ENTER_CGROUPS: &str = r#"for at in $1; do echo $$ > "$at"; done; shift; exec "$@""#;
@@ -160,9 +162,11 @@ impl EscapeStage {
         let making = remains::begin()?;
         let files = Files(Remains::create(&making, &options.base, None)?);
         drop(making);
-        lay_out(&files).map_err(|source| EscapeError::StandIn {
-            what: "the host's files",
-            source,
+        lay_out(&files, technique.needs.host_file_system).map_err(|source| {
+            EscapeError::StandIn {
+                what: "the host's files",
+                source,
+            }
         })?;
         let listener = listen(technique, &files)?;
         let container = ThrowAwayContainer::start(image, &prepared(technique, options, &files))?;
@@ -181,6 +185,9 @@ impl EscapeStage {
         };
         if technique.needs.victim {
             stage.add_victim()?;
+        }
+        if technique.needs.visitor {
+            stage.add_visitor()?;
         }
         if technique.needs.block_device {
             stage.add_block_device()?;
@@ -329,11 +336,33 @@ impl EscapeStage {
     fn add_victim(&mut self) -> Result<(), EscapeError> {
         let file = self.host().join("secret");
         let arguments = ["victim", &file.to_string_lossy()];
-        let victim = self.help(&self.host().join(HOST_PROGRAM), &arguments, "a process")?;
+        let victim = self.help(
+            &self.host().join(HOST_PROGRAM),
+            &arguments,
+            "a process",
+            VICTIM_LINES,
+        )?;
         self.words.push(("{pid}", victim.pid().to_string()));
         let word = victim.number("word").unwrap_or_default();
         self.words.push(("{word}", word.to_string()));
         self.helpers.push(victim);
+        Ok(())
+    }
+
+    /// A program of the host's that runs in the container's namespaces, but comes from the host's file system.
+    fn add_visitor(&mut self) -> Result<(), EscapeError> {
+        let target = format!("--target={}", self.container.first_pid());
+        let program = self.host().join(HOST_PROGRAM);
+        let nsenter = required("nsenter")?;
+        let [program, nsenter] = [&program, &nsenter].map(|path| path.to_string_lossy());
+        let enter = ["--mount", "--pid", "--root", "/proc/self/fd/3"];
+        let mut arguments = vec!["-c", ENTER_BY_DESCRIPTOR, "sh", &program, &nsenter, &target];
+        arguments.extend(enter);
+        arguments.extend(["victim", "/etc/passwd"]);
+        let visitor = self.help(Path::new("/bin/sh"), &arguments, "a runtime", VICTIM_LINES)?;
+        let pid = visitor.number("pid").unwrap_or_default();
+        self.words.push(("{visitor}", pid.to_string()));
+        self.helpers.push(visitor);
         Ok(())
     }
 
@@ -366,7 +395,7 @@ impl EscapeStage {
                 source,
             })?;
         let arguments = ["loop", &disk.to_string_lossy()];
-        let device = self.help(&self.host().join(HOST_PROGRAM), &arguments, "a disk")?;
+        let device = self.help(&self.host().join(HOST_PROGRAM), &arguments, "a disk", 1)?;
         let number = device.number("loop").unwrap_or(-1);
         if number < 0 {
             return Err(EscapeError::NotPossibleHere {
@@ -416,8 +445,9 @@ impl EscapeStage {
         program: &Path,
         arguments: &[&str],
         what: &'static str,
+        lines: usize,
     ) -> Result<Helper, EscapeError> {
-        Helper::start(program, arguments, &self.host())
+        Helper::start(program, arguments, &self.host(), lines)
             .map_err(|source| EscapeError::StandIn { what, source })
     }
 }
@@ -429,8 +459,12 @@ fn required(name: &'static str) -> Result<PathBuf, EscapeError> {
 }
 
 /// Makes what stands in for the host's root.
-fn lay_out(files: &Files) -> io::Result<()> {
+fn lay_out(files: &Files, own_file_system: bool) -> io::Result<()> {
     let host = files.host();
+    fs::create_dir(&host)?;
+    if own_file_system {
+        mount_tmpfs(&host)?;
+    }
     for dir in HOST_DIRS {
         fs::create_dir_all(host.join(dir))?;
     }

@@ -32,8 +32,15 @@ pub(crate) const ACT: &str = "/usr/bin/rehearsal-act";
 
 /// Stand-ins by what they do. Each file has a content of its own: its path stands behind the program's end.
 pub(crate) const PROPS: &[(Prop, &[&str])] = &[
-    // The second one's name is what a login from elsewhere hangs below.
-    (Prop::Act, &["usr/bin/rehearsal-act", "usr/sbin/sshd"]),
+    // The second one's name is what a login from elsewhere hangs below, the third one's that of a runtime.
+    (
+        Prop::Act,
+        &[
+            "usr/bin/rehearsal-act",
+            "usr/sbin/sshd",
+            "usr/local/sbin/runc",
+        ],
+    ),
     (
         Prop::Server,
         &[

@@ -15,6 +15,18 @@ pub(super) const PROCESSES: &[EscapeTechnique] = &[
     )
     .cve("CVE-2019-5736"),
     way(
+        "runtime-overwrite-inside",
+        "the same for a program that the host runs in the container's namespaces",
+        &[RuntimeBinary],
+        EscapeNeeds {
+            visitor: true,
+            ..EscapeNeeds::PRIVILEGED
+        },
+        "open path /proc/{visitor}/exe; kill {visitor}; wait 100; text {secret}; reopen w; store",
+        Effect::HostFile("usr/sbin/runc"),
+    )
+    .form_of("runtime-overwrite"),
+    way(
         "leaked-descriptor",
         "a descriptor of the host's root, a stand-in, that the runtime left open, is read from",
         &[LeakedDescriptor],
@@ -184,6 +196,14 @@ pub(super) const PROCESSES: &[EscapeTechnique] = &[
         &[RuntimeTools, HostRoot],
         EscapeNeeds::VICTIM,
         "run /proc/{pid}/root{host}/usr/sbin/runc used",
+        Effect::Used,
+    ),
+    way(
+        "runtime-tools",
+        "a container runtime's own tool, a stand-in, is run in the container",
+        &[RuntimeTools],
+        EscapeNeeds::PRIVILEGED,
+        "run /usr/local/sbin/runc used",
         Effect::Used,
     ),
     way(

@@ -55,6 +55,40 @@ pub struct HostMount {
     pub read_only: bool,
 }
 
+/// What becomes of a process that makes a call that its container may not make.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ForbiddenAction {
+    /// The kernel answers that it is not permitted.
+    Refuse,
+    /// It is ended.
+    Kill,
+}
+
+/// System calls that a container's processes may not make (seccomp), so that others can be shown what that looks like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ForbiddenCalls {
+    /// Their names.
+    pub names: &'static [&'static str],
+    /// What becomes of whoever makes one.
+    pub action: ForbiddenAction,
+}
+
+impl ForbiddenCalls {
+    /// The section of a configuration.
+    fn section(self) -> Value {
+        let rule = match self.action {
+            ForbiddenAction::Refuse => {
+                let errno = rustix::io::Errno::PERM.raw_os_error();
+                json!({ "names": self.names, "action": "SCMP_ACT_ERRNO", "errnoRet": errno })
+            }
+            ForbiddenAction::Kill => {
+                json!({ "names": self.names, "action": "SCMP_ACT_KILL_PROCESS" })
+            }
+        };
+        json!({ "defaultAction": "SCMP_ACT_ALLOW", "syscalls": [rule] })
+    }
+}
+
 /// Capabilities by number, as in capabilities(7).
 const CAPABILITIES: [&str; 41] = [
     "CHOWN",
@@ -154,6 +188,7 @@ pub(crate) struct Bundle<'a> {
     /// The writable directory behind /data.
     pub(crate) data: &'a Path,
     pub(crate) mounts: &'a [HostMount],
+    pub(crate) forbidden: Option<ForbiddenCalls>,
 }
 
 impl Bundle<'_> {
@@ -198,7 +233,7 @@ impl Bundle<'_> {
                 .iter()
                 .map(|(name, value)| format!("{name}={value}")),
         );
-        json!({
+        let mut config = json!({
             "ociVersion": "1.0.2",
             "process": {
                 "terminal": false,
@@ -226,7 +261,11 @@ impl Bundle<'_> {
                 "maskedPaths": masked,
                 "readonlyPaths": read_only,
             },
-        })
+        });
+        if let (Some(forbidden), Some(linux)) = (self.forbidden, config.get_mut("linux")) {
+            linux["seccomp"] = forbidden.section();
+        }
+        config
     }
 
     fn mounts(&self) -> Vec<Value> {

@@ -1,6 +1,6 @@
 //! Containers that live for a rehearsal and leave nothing.
 
-use crate::bundle::{self, Bundle, HostMount, HostNamespace, Privileges};
+use crate::bundle::{self, Bundle, ForbiddenCalls, HostMount, HostNamespace, Privileges};
 use crate::command::{self, CommandError, Exit, Input, Output};
 use crate::image::ThrowAwayImage;
 use crate::limits::{CASE_TIMEOUT, NOTE_BYTES_MAX, START_TIMEOUT};
@@ -56,6 +56,8 @@ pub struct ContainerOptions {
     pub annotations: BTreeMap<String, String>,
     /// Directories of the host that it is given beside its own volumes.
     pub mounts: Vec<HostMount>,
+    /// System calls that its processes may not make.
+    pub forbidden: Option<ForbiddenCalls>,
     /// Namespaces that it shares with the host.
     pub host_namespaces: Vec<HostNamespace>,
     /// Program and arguments of its first process, which must live until standard input ends; empty for a program made
@@ -79,6 +81,7 @@ impl ContainerOptions {
             hostname: "rehearsal".to_owned(),
             annotations: BTreeMap::new(),
             mounts: Vec::new(),
+            forbidden: None,
             host_namespaces: Vec::new(),
             argv: Vec::new(),
         }
@@ -249,6 +252,7 @@ impl ThrowAwayContainer {
             annotations: &options.annotations,
             data: &self.data_dir(),
             mounts: &options.mounts,
+            forbidden: options.forbidden,
         };
         fs::write(dir.join("config.json"), bundle.config().to_string())
     }

@@ -53,7 +53,7 @@ mod rehearse;
 mod remains;
 mod runtime;
 
-pub use bundle::{HostMount, HostNamespace, Privileges};
+pub use bundle::{ForbiddenAction, ForbiddenCalls, HostMount, HostNamespace, Privileges};
 pub use command::{CommandError, Exit, Output};
 pub use container::{ContainerOptions, RootKind, StartError, ThrowAwayContainer};
 pub use image::{ImageError, ImageFile, ThrowAwayImage};

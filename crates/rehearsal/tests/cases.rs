@@ -6,8 +6,8 @@ use std::time::Duration;
 use yagura_event::DriftVector;
 use yagura_rehearsal::drift::{self, BENIGN, CASES, DriftCase};
 use yagura_rehearsal::{
-    ContainerOptions, DriftOutcome, Exit, HostMount, Privileges, Rehearsed, RootKind,
-    RuntimeProgram, ThrowAwayContainer, rehearse, rehearse_benign,
+    ContainerOptions, DriftOutcome, Exit, ForbiddenAction, ForbiddenCalls, HostMount, Privileges,
+    Rehearsed, RootKind, RuntimeProgram, ThrowAwayContainer, rehearse, rehearse_benign,
 };
 
 const TIMEOUT: Duration = Duration::from_secs(15);
@@ -29,6 +29,7 @@ pub(crate) fn trials(runtime: &RuntimeProgram, root: RootKind) -> Vec<Trial> {
         trial("all_in_one_container", all_in_one_container),
         trial("lacking_privileges_are_told", lacking_privileges),
         trial("what_is_refused_leaves_no_marker", refused),
+        trial("what_is_stopped_is_told", stopped),
         trial("a_first_process_of_choice", first_process),
         trial("options_arrive", options_arrive),
     ]);
@@ -81,6 +82,29 @@ fn refused(options: &ContainerOptions) -> Result<(), AnyError> {
     assert!(told.ran && !told.marker_seen, "{told:?}");
     assert_eq!(told.exit, Some(Exit::Code(126)));
     assert!(matches!(told.outcome, DriftOutcome::Refused { .. }));
+    Ok(())
+}
+
+/// Whoever is kept from executing what drifted, or ended for it, is told so.
+fn stopped(options: &ContainerOptions) -> Result<(), AnyError> {
+    let case = drift::cases()
+        .find(|case| case.name == "memfd-fexecve")
+        .unwrap();
+    for action in [ForbiddenAction::Refuse, ForbiddenAction::Kill] {
+        let names = &["execveat"];
+        let options = ContainerOptions {
+            forbidden: Some(ForbiddenCalls { names, action }),
+            ..options.clone()
+        };
+        let container = ThrowAwayContainer::start(&image(), &options)?;
+        let told = rehearse(case, &container);
+        let as_told = match told.outcome {
+            DriftOutcome::Refused { .. } => action == ForbiddenAction::Refuse,
+            DriftOutcome::Killed { .. } => action == ForbiddenAction::Kill,
+            _ => false,
+        };
+        assert!(as_told && !told.marker_seen, "{told:?}");
+    }
     Ok(())
 }
 

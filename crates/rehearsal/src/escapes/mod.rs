@@ -135,6 +135,8 @@ enum Entry {
     HostRights,
     /// The same, with the stand-in for the host's root as its working directory.
     HostDirectory,
+    /// The same, and still in the host's network.
+    HostNetwork,
 }
 
 /// By what an attempt is known to have got there.

@@ -277,9 +277,11 @@ impl EscapeStage {
         let mut command = match self.technique.entry {
             Entry::Exec => return Ok(self.container.exec(&argv, CASE_TIMEOUT)?),
             Entry::ExecWithDescriptor => self.with_descriptor(),
-            Entry::HostRights => self.with_host_rights(&["--wd"])?,
+            Entry::HostRights => self.with_host_rights(&["--net", "--wd"])?,
+            Entry::HostNetwork => self.with_host_rights(&["--wd"])?,
             Entry::HostDirectory => {
-                self.with_host_rights(&[&format!("--wd={}", self.host().display())])?
+                let directory = format!("--wd={}", self.host().display());
+                self.with_host_rights(&["--net", &directory])?
             }
         };
         let _commanding = remains::begin_command().ok_or(CommandError::CleaningUp)?;
@@ -319,7 +321,7 @@ impl EscapeStage {
     }
 
     /// A process with all of the host's rights goes into the container, cgroups and all.
-    fn with_host_rights(&self, directory: &[&str]) -> Result<Command, EscapeError> {
+    fn with_host_rights(&self, also: &[&str]) -> Result<Command, EscapeError> {
         let nsenter = required("nsenter")?;
         let mut command = Command::new("/bin/sh");
         command
@@ -327,8 +329,8 @@ impl EscapeStage {
             .arg(cgroups::member_files(self.container.id()))
             .arg(nsenter)
             .arg(format!("--target={}", self.container.first_pid()))
-            .args(["--mount", "--uts", "--ipc", "--net", "--pid", "--root"])
-            .args(directory);
+            .args(["--mount", "--uts", "--ipc", "--pid", "--root"])
+            .args(also);
         Ok(command)
     }
 

@@ -241,4 +241,17 @@ pub(super) const PROCESSES: &[EscapeTechnique] = &[
         Effect::HostName,
     )
     .entered(Entry::HostRights),
+    way(
+        "unknown-exploit-namespace",
+        "a process of the container is in a namespace that nobody gave it, the host's network, and speaks to the host",
+        &[Integrity],
+        EscapeNeeds {
+            listener: Some("@yagura-rehearsal/{secret}"),
+            ..EscapeNeeds::PRIVILEGED
+        },
+        "connect @yagura-rehearsal/{secret}; text {request}; store",
+        Effect::Heard,
+    )
+    .form_of("unknown-exploit")
+    .entered(Entry::HostNetwork),
 ];

@@ -49,7 +49,7 @@ errors=$!
 code=$?
 
 drained=0
-while [ $drained -lt $DRAIN_MAX ] && kill -0 $output $errors 2>/dev/null; do
+while [ $drained -lt $DRAIN_MAX ] && { kill -0 $output || kill -0 $errors; } 2>/dev/null; do
 	$b usleep 100000
 	drained=$((drained + 1))
 done

@@ -109,7 +109,7 @@ impl Tree {
             .with_context(|| format!("copying {} into the virtual machine", host.display()))
     }
 
-    /// Copies files of the host, each to the same place; links to neighbours stay links.
+    /// Copies files of the host, each to the same place. Links to neighbours and to folders stay links.
     ///
     /// # Errors
     /// A file can't be copied.
@@ -158,10 +158,13 @@ impl Tree {
 
     fn add_linked(&mut self, path: &Path) -> Result<()> {
         let place = self.place(path)?;
+        if fs::symlink_metadata(&place).is_ok() {
+            return Ok(());
+        }
         match fs::read_link(path) {
-            _ if fs::symlink_metadata(&place).is_ok() => Ok(()),
+            Ok(target) if path.is_dir() => Ok(symlink(target, place)?),
             Ok(target) if target.components().count() == 1 => {
-                symlink(&target, &place)?;
+                symlink(&target, place)?;
                 self.add_linked(&path.with_file_name(target))
             }
             _ => self.copy(path, path),
@@ -275,5 +278,42 @@ mod tests {
         let found: Vec<_> = libraries_in(list).into_iter().collect();
         let paths = ["/lib/x/libc.so.6", "/lib64/ld-linux-x86-64.so.2"].map(PathBuf::from);
         assert_eq!(found, paths);
+    }
+
+    #[test]
+    fn links_to_neighbours_and_folders_stay_links() {
+        let dir = std::env::temp_dir().join(format!("xtask-disk-{}", std::process::id()));
+        let host = dir.join("host");
+        fs::create_dir_all(host.join("folder")).unwrap();
+        fs::write(host.join("file"), "content").unwrap();
+        symlink("file", host.join("beside")).unwrap();
+        symlink("folder/../file", host.join("around")).unwrap();
+        symlink("folder", host.join("other")).unwrap();
+        let mut tree = Tree {
+            root: dir.join("root"),
+            programs: BTreeSet::new(),
+        };
+        let paths = ["beside", "around", "other"].map(|name| host.join(name));
+        tree.add_all(&paths).unwrap();
+        let place = tree.place(&host.join("file")).unwrap();
+        let copied = fs::read_to_string(&place);
+        let kinds =
+            ["beside", "around", "other"].map(|name| place.with_file_name(name).is_symlink());
+        fs::remove_dir_all(&dir).unwrap();
+        assert_eq!(copied.unwrap(), "content", "a neighbour comes along");
+        assert_eq!(kinds, [true, false, true]);
+    }
+
+    #[test]
+    fn folders_of_the_guest_have_one_name() {
+        let tree = Tree {
+            root: std::env::temp_dir().join(format!("xtask-place-{}", std::process::id())),
+            programs: BTreeSet::new(),
+        };
+        let real = fs::canonicalize("/bin").unwrap().join("x");
+        let place = tree.place(Path::new("/bin/x")).unwrap();
+        let expected = tree.root.join(real.strip_prefix("/").unwrap());
+        fs::remove_dir_all(&tree.root).unwrap();
+        assert_eq!(place, expected);
     }
 }

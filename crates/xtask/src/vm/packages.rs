@@ -3,7 +3,6 @@
 use crate::command::output;
 use anyhow::{Context, Result, bail};
 use std::collections::{BTreeSet, HashMap};
-use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -73,8 +72,8 @@ fn list(packages: &BTreeSet<String>) -> Result<Vec<PathBuf>> {
         .lines()
         .filter(|line| line.starts_with('/'))
         .map(PathBuf::from)
-        // Folders are made for what is in them; some files were diverted or removed.
-        .filter(|path| fs::metadata(path).is_ok_and(|found| found.is_file()))
+        // Folders are made for what is in them, unless they are links; some files were diverted or removed.
+        .filter(|path| path.is_file() || (path.is_symlink() && path.is_dir()))
         .collect())
 }
 

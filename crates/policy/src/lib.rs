@@ -15,6 +15,7 @@ pub mod set;
 
 mod allow_list;
 mod changes;
+mod checks;
 mod diagnostic;
 mod expiry;
 pub mod limits;

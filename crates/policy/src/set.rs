@@ -2,6 +2,7 @@
 //! many, each with one or more documents.
 
 use crate::at_risk::AtRiskImageRule;
+use crate::checks;
 use crate::defence::parse::Placed;
 use crate::defence::{self, DefenceAction, DefenceRule, RulesDiff};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
@@ -11,6 +12,7 @@ use crate::reader::Reader;
 use crate::rollout::{fnv, mixed};
 use std::collections::{HashMap, HashSet};
 use std::fmt;
+use yagura_event::EnforcementRow;
 use yagura_yaml::{Node, Position, quote};
 
 /// Policies that were checked: names are unique among rules of their kind, and all bounds hold.
@@ -349,16 +351,51 @@ impl Gathered {
             (*file, placed.name_at, placed.name.clone())
         };
         check_names(self.images.iter().map(names), readers);
-        let beyond = self.defence.iter().map(|(file, placed)| (*file, placed.at));
-        let beyond_images = self.images.iter().map(|(file, placed)| (*file, placed.at));
-        for (file, at) in beyond
-            .skip(SET_RULES_MAX)
-            .take(1)
-            .chain(beyond_images.skip(SET_RULES_MAX).take(1))
-        {
+        self.check_counts(readers);
+        self.check_rules(readers);
+    }
+
+    /// Refuses sets that would make compiling a row slow.
+    fn check_counts(&self, readers: &mut [Reader]) {
+        let mut defence = self.defence.iter().map(|(file, placed)| (*file, placed.at));
+        let mut images = self.images.iter().map(|(file, placed)| (*file, placed.at));
+        let first_beyond = [defence.nth(SET_RULES_MAX), images.nth(SET_RULES_MAX)];
+        for (file, at) in first_beyond.into_iter().flatten() {
             if let Some(reader) = readers.get_mut(file) {
                 let message = format!("there are more than {SET_RULES_MAX} rules of this kind");
                 reader.diagnostics.report(Code::TooMany, at, message);
+            }
+        }
+    }
+
+    /// Checks every rule by itself, and whether a row has room for the rules that apply everywhere.
+    fn check_rules(&self, readers: &mut [Reader]) {
+        let mut slots = 0;
+        let mut told = false;
+        for (file, placed) in &self.defence {
+            let Some(reader) = readers.get_mut(*file) else {
+                continue;
+            };
+            checks::check_defence(&mut reader.diagnostics, placed);
+            let everywhere = |rule: &&DefenceRule| rule.enabled && rule.scope.is_everywhere();
+            let rule = placed.rule.as_ref().filter(everywhere);
+            slots += rule.map_or(0, |rule| checks::slots_of(rule).len());
+            if slots > EnforcementRow::SLOTS_MAX && rule.is_some() && !told {
+                told = true;
+                reader.diagnostics.report_with_hint(
+                    Code::RowOverflow,
+                    placed.at,
+                    format!(
+                        "with this rule, those that apply everywhere need {slots} slots, a container has {}: entries for single behaviours excuse from whole rules in the kernel, or rules are left out there",
+                        EnforcementRow::SLOTS_MAX
+                    ),
+                    "give rules a scope, or join them",
+                );
+            }
+        }
+        for (file, placed) in &self.images {
+            if let Some(reader) = readers.get_mut(*file) {
+                checks::check_images(&mut reader.diagnostics, placed);
             }
         }
     }

@@ -592,8 +592,9 @@ fn the_example_of_the_reference_is_a_policy_without_warnings() {
 #[test]
 fn every_code_is_documented() {
     for code in Code::ALL {
+        let row = format!("| {code} |");
         assert!(
-            REFERENCE.contains(&format!("| {code} |")),
+            REFERENCE.contains(&row) || crate::defence::REFERENCE.contains(&row),
             "{code} is not in the reference"
         );
     }

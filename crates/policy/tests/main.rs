@@ -6,6 +6,7 @@
 )]
 
 mod cases;
+mod defence;
 mod diagnostics;
 mod differences;
 mod explanations;

@@ -11,15 +11,19 @@ mod covered;
 mod decide;
 mod diff;
 mod explain;
+mod means;
 pub(crate) mod parse;
 mod print;
+mod shipped;
 
 pub use allow::DefenceAllow;
 pub use covered::{Cover, Covered};
 pub use decide::{Allowed, Decision, DefenceSubject, Gap, RuleRef, decide};
 pub use diff::{RulesDiff, diff, diff_image_rules};
 pub use explain::{Explanation, OnlyWatches, Outcome, Says, Step, explain};
+pub use means::{Instead, NodeMeans, Shortfall, shortfalls};
 pub use print::{print, print_image_rule};
+pub use shipped::{CONTAINER_ESCAPE, shipped};
 
 pub(crate) use covered::names;
 pub(crate) use decide::exclusion;

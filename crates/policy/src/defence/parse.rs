@@ -200,13 +200,18 @@ impl Reader {
     fn cover(&mut self, node: &Node, dimension: Dimension) -> Cover {
         let in_dimension = Some(dimension);
         match &node.value {
+            Value::Scalar { text, .. } if text == "all" => Cover::All,
             Value::Scalar { .. } => {
-                let word = self.choice(
-                    node,
-                    "value here; behaviours go into a list",
-                    &[("all", ())],
-                );
-                word.map_or(Cover::Nothing, |()| Cover::All)
+                if let Some(text) = self.scalar(node, "a dimension") {
+                    let message = format!(
+                        "{} is neither \"all\" nor a list of behaviours",
+                        quote(text)
+                    );
+                    let hint = "write all, a list in [ ], or { except: [ ] }";
+                    self.diagnostics
+                        .report_with_hint(Code::UnknownValue, node.at, message, hint);
+                }
+                Cover::Nothing
             }
             Value::Mapping(_) => {
                 let Some(fields) = self.fields(node, "a dimension", COVER_FIELDS) else {

@@ -1,14 +1,15 @@
 //! From a file to a policy, or to everything that is wrong with it.
 
 use super::{DriftPolicy, DriftRule, KindSet, ProvenanceSet, RuleAction};
-use crate::allow_list::AllowEntry;
+use crate::allow_list::{AllowEntry, ProcessPattern};
+use crate::checks;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::limits::{ALLOW_ENTRIES_MAX, RULES_MAX, VALUES_MAX};
 use crate::parts::is_readable;
 use crate::reader::{Fields, Reader, TextKind};
 use std::collections::HashMap;
 use yagura_event::{DriftKind, Provenance};
-use yagura_yaml::{Node, Position, quote};
+use yagura_yaml::{Node, Position, Value, quote};
 
 const POLICY_FIELDS: &[&str] = &["apiVersion", "kind", "metadata", "spec"];
 const METADATA_FIELDS: &[&str] = &["name", "version"];
@@ -196,6 +197,9 @@ impl Reader {
     /// What can be meant, but hardly is.
     fn doubts(&mut self, fields: &Fields<'_>, rule: &DriftRule) {
         if rule.action == RuleAction::Block {
+            if !rule.observe && rule.enabled {
+                self.check_entries(fields, rule);
+            }
             if rule.scope.is_everywhere() && fields.get("scope").is_none_or(is_readable) {
                 let hint = "give it a scope, or begin with action alert";
                 self.warn_of_block(fields.at, "this rule blocks", hint);
@@ -211,6 +215,36 @@ impl Reader {
                 "allow",
                 "the rule ignores everything that it covers",
             );
+        }
+    }
+
+    /// Warns of entries that the kernel can't decide by, and says what it does instead.
+    fn check_entries(&mut self, fields: &Fields<'_>, rule: &DriftRule) {
+        let Some(Value::Sequence(nodes)) = fields.get("allow").map(|node| &node.value) else {
+            return;
+        };
+        // Where an entry is broken, positions and entries don't go together; then there is an error already.
+        for (node, entry) in nodes
+            .iter()
+            .zip(&rule.allow)
+            .filter(|_| nodes.len() == rule.allow.len())
+        {
+            let process = match &entry.process {
+                ProcessPattern::Path(pattern) => Some(pattern),
+                ProcessPattern::Sha256(_) => {
+                    self.diagnostics.report_with_hint(
+                        Code::NotInKernel,
+                        node.at,
+                        "the kernel can't compare digests: where it decides alone, it denies this file",
+                        "allow the path instead",
+                    );
+                    None
+                }
+            };
+            let patterns = [process, entry.parent.as_ref(), entry.ancestor.as_ref()];
+            for pattern in patterns {
+                checks::check_text(&mut self.diagnostics, node.at, pattern);
+            }
         }
     }
 

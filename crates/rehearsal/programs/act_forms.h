@@ -168,6 +168,20 @@ static long step_store_mapped(struct walk *walk, char **arguments)
 	return 0;
 }
 
+/* sendfile: a byte of the file behind the descriptor goes into a pipe by its page, as by splice. */
+static long step_sendfile(struct walk *walk, char **arguments)
+{
+	int ends[2];
+	long result = CALL2(pipe2, ends, 0);
+
+	(void)arguments;
+	if (result < 0)
+		return result;
+	result = CALL4(sendfile, ends[1], walk->fd, 0, 1);
+	walk->fd = ends[0];
+	return result;
+}
+
 /* open-tree PATH: a copy of a mount that is nowhere yet. */
 static long step_open_tree(struct walk *walk, char **arguments)
 {

@@ -83,6 +83,7 @@ static const struct step steps[] = {
 	{ "store-vector", 0, step_store_vector },
 	{ "store-splice", 0, step_store_splice },
 	{ "store-mapped", 0, step_store_mapped },
+	{ "sendfile", 0, step_sendfile },
 	{ "open-tree", 1, step_open_tree },
 	{ "remount", 1, step_remount },
 	{ "fsconfig-flag", 1, step_fsconfig_flag },

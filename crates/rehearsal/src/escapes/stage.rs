@@ -25,9 +25,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// Folders of the stand-in for the host's root.
-const HOST_DIRS: [&str; 10] = [
+const HOST_DIRS: [&str; 12] = [
     "etc/cron.d",
     "etc/kubernetes/manifests",
+    "etc/ld.so.conf.d",
     "etc/sudoers.d",
     "etc/systemd/system",
     "root/.ssh",
@@ -36,6 +37,7 @@ const HOST_DIRS: [&str; 10] = [
     "usr/sbin",
     "var/lib/kubelet/pki",
     "var/log/pods/default_web-0_1/main",
+    "var/spool/cron/crontabs",
 ];
 /// Files of it that hold the secret.
 const HOST_SECRETS: [&str; 3] = [

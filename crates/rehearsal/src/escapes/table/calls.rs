@@ -179,6 +179,15 @@ pub(super) const CALLS: &[EscapeTechnique] = &[
     )
     .cve("CVE-2022-0847"),
     way(
+        "splice-sendfile",
+        "the same by sendfile",
+        &[SpliceReadOnly],
+        EscapeNeeds::DEFAULT,
+        "open r /payload/notes.txt; sendfile; read; used",
+        Effect::Used,
+    )
+    .form_of("splice-read-only"),
+    way(
         "perf-event",
         "page faults of the own process are counted",
         &[PerfEvent],

@@ -45,6 +45,15 @@ pub(super) const SOCKETS: &[EscapeTechnique] = &[
     )
     .form_of("docker-socket"),
     way(
+        "docker-socket-descriptor",
+        "the same through a descriptor of the socket in /proc",
+        &[RuntimeSocket],
+        EscapeNeeds::listener("/var/run/docker.sock"),
+        "open path /var/run/docker.sock; connect /proc/self/fd/3; text {request}; store",
+        Effect::Heard,
+    )
+    .form_of("docker-socket"),
+    way(
         "containerd-socket",
         "containerd's socket, a stand-in, is spoken to",
         &[RuntimeSocket],
@@ -138,6 +147,15 @@ pub(super) const HOST_FILES: &[EscapeTechnique] = &[
     )
     .form_of("host-cron"),
     way(
+        "host-crontab",
+        "a table is written for the host's root, a stand-in",
+        &[HostJobs],
+        EscapeNeeds::HOST_FILES,
+        write_secret!("/host/var/spool/cron/crontabs/root"),
+        Effect::HostFile("var/spool/cron/crontabs/root"),
+    )
+    .form_of("host-cron"),
+    way(
         "systemd-unit",
         "a unit is written into the host's systemd folder, a stand-in",
         &[HostJobs],
@@ -160,6 +178,15 @@ pub(super) const HOST_FILES: &[EscapeTechnique] = &[
         EscapeNeeds::HOST_FILES,
         write_secret!("/host/etc/sudoers.d/agent"),
         Effect::HostFile("etc/sudoers.d/agent"),
+    )
+    .form_of("host-ssh-key"),
+    way(
+        "host-passwd",
+        "an account is added to the host's, a stand-in",
+        &[HostAccounts],
+        EscapeNeeds::HOST_FILES,
+        "text {secret}; open append /host/etc/passwd; store",
+        Effect::HostFile("etc/passwd"),
     )
     .form_of("host-ssh-key"),
     way(
@@ -206,6 +233,15 @@ pub(super) const HOST_FILES: &[EscapeTechnique] = &[
     )
     .form_of("kubelet-credentials"),
     way(
+        "kubelet-credentials-io-uring",
+        "the same, opened by a ring",
+        &[KubeletFiles, IoUring],
+        EscapeNeeds::HOST_FILES,
+        "io-uring-open r /host/var/lib/kubelet/pki/kubelet-client-current.pem; tell",
+        Effect::Told,
+    )
+    .form_of("kubelet-credentials"),
+    way(
         "log-symlink",
         "a link out of the host's log folder, a stand-in, is planted",
         &[PlantedLink],
@@ -223,6 +259,15 @@ pub(super) const HOST_FILES: &[EscapeTechnique] = &[
     )
     .form_of("log-symlink"),
     way(
+        "log-symlink-moved",
+        "the same for a link that is made elsewhere and moved there",
+        &[PlantedLink],
+        EscapeNeeds::HOST_FILES,
+        "link /etc/shadow /host/share/0.log; rename /host/share/0.log /host/var/log/pods/default_web-0_1/main/0.log",
+        Effect::HostLink("var/log/pods/default_web-0_1/main/0.log"),
+    )
+    .form_of("log-symlink"),
+    way(
         "host-preload",
         "a library is named for all of the host's programs, in a stand-in of the list",
         &[HostPreload],
@@ -230,6 +275,15 @@ pub(super) const HOST_FILES: &[EscapeTechnique] = &[
         write_secret!("/host/etc/ld.so.preload"),
         Effect::HostFile("etc/ld.so.preload"),
     ),
+    way(
+        "host-loader-settings",
+        "a folder is named for the libraries of all of the host's programs, in a stand-in of the settings",
+        &[HostPreload],
+        EscapeNeeds::HOST_FILES,
+        write_secret!("/host/etc/ld.so.conf.d/agent.conf"),
+        Effect::HostFile("etc/ld.so.conf.d/agent.conf"),
+    )
+    .form_of("host-preload"),
     way(
         "host-cron-own-root",
         "the same where the host's root is a file system of its own",

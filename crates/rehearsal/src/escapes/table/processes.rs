@@ -180,6 +180,33 @@ pub(super) const PROCESSES: &[EscapeTechnique] = &[
     )
     .form_of("proc-root"),
     way(
+        "proc-root-chroot",
+        "the root of a process outside is made the own one",
+        &[HostRoot],
+        EscapeNeeds::VICTIM,
+        "chroot /proc/{pid}/root; text {secret}; open create {host}/escaped; store",
+        Effect::HostFile("escaped"),
+    )
+    .form_of("proc-root"),
+    way(
+        "proc-root-thread",
+        "a file of the host is written through the root of a thread outside",
+        &[HostRoot],
+        EscapeNeeds::VICTIM,
+        "text {secret}; open create /proc/{pid}/task/{pid}/root{host}/escaped; store",
+        Effect::HostFile("escaped"),
+    )
+    .form_of("proc-root"),
+    way(
+        "proc-root-descriptor",
+        "the same in two steps, by a descriptor of a folder",
+        &[HostRoot],
+        EscapeNeeds::VICTIM,
+        "text {secret}; open path /proc/{pid}/root{host}; open-under create escaped; store",
+        Effect::HostFile("escaped"),
+    )
+    .form_of("proc-root"),
+    way(
         "open-by-handle",
         "a file beside the folder that the container is given is opened by its handle, and written",
         &[FileHandle],

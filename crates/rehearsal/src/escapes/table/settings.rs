@@ -175,6 +175,15 @@ pub(super) const SETTINGS: &[EscapeTechnique] = &[
     )
     .form_of("kernel-setting"),
     way(
+        "kernel-setting-sys",
+        "the same for a setting below /sys",
+        &[Mount, KernelSettings],
+        EscapeNeeds::PRIVILEGED,
+        "mkdir /sys; mount sysfs sysfs /sys; load /sys/kernel/rcu_expedited; open w /sys/kernel/rcu_expedited; store; used",
+        Effect::Stored,
+    )
+    .form_of("kernel-setting"),
+    way(
         "cgroup2-exit",
         "cgroups (version 2) are mounted, and a process moves itself to their top",
         &[Mount, CgroupExit],
@@ -206,6 +215,15 @@ pub(super) const SETTINGS: &[EscapeTechnique] = &[
         &[Mount, CgroupExit],
         EscapeNeeds::PRIVILEGED,
         "mkdir /tmp/cg; mount-cgroup /tmp/cg; text 0; open w /tmp/cg/cgroup.procs; store; used",
+        Effect::Used,
+    )
+    .form_of("cgroup2-exit"),
+    way(
+        "cgroup1-exit-thread",
+        "the same for a thread",
+        &[Mount, CgroupExit],
+        EscapeNeeds::PRIVILEGED,
+        "mkdir /tmp/cg; mount-cgroup /tmp/cg; text 0; open w /tmp/cg/tasks; store; used",
         Effect::Used,
     )
     .form_of("cgroup2-exit"),

@@ -1,8 +1,8 @@
 /*
- * steps STEP [ARGUMENT…] [, STEP [ARGUMENT…]]…: an attempt at a way out of the container, as steps of one process, so that
- * whoever stops one of them stops all that follow. Each is told before and after ("? NAME", "= NAME RESULT"): what was
- * begun and not ended was cut off. The first that fails is the last. "! WORD" tells of what could only be known by having
- * got there.
+ * steps STEP [ARGUMENT...] [, STEP [ARGUMENT...]]...: an attempt at a way out of the container, as steps of one process,
+ * so that whoever stops one of them stops all that follow. Each is told before and after ("? NAME", "= NAME RESULT"):
+ * what was begun and not ended was cut off. The first that fails is the last. "! WORD" tells of what could only be known
+ * by having got there.
  *
  * Harmless: settings are given what they hold, calls that would change the kernel carry arguments that it refuses after
  * it has checked the caller's rights, everything else acts on stand-ins that the caller names.

@@ -1,12 +1,13 @@
 //! The ways out of a container as attempts with outcomes: whether the harmless effect of each is there.
 //!
 //! Unlike the rehearsals of the catalogue key ([`crate::keys`]), which are made to be noticed, these are made to be
-//! stopped. Each runs in a container with the privileges that it needs, as steps of one process; whether it got there is
-//! looked up from outside of the container wherever that can be seen from there: in a stand-in for a host's file, the
-//! container's mounts, the memory of a process made for the purpose, what a listener heard.
+//! stopped. Each runs in a container with the privileges that it needs, as steps of one process; whether it got there
+//! is looked up from outside of the container wherever that can be seen from there: in a stand-in for a host's file,
+//! the container's mounts, the memory of a process made for the purpose, what a listener heard.
 //!
-//! Whoever enforces does so between [`EscapeStage::set`] and [`EscapeStage::attempt`]. What this machine allows by itself
-//! is told by [`control`]: a technique that it refuses anyway proves nothing.
+//! Whoever enforces does so between [`EscapeStage::set`] and [`EscapeStage::attempt`]. What this machine allows by
+//! itself is told by [`control`], whose container nobody may guard: a technique that the machine refuses anyway proves
+//! nothing.
 
 mod attempt;
 mod effect;

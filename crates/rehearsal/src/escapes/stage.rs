@@ -155,7 +155,8 @@ impl EscapeStage {
     /// will act on. Nothing is attempted yet.
     ///
     /// # Errors
-    /// `NotPossibleHere` if this machine lacks what it takes to set the stage; anything else but `NotStarted`, `Unseen`.
+    /// `NotPossibleHere` if this machine lacks what it takes to set the stage; anything else but `NotStarted` and
+    /// `Unseen`.
     pub fn set(
         technique: &'static EscapeTechnique,
         image: &Arc<ThrowAwayImage>,

@@ -123,7 +123,8 @@ pub(super) const CALLS: &[EscapeTechnique] = &[
         "the root of a mount namespace of its own is changed",
         &[NamespaceCreation, Mount, PivotRoot],
         EscapeNeeds::ADMIN,
-        "unshare 131072; private; mkdir /tmp/m; mount tmpfs tmpfs /tmp/m; mkdir /tmp/m/old; pivot-root /tmp/m /tmp/m/old; used",
+        "unshare 131072; private; mkdir /tmp/m; mount tmpfs tmpfs /tmp/m; mkdir /tmp/m/old; \
+         pivot-root /tmp/m /tmp/m/old; used",
         Effect::Used,
     )
     .form_of("mount"),

@@ -124,7 +124,8 @@ pub(super) const HOST_FILES: &[EscapeTechnique] = &[
         "the same by memory that is the file's",
         &[HostJobs],
         EscapeNeeds::HOST_FILES,
-        "text x; open create /host/etc/cron.d/agent; store; text {secret}; open rw /host/etc/cron.d/agent; store-mapped",
+        "text x; open create /host/etc/cron.d/agent; store; text {secret}; open rw /host/etc/cron.d/agent; \
+         store-mapped",
         Effect::HostFile("etc/cron.d/agent"),
     )
     .form_of("host-cron"),

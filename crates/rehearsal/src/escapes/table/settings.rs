@@ -18,7 +18,8 @@ pub(super) const SETTINGS: &[EscapeTechnique] = &[
         "a cgroup (version 1) is told to call the release agent, or not to, as it is",
         &[Mount, ReleaseAgent],
         EscapeNeeds::PRIVILEGED,
-        "mkdir /tmp/cg; mount-cgroup /tmp/cg; load /tmp/cg/notify_on_release; open w /tmp/cg/notify_on_release; store; used",
+        "mkdir /tmp/cg; mount-cgroup /tmp/cg; load /tmp/cg/notify_on_release; open w /tmp/cg/notify_on_release; \
+         store; used",
         Effect::Stored,
     )
     .form_of("release-agent"),
@@ -137,7 +138,8 @@ pub(super) const SETTINGS: &[EscapeTechnique] = &[
         "the helper for device events is written to, with what it holds",
         &[Mount, UeventHelper],
         EscapeNeeds::PRIVILEGED,
-        "mkdir /sys; mount sysfs sysfs /sys; load /sys/kernel/uevent_helper; open w /sys/kernel/uevent_helper; store; used",
+        "mkdir /sys; mount sysfs sysfs /sys; load /sys/kernel/uevent_helper; open w /sys/kernel/uevent_helper; \
+         store; used",
         Effect::Stored,
     ),
     way(
@@ -179,7 +181,8 @@ pub(super) const SETTINGS: &[EscapeTechnique] = &[
         "the same for a setting below /sys",
         &[Mount, KernelSettings],
         EscapeNeeds::PRIVILEGED,
-        "mkdir /sys; mount sysfs sysfs /sys; load /sys/kernel/rcu_expedited; open w /sys/kernel/rcu_expedited; store; used",
+        "mkdir /sys; mount sysfs sysfs /sys; load /sys/kernel/rcu_expedited; open w /sys/kernel/rcu_expedited; \
+         store; used",
         Effect::Stored,
     )
     .form_of("kernel-setting"),

@@ -36,6 +36,7 @@ enum bpf_map_type {
 	BPF_MAP_TYPE_LRU_HASH = 9,
 	BPF_MAP_TYPE_SK_STORAGE = 24,
 	BPF_MAP_TYPE_RINGBUF = 27,
+	BPF_MAP_TYPE_INODE_STORAGE = 28,
 	BPF_MAP_TYPE_TASK_STORAGE = 29,
 };
 
@@ -154,8 +155,13 @@ struct fs_struct {
 	struct path root, pwd;
 };
 
+struct cgroup_namespace {
+	struct ns_common ns;
+};
+
 struct nsproxy {
 	struct mnt_namespace *mnt_ns;
+	struct cgroup_namespace *cgroup_ns;
 	struct pid_namespace *pid_ns_for_children;
 };
 
@@ -169,6 +175,7 @@ struct cred {
 	kgid_t gid;
 	kuid_t euid;
 	kgid_t egid;
+	struct kernel_cap cap_permitted;
 	struct kernel_cap cap_effective;
 	struct user_namespace *user_ns;
 };
@@ -235,6 +242,7 @@ struct task_struct {
 	struct task_struct *group_leader;
 	struct pid *thread_pid;
 	u64 start_boottime;
+	const struct cred *real_cred;
 	const struct cred *cred;
 	struct fs_struct *fs;
 	struct files_struct *files;

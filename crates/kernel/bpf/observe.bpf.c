@@ -8,6 +8,7 @@
 #include <bpf/bpf_tracing.h>
 #include <bpf/bpf_core_read.h>
 #include "lib/tell.h"
+#include "lib/interpreter.h"
 #include "lib/target.h"
 #include "lib/connection.h"
 #include "programs/exec.bpf.c"

@@ -17,6 +17,7 @@ enum record_kind {
 	RECORD_EXIT = 6,
 	RECORD_CALL = 7,
 	RECORD_WRITTEN = 8,
+	RECORD_DENIAL = 9,
 };
 
 /* System calls: event::Call. Never used again for another call. */
@@ -366,6 +367,37 @@ struct call_record {
 	__u32 data_bytes;
 };
 
+/* event::DenialOutcome */
+enum denial_outcome {
+	OUTCOME_BLOCKED = 1,
+	OUTCOME_KILLED = 2,
+	OUTCOME_WATCHED = 3,
+};
+
+/* event::EnforcementMeans, those of these programs. */
+enum denial_means {
+	MEANS_BPF_LSM = 1,
+	MEANS_KILL_AT_EXEC = 2,
+	MEANS_KILL_AT_CALL = 3,
+};
+
+/* A container's process was kept from something. Followed by: path of file, path of the executable, target. */
+struct denial_record {
+	struct record_header header;
+	__u8 is_drift;
+	__u8 number; /* of enum behaviour; of drift the kind of file */
+	__u8 origin; /* of enum origin_class, zero but for drift */
+	__u8 outcome; /* of enum denial_outcome */
+	__u8 means; /* of enum denial_means */
+	__u8 reserved[3];
+	__u32 rule;
+	__u32 exe_bytes;
+	__u32 target_bytes;
+	__u32 reserved_end;
+	char name[NAME_BYTES];
+	struct file_record file;
+};
+
 _Static_assert(sizeof(struct program_key) == 16, "program_key");
 _Static_assert(sizeof(struct record_header) == 64, "record_header");
 _Static_assert(sizeof(struct root_record) == 16, "root_record");
@@ -382,6 +414,7 @@ _Static_assert(sizeof(struct socket_record) == 56, "socket_record");
 _Static_assert(sizeof(struct target_record) == 24, "target_record");
 _Static_assert(sizeof(struct open_key_record) == 24, "open_key_record");
 _Static_assert(sizeof(struct call_record) == 352, "call_record");
+_Static_assert(sizeof(struct denial_record) == 192, "denial_record");
 
 /* Key of the verdict cache: this content is the image's, in this container. */
 struct image_file_key {

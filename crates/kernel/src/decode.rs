@@ -1,14 +1,16 @@
 //! Records to events. Safe code over bytes: the shape of a record is not trusted either.
 
 mod call;
+mod denial;
 mod exec;
 
 use crate::cursor::Cursor;
 use crate::records::{
-    CALL, CREDENTIALS, EXEC, EXIT, FILE_PRESENT, FILE_WRITER_KNOWN, MAP, NAMESPACES,
+    CALL, CREDENTIALS, DENIAL, EXEC, EXIT, FILE_PRESENT, FILE_WRITER_KNOWN, MAP, NAMESPACES,
     PATH_BYTES_MAX, SCRIPT, VERSION, WRITTEN,
 };
 use call::call;
+use denial::denial;
 use exec::exec;
 use std::net::Ipv6Addr;
 use yagura_event::{
@@ -46,6 +48,14 @@ pub enum DecodeError {
     /// No such system call.
     #[error("record has unknown system call {0}")]
     Call(u16),
+    /// No such behaviour, kind or origin of a file, outcome, or means.
+    #[error("record of a denial has unknown {what} {number}")]
+    Denial {
+        /// What.
+        what: &'static str,
+        /// Its number.
+        number: u8,
+    },
 }
 
 struct Header {
@@ -90,6 +100,7 @@ pub fn decode(bytes: &[u8]) -> Result<KernelEvent, DecodeError> {
             })
         }
         CALL => KernelEvent::Call(Box::new(call(base, &mut cursor)?)),
+        DENIAL => KernelEvent::Denied(Box::new(denial(base, &mut cursor)?)),
         EXIT => {
             let status = cursor.i32()?;
             cursor.u32()?;

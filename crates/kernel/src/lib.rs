@@ -9,6 +9,7 @@ mod calls;
 mod cursor;
 pub mod decode;
 mod fanotify;
+mod guard;
 mod memfd;
 mod mounts;
 mod observer;
@@ -24,10 +25,14 @@ pub use fanotify::{
     Answer, ExecGate, ExecQuestion, GateError, GateOptions, LeftOut, LeftOutReason, MarkError,
     Marked, NamespaceError, probe_exec_gate,
 };
+pub use guard::{
+    Guard, GuardBackend, GuardError, GuardProgram, GuardRing, Guarded, KernelQuestion, RowJudge,
+    Stopping, means_of, programs_of,
+};
 pub use memfd::{
     MemfdChange, MemfdError, MemfdExec, deny_memfd_exec, probe_memfd_exec, restore_memfd_exec,
 };
-pub use mounts::{MountError, ensure_tracefs};
+pub use mounts::{MountError, ensure_bpffs, ensure_tracefs};
 pub use observer::{ObserveError, Observer, Reader, StartError, wall_minus_boot_ns};
 pub use probe::{Capability, Means, probe};
 pub use programs::{INTERPRETERS, PROGRAMS, Program};

@@ -336,11 +336,29 @@ impl Observer {
     /// # Errors
     /// If the rings cannot be mapped or waited for.
     pub fn read(&self, reader: &mut impl Reader, wake: BorrowedFd<'_>) -> Result<(), ObserveError> {
-        let rings = [&self.exec_ring, &self.volume_ring, &self.call_ring];
-        let [exec, volume, call] = rings.map(MapHandle::as_fd);
+        self.read_with(&[], reader, wake)
+    }
+
+    /// The same, with further rings.
+    ///
+    /// # Errors
+    /// As [`Observer::read`].
+    pub fn read_with(
+        &self,
+        further: &[crate::GuardRing],
+        reader: &mut impl Reader,
+        wake: BorrowedFd<'_>,
+    ) -> Result<(), ObserveError> {
+        let own = [&self.exec_ring, &self.volume_ring, &self.call_ring];
+        let rings: Vec<&MapHandle> = own
+            .into_iter()
+            .chain(further.iter().map(|ring| &ring.0))
+            .collect();
+        let mut awaited: Vec<BorrowedFd<'_>> = rings.iter().map(|ring| ring.as_fd()).collect();
+        awaited.push(wake);
         let reader = RefCell::new(reader);
         let mut builder = RingBufferBuilder::new();
-        for ring in rings {
+        for &ring in &rings {
             builder
                 .add(ring, |bytes| {
                     reader.borrow_mut().record(bytes);
@@ -361,7 +379,7 @@ impl Observer {
             }
             let longest = if was_busy { LINGER } else { SLEEP_MAX };
             was_busy = false;
-            wait_for([exec, volume, call, wake], wait.min(longest))?;
+            wait_for(&awaited, wait.min(longest))?;
         }
     }
 }
@@ -389,9 +407,11 @@ fn leave_out_unknown(open: &mut OpenObject) -> Vec<&'static crate::Program> {
 }
 
 /// Waits until one of the descriptors is readable, a signal came, or the time is over.
-fn wait_for(descriptors: [BorrowedFd<'_>; 4], longest: Duration) -> Result<(), ObserveError> {
-    let mut polled =
-        descriptors.map(|descriptor| PollFd::from_borrowed_fd(descriptor, PollFlags::IN));
+fn wait_for(descriptors: &[BorrowedFd<'_>], longest: Duration) -> Result<(), ObserveError> {
+    let mut polled: Vec<PollFd<'_>> = descriptors
+        .iter()
+        .map(|&descriptor| PollFd::from_borrowed_fd(descriptor, PollFlags::IN))
+        .collect();
     let timeout = Timespec::try_from(longest).unwrap_or(Timespec {
         tv_sec: 1,
         tv_nsec: 0,

@@ -10,6 +10,7 @@ pub(crate) const NAMESPACES: u16 = 5;
 pub(crate) const EXIT: u16 = 6;
 pub(crate) const CALL: u16 = 7;
 pub(crate) const WRITTEN: u16 = 8;
+pub(crate) const DENIAL: u16 = 9;
 
 pub(crate) const HEADER_BYTES: usize = 64;
 pub(crate) const EXEC_BYTES: usize = 496;
@@ -18,6 +19,7 @@ pub(crate) const CREDENTIALS_EVENT_BYTES: usize = 96;
 pub(crate) const NAMESPACES_EVENT_BYTES: usize = 96;
 pub(crate) const EXIT_BYTES: usize = 72;
 pub(crate) const CALL_BYTES: usize = 352;
+pub(crate) const DENIAL_BYTES: usize = 192;
 
 /// Only in records: there is a file at all.
 pub(crate) const FILE_PRESENT: u32 = 1 << 30;
@@ -47,6 +49,9 @@ pub(crate) const CALL_HAS_OPEN_KEY: u16 = 1 << 2;
 pub(crate) const SOCKET_SERVER: u16 = 1 << 0;
 pub(crate) const SOCKET_LOCAL: u16 = 1 << 1;
 pub(crate) const SOCKET_REMOTE: u16 = 1 << 2;
+
+/// Bytes of the name of a socket, a file system or a module (`TARGET_BYTES_MAX`).
+pub(crate) const TARGET_BYTES_MAX: usize = 256;
 
 /// Size of a key of the verdict cache (`struct image_file_key`).
 pub(crate) const IMAGE_FILE_KEY_BYTES: usize = 40;
@@ -79,5 +84,6 @@ const _: () = {
     assert!(HEADER + CREDENTIALS_PART == CREDENTIALS_EVENT_BYTES);
     assert!(HEADER + NAMESPACES_PART + ROOT == NAMESPACES_EVENT_BYTES);
     assert!(HEADER + 8 == EXIT_BYTES);
+    assert!(HEADER + 8 + 4 * 4 + NAME_BYTES + FILE == DENIAL_BYTES);
     assert!(HEADER + 72 + FILE + SOCKET + TARGET + OPEN_KEY + 6 * 4 == CALL_BYTES);
 };

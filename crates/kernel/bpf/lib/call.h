@@ -14,13 +14,9 @@
 #define YAGURA_CALL_H
 
 #include "budget.h"
+#include "descriptor.h"
 #include "emit.h"
 #include "syscalls.h"
-
-/* include/uapi/linux/fcntl.h */
-#define AT_FDCWD -100
-/* include/linux/err.h */
-#define MAX_ERRNO 4095
 
 /* A call that ended. */
 struct call {
@@ -31,11 +27,6 @@ struct call {
 	s64 result;
 	u64 arguments[CALL_ARGUMENTS];
 };
-
-static __always_inline bool is_error(s64 result)
-{
-	return (u64)result >= (u64)-MAX_ERRNO;
-}
 
 static __always_inline u32 filter_of(u32 number)
 {
@@ -77,18 +68,6 @@ static __always_inline bool is_wanted(struct call *call)
 			handler(&call);                   \
 		return 0;                                 \
 	}
-
-/* The open file of a descriptor of the current task, whose memory is read as it is: this is on the way of every open. */
-static __always_inline struct file *file_of(struct task_struct *task, long fd)
-{
-	struct fdtable *table = task->files->fdt;
-	struct file *file = NULL;
-
-	if (fd < 0 || fd >= table->max_fds)
-		return NULL;
-	bpf_probe_read_kernel(&file, sizeof(file), table->fd + fd);
-	return file;
-}
 
 /* The record is at the end of the scratch's head: the tail must follow. */
 static __always_inline struct call_record *call_record_of(struct scratch *scratch)
@@ -180,14 +159,6 @@ __noinline u64 append_path_argument(u64 address, u64 dirfd)
 	if (first != '/')
 		bytes |= (u64)append_directory(dirfd) << 32;
 	return bytes;
-}
-
-/* Whether a mount is in another namespace than the process; the kernel's own mounts and those taken out are in none. */
-static __always_inline bool is_of_other_namespace(struct vfsmount *mnt, struct task_struct *task)
-{
-	u64 namespace = (u64)BPF_CORE_READ(mount_of(mnt), mnt_ns);
-
-	return namespace && namespace < ERR_PTR_MIN && namespace != (u64)BPF_CORE_READ(task, nsproxy, mnt_ns);
 }
 
 /* Appends the facts of an open file, given by its address; to be called before anything else is appended. */

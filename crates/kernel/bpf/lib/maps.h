@@ -25,8 +25,6 @@
  * from its data. Stops a script from flooding the reader by opening files in a loop.
  */
 #define SCRIPT_CANDIDATES_MAX 256
-/* Bytes of an interpreter's name compared. */
-#define INTERPRETER_NAME_BYTES 16
 
 /* What is known of a thread of a container. A thread without it is outside: that look-up is all it costs. */
 struct task_state {
@@ -103,24 +101,6 @@ struct {
 	__type(key, struct image_file_key);
 	__type(value, u64);
 } image_files SEC(".maps");
-
-struct interpreter_name {
-	char text[INTERPRETER_NAME_BYTES];
-};
-
-enum interpreter_kind {
-	INTERPRETER_ALWAYS = 1,
-	/* Many programs in one file: the name it was called by says which. */
-	INTERPRETER_BY_CALL = 2,
-};
-
-/* Base names of interpreters without version: "python" stands for python3.11. */
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 256);
-	__type(key, struct interpreter_name);
-	__type(value, u8);
-} interpreters SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -207,20 +187,6 @@ struct {
 	__type(key, u32);
 	__type(value, struct settings);
 } settings SEC(".maps");
-
-/* The host's root directory, learned from its first process. */
-struct host_root {
-	u64 dentry;
-	u32 dev;
-	u32 known;
-};
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, u32);
-	__type(value, struct host_root);
-} host_roots SEC(".maps");
 
 /*
  * The thread that walks through the running processes, zero if none does. Where the kernel may be preempted anywhere,

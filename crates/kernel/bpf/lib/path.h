@@ -4,7 +4,7 @@
 #define YAGURA_PATH_H
 
 #include "flavors.h"
-#include "maps.h"
+#include "../records.h"
 
 /* Components and mount borders that one walk follows. Deeper paths keep their end and are flagged. */
 #define PATH_STEPS_MAX 64
@@ -25,19 +25,8 @@ struct walk {
 	u32 flags; /* of enum file_flag */
 };
 
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 2);
-	__type(key, u32);
-	__type(value, struct walk);
-} walks SEC(".maps");
-
-static __always_inline struct walk *get_walk(void)
-{
-	u32 slot = memory_slot();
-
-	return bpf_map_lookup_elem(&walks, &slot);
-}
+/* The memory that walks fill: a CPU's (lib/walks.h), or where programs may be preempted a thread's (lib/guard/scratch.h). */
+static __always_inline struct walk *get_walk(void);
 
 static __always_inline struct mount *mount_of(struct vfsmount *mnt)
 {

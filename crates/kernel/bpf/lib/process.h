@@ -4,6 +4,7 @@
 #define YAGURA_PROCESS_H
 
 #include "file.h"
+#include "root.h"
 
 /* Cgroups between a process and its container's own cgroup that are climbed. */
 #define CGROUP_LEVELS_MAX 8
@@ -11,48 +12,12 @@
 #define PIDTYPE_PGID 2
 #define PIDTYPE_SID 3
 
-/* The visible root directory of a process's mount namespace. */
-struct namespace_root {
-	struct dentry *dentry;
-	u32 dev;
-	bool chroot;
-};
-
-static __always_inline bool find_namespace_root(struct task_struct *task, struct namespace_root *found)
-{
-	struct dentry *dentry = BPF_CORE_READ(task, fs, root.dentry);
-	struct vfsmount *mnt = BPF_CORE_READ(task, fs, root.mnt);
-	struct mount *mount;
-
-	if (!dentry || !mnt)
-		return false;
-	mount = (void *)visible_root((u64)mnt);
-	found->chroot = dentry != BPF_CORE_READ(mount, mnt.mnt_root);
-	dentry = BPF_CORE_READ(mount, mnt.mnt_root);
-	found->dentry = dentry;
-	found->dev = BPF_CORE_READ(dentry, d_sb, s_dev);
-	return true;
-}
-
-static __always_inline bool is_host_root(struct namespace_root *root)
-{
-	u32 zero = 0;
-	struct host_root *host = bpf_map_lookup_elem(&host_roots, &zero);
-
-	return host && (u64)root->dentry == host->dentry && root->dev == host->dev;
-}
-
 static __always_inline s64 wall_time_ns(u64 boot_ns)
 {
 	u32 zero = 0;
 	struct settings *set = bpf_map_lookup_elem(&settings, &zero);
 
 	return set ? (s64)boot_ns + set->wall_minus_boot_ns : 0;
-}
-
-static __always_inline u64 cgroup_id(struct task_struct *task)
-{
-	return BPF_CORE_READ(task, cgroups, dfl_cgrp, kn, id);
 }
 
 static __always_inline struct container_state *find_by_cgroup(struct task_struct *task)
@@ -125,11 +90,6 @@ static __always_inline void enter_container(struct task_struct *task, struct nam
 	state->root_dentry = made.root_dentry;
 	state->root_dev = made.root_dev;
 	state->since_ns = made.since_ns;
-}
-
-static __always_inline u64 start_time_ns(struct task_struct *task)
-{
-	return BPF_CORE_READ(task, group_leader, start_boottime);
 }
 
 static __always_inline void fill_header(struct task_struct *task, struct task_state *state, u16 kind,

@@ -54,6 +54,15 @@ struct State {
     id: String,
 }
 
+/// Whether nothing is missing at the end of a state, whatever it is.
+pub(super) fn is_whole(bytes: &[u8]) -> bool {
+    // The cheap test first: long states come in pieces.
+    bytes.trim_ascii_end().ends_with(b"}") && {
+        let parsed = serde_json::from_slice::<serde::de::IgnoredAny>(bytes);
+        !parsed.is_err_and(|error| error.is_eof())
+    }
+}
+
 /// Parses a state: the container, and which of the descriptors that came with it is the listener.
 pub(super) fn parse(bytes: &[u8]) -> Result<(SeccompContainer, usize), StateError> {
     let parsed: ProcessState = serde_json::from_slice(bytes).map_err(StateError::Json)?;
@@ -89,6 +98,7 @@ mod tests {
             ("c1", "m")
         );
         assert_eq!((container.pid, listener), (7, 1));
+        assert!(is_whole(RUNC.as_bytes()) && !is_whole(&RUNC.as_bytes()[..RUNC.len() - 1]));
     }
 
     #[test]

@@ -257,8 +257,13 @@ impl Connection {
         if self.bytes.len() > STATE_BYTES_MAX {
             return Err(Errno::TOOBIG);
         }
-        Ok(if self.bytes == AGENT_PING {
-            Progress::Ping
+        if self.bytes == AGENT_PING {
+            return Ok(Progress::Ping);
+        }
+        // `runc exec` keeps the connection until the program that it started has ended.
+        let is_whole = !self.descriptors.is_empty() && state::is_whole(&self.bytes);
+        Ok(if is_whole {
+            Progress::End
         } else {
             Progress::More
         })

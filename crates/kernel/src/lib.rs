@@ -6,6 +6,7 @@
 //! Start at [`Observer::start`]; [`decode()`] turns a record into an event; [`probe()`] serves `yagura doctor`.
 
 mod calls;
+mod cgroup;
 mod cursor;
 pub mod decode;
 mod fanotify;
@@ -20,6 +21,9 @@ mod seccomp;
 mod written;
 
 pub use calls::{CallBudget, CallFilter, OpenClasses, TellError};
+pub use cgroup::{
+    CgroupError, CgroupGuard, CgroupInstalled, CgroupShortfall, probe_cgroup, remove_cgroup_pins,
+};
 pub use decode::{DecodeError, decode};
 pub use fanotify::{
     Answer, ExecGate, ExecQuestion, GateError, GateOptions, LeftOut, LeftOutReason, MarkError,

@@ -11,6 +11,7 @@
     reason = "a test without libtest's harness is not seen as one by these lints"
 )]
 
+mod cgroup;
 mod decode;
 mod encode;
 mod fanotify;

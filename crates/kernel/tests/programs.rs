@@ -23,7 +23,7 @@ pub(crate) type Case = (&'static str, fn());
 
 /// Every test that needs containers.
 pub(crate) fn trials() -> Vec<Trial> {
-    let modules: [(&str, &[Case]); 16] = [
+    let modules: [(&str, &[Case]); 17] = [
         ("dup", dup::CASES),
         ("dispatch", dispatch::CASES),
         ("exec", exec::CASES),
@@ -38,6 +38,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         ("plain", plain::CASES),
         ("process", process::CASES),
         ("written", written::CASES),
+        ("cgroup", crate::cgroup::CASES),
         ("fanotify", crate::fanotify::CASES),
         ("memfd", crate::memfd::CASES),
     ];

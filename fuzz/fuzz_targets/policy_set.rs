@@ -44,7 +44,12 @@ fn check_row(set: &PolicySet, container: Option<&Container>) {
     const FILE: &[u8] = b"/proc/sys/kernel/core_pattern";
     let node = Node::default();
     let now = WallTime(0);
-    let compiled = compile(set, &ContainerFacts { container, now }, &node);
+    let facts = ContainerFacts {
+        container,
+        now,
+        blown_fuses: &[],
+    };
+    let compiled = compile(set, &facts, &node);
     assert!(compiled.row.defence.len() <= EnforcementRow::SLOTS_MAX);
     let lacks_entries = compiled
         .gaps

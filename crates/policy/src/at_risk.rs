@@ -178,9 +178,12 @@ pub struct ImageDecision<'p> {
     pub action: ImageAction,
     /// The rule that says so: position and name. `None` if no rule applies.
     pub rule: Option<(usize, &'p str)>,
-    /// What was missing, if the deciding rule, or any rule if none decides, could not be told to apply.
+    /// What was missing to tell whether the deciding rule applies, or whether a rule allows the image.
     pub gap: Option<Missing>,
 }
+
+/// Rank of certain permission, above all others.
+const ALLOWED: u8 = 3;
 
 /// Decides. Allocates nothing.
 pub fn decide_image<'p>(
@@ -194,12 +197,14 @@ pub fn decide_image<'p>(
         gap: None,
     };
     let mut rank = 0;
+    // What is missing to tell whether the image is allowed, so that nothing else would count.
+    let mut may_be_allowed = None;
     for (index, rule) in rules.iter().enumerate() {
         let (action, gap) = match applies(rule, subject, &facts) {
             Truth::No => continue,
             Truth::Yes => (rule.action, None),
             Truth::Unknown(missing) if rule.action == ImageAction::Allow => {
-                decision.gap = decision.gap.or(Some(missing));
+                may_be_allowed = may_be_allowed.or(Some(missing));
                 continue;
             }
             Truth::Unknown(missing) => (ImageAction::Alert, Some(missing)),
@@ -207,7 +212,7 @@ pub fn decide_image<'p>(
         let later = match action {
             ImageAction::Alert => 1,
             ImageAction::Block => 2,
-            ImageAction::Allow => 3,
+            ImageAction::Allow => ALLOWED,
         };
         if later > rank {
             rank = later;
@@ -217,6 +222,9 @@ pub fn decide_image<'p>(
                 gap,
             };
         }
+    }
+    if rank < ALLOWED {
+        decision.gap = decision.gap.or(may_be_allowed);
     }
     decision
 }

@@ -222,6 +222,7 @@ impl Scene {
         let facts = ContainerFacts {
             container: self.container.as_ref(),
             now: NOW,
+            blown_fuses: &[],
         };
         compile(set, &facts, &self.node)
     }

@@ -99,6 +99,7 @@ fn compiled(set: &PolicySet, container: &Container) -> yagura_policy::Compiled {
     let facts = ContainerFacts {
         container: Some(container),
         now: WallTime(0),
+        blown_fuses: &[],
     };
     compile(set, &facts, &Node::default())
 }
@@ -456,6 +457,7 @@ fn without_metadata_only_rules_without_scope_block() {
     let facts = ContainerFacts {
         container: None,
         now: WallTime(0),
+        blown_fuses: &[],
     };
     let compiled = compile(&set, &facts, &Node::default());
     let of = |behaviour| {
@@ -489,6 +491,7 @@ fn a_row_ends_with_the_first_expiry() {
         let facts = ContainerFacts {
             container: None,
             now,
+            blown_fuses: &[],
         };
         compile(&set, &facts, &Node::default())
     };
@@ -518,6 +521,32 @@ fn a_fuse_counts_recent_restarts() {
     assert!(!Fuse::Off.blows(&[1; 100]));
     assert!(!Fuse::DEFAULT.blows(&[1, 600, 601]));
     assert!(Fuse::DEFAULT.blows(&[1, 2, 600, 601]));
+}
+
+#[test]
+fn a_rule_whose_fuse_blew_only_watches() {
+    let text = format!(
+        "{}---\napiVersion: yagura.dev/v1\nkind: DriftPolicy\nspec: {{ default: {{ action: block }} }}\n",
+        rule("a", "  action: block\n  behaviours: { syscall: [bpf] }")
+    );
+    let set = set_of(&text);
+    let defence = set.number_of(RuleKind::Defence, 0);
+    let drift = set.number_of(RuleKind::Drift, 0);
+    let row = |blown_fuses| {
+        let facts = ContainerFacts {
+            container: None,
+            now: WallTime(0),
+            blown_fuses,
+        };
+        compile(&set, &facts, &Node::default())
+    };
+    let whole = row(&[]);
+    assert!(whole.row.denied().contains(Behaviour::Bpf));
+    assert_eq!(whole.row.drift[0][0].action, CellAction::Deny);
+    let blown = row(&[defence, drift]);
+    assert!(blown.row.denied().is_empty() && !blown.row.is_empty());
+    assert_eq!(blown.row.drift[0][0].action, CellAction::Watch);
+    assert_eq!(blown.gaps.len(), 2);
 }
 
 #[test]

@@ -58,7 +58,14 @@ fn plan<'p>(
     }
     let denies = match rule.scope.matches(&context.facts) {
         Truth::No => return None,
-        Truth::Yes => rule.action_on(context.node) == CellAction::Deny,
+        Truth::Yes => {
+            let action = rule.action_on(context.node);
+            let left = context.after_fuse(number, action);
+            if left != action {
+                gaps.push(gap(rule, Lack::Fuse));
+            }
+            left == CellAction::Deny
+        }
         Truth::Unknown(missing) => {
             gaps.push(gap(rule, Lack::Scope(missing)));
             false

@@ -22,6 +22,25 @@ struct Winner {
     action: CellAction,
 }
 
+impl Winner {
+    fn of(
+        context: &Context<'_>,
+        index: usize,
+        action: CellAction,
+        gaps: &mut Vec<RowGap>,
+    ) -> Winner {
+        let left = context.after_fuse(context.number(RuleKind::Drift, index), action);
+        if left != action {
+            let name = context.policies.drift().rule_ref(index).name;
+            gaps.push(gap(name, Lack::Fuse));
+        }
+        Winner {
+            index,
+            action: left,
+        }
+    }
+}
+
 /// Compiles the cells.
 pub(super) fn cells(context: &Context<'_>, gaps: &mut Vec<RowGap>) -> Cells {
     let winners = Winners::find(context, gaps);
@@ -75,7 +94,7 @@ impl Winners {
                 Truth::Unknown(_) => {}
                 Truth::Yes => {
                     let action = action_of(rule, context.node);
-                    let winner = Winner { index, action };
+                    let winner = Winner::of(context, index, action, gaps);
                     let taken = open.extract_if(.., |pair| counts(pair));
                     decided.extend(taken.map(|(kind, provenance)| (kind, provenance, winner)));
                 }
@@ -84,13 +103,14 @@ impl Winners {
                 break;
             }
         }
-        let default = Winner {
-            index: policy.default_index(),
-            action: match policy.default_action() {
-                RuleAction::Block => CellAction::Deny,
-                RuleAction::Alert | RuleAction::Ignore => CellAction::None,
-            },
+        if open.is_empty() {
+            return Winners(decided);
+        }
+        let action = match policy.default_action() {
+            RuleAction::Block => CellAction::Deny,
+            RuleAction::Alert | RuleAction::Ignore => CellAction::None,
         };
+        let default = Winner::of(context, policy.default_index(), action, gaps);
         decided.extend(open.into_iter().map(|(kind, p)| (kind, p, default)));
         Winners(decided)
     }

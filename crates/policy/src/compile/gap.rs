@@ -24,6 +24,8 @@ pub struct RowGap {
 pub enum Lack {
     /// It can't be told whether the rule applies: it watches, and blocks nothing.
     Scope(Missing),
+    /// The fuse of the rule blew: it only watches.
+    Fuse,
     /// An entry might excuse the whole container: these behaviours are watched instead of denied.
     Image {
         /// What is only watched.
@@ -87,6 +89,9 @@ impl fmt::Display for Lack {
                     "it can't be told whether it applies, so it blocks nothing: {missing}"
                 )
             }
+            Lack::Fuse => f.write_str(
+                "the workload restarted over and over because of it, so it only watches here",
+            ),
             Lack::Image {
                 behaviours,
                 missing,

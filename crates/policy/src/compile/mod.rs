@@ -22,6 +22,8 @@ pub struct ContainerFacts<'a> {
     pub container: Option<&'a Container>,
     /// The time at which expiry is judged.
     pub now: WallTime,
+    /// Numbers of rules that only watch in this container, since its workload crash-looped because of them.
+    pub blown_fuses: &'a [u32],
 }
 
 /// A row with what it means.
@@ -43,6 +45,7 @@ pub fn compile(policies: &PolicySet, facts: &ContainerFacts<'_>, node: &Node) ->
         policies,
         now: facts.now,
         node: &node.name,
+        blown_fuses: facts.blown_fuses,
         facts: Facts::of_container(node, facts.container),
     };
     let mut gaps = Vec::new();
@@ -64,6 +67,7 @@ struct Context<'a> {
     policies: &'a PolicySet,
     now: WallTime,
     node: &'a str,
+    blown_fuses: &'a [u32],
     facts: Facts<'a>,
 }
 
@@ -71,6 +75,15 @@ impl Context<'_> {
     /// The number of a rule.
     fn number(&self, kind: RuleKind, index: usize) -> u32 {
         self.policies.number_of(kind, index)
+    }
+
+    /// What is left of an action once fuses are looked at.
+    fn after_fuse(&self, number: u32, action: CellAction) -> CellAction {
+        if action == CellAction::Deny && self.blown_fuses.contains(&number) {
+            CellAction::Watch
+        } else {
+            action
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use super::archive::Archive;
 use super::kernel::Kernel;
 use crate::command;
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -88,8 +88,10 @@ impl Machine<'_> {
     }
 
     fn wait(&self, child: &mut Child, timeout: Duration) -> Result<()> {
-        let status = command::wait(child, Instant::now() + timeout)
-            .with_context(|| self.told(&format!("ended after {} s", timeout.as_secs())))?;
+        let status = command::wait(child, Instant::now() + timeout).map_err(|error| {
+            let limit = timeout.as_secs();
+            anyhow!(self.told(&format!("was ended, {error} ({limit} s)")))
+        })?;
         ensure!(
             status.success(),
             "{}",

@@ -365,7 +365,7 @@ fn times() {
             let output = container
                 .exec(&[ASKS, "time", call, "2000"], TIMEOUT)
                 .unwrap();
-            print!(
+            eprint!(
                 "median µs, {what}: {}",
                 String::from_utf8_lossy(&output.stdout)
             );
@@ -381,6 +381,6 @@ fn times() {
             })
             .collect();
         taken.sort();
-        println!("median of a start, {what}: {:?}", taken[taken.len() / 2]);
+        eprintln!("median of a start, {what}: {:?}", taken[taken.len() / 2]);
     }
 }

@@ -1,7 +1,7 @@
 //! Defence rules and rules on images: what is said of files, what is decided, and what comes of it in rows.
 
 use expect_test::{Expect, expect};
-use yagura_event::{Behaviour, CellAction, Container, Denied, EnforcementRow, Node, WallTime};
+use yagura_event::{Behaviour, CellAction, Container, Denied, Node, WallTime};
 use yagura_policy::at_risk::{ImageAction, ImageScan, ImageSubject, decide_image};
 use yagura_policy::defence::{self, DefenceSubject, Fuse};
 use yagura_policy::set::{self, RuleKind, parse, parse_all, print};
@@ -22,7 +22,7 @@ fn shown(files: &[(&str, &[u8])]) -> String {
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "expect! makes values")]
-fn check(text: &str, expected: Expect) {
+pub(crate) fn check(text: &str, expected: Expect) {
     expected.assert_eq(&shown(&[("rules.yaml", text.as_bytes())]));
 }
 
@@ -33,7 +33,7 @@ fn rule(name: &str, spec: &str) -> String {
     )
 }
 
-fn set_of(text: &str) -> PolicySet {
+pub(crate) fn set_of(text: &str) -> PolicySet {
     let parsed = parse("rules.yaml", text.as_bytes());
     let shown: Vec<String> = parsed.diagnostics.iter().map(ToString::to_string).collect();
     parsed.set.unwrap_or_else(|| panic!("{}", shown.join("\n")))
@@ -56,38 +56,7 @@ fn the_reference_names_every_behaviour() {
     }
 }
 
-#[test]
-fn the_shipped_rule_has_no_problems_and_only_observes() {
-    let text = defence::CONTAINER_ESCAPE;
-    check(text, expect![[""]]);
-    let shipped = defence::shipped();
-    let [rule] = shipped.defence() else {
-        panic!("one rule");
-    };
-    assert!(rule.observe && rule.enabled && rule.scope.is_everywhere());
-    let left_out = Behaviour::ALL
-        .iter()
-        .filter(|b| !rule.behaviours.contains(**b));
-    let left_out: Vec<&str> = left_out.map(|b| b.as_str()).collect();
-    assert_eq!(
-        left_out,
-        ["privilege-gain", "process-memory", "splice-read-only"]
-    );
-    assert!(rule.allow.iter().all(|entry| entry.reason.is_some()));
-    // The same rule, blocking, asks to be confirmed and leaves room for other rules.
-    let blocking = text.replace("observe: true\n", "observe: false\n");
-    check(
-        &blocking,
-        expect![[r#"
-            rules.yaml:11:1: warning[YP101]: this rule blocks in every container
-              hint: give it a scope, or begin with observe: true"#]],
-    );
-    let compiled = compiled(&set_of(&blocking), &container("docker.io/library/nginx:1"));
-    assert_eq!(compiled.gaps, []);
-    assert!(compiled.row.defence.len() <= EnforcementRow::SLOTS_MAX / 2);
-}
-
-fn container(image: &str) -> Container {
+pub(crate) fn container(image: &str) -> Container {
     Container {
         name: "c".to_owned(),
         image: image.to_owned(),
@@ -95,107 +64,13 @@ fn container(image: &str) -> Container {
     }
 }
 
-fn compiled(set: &PolicySet, container: &Container) -> yagura_policy::Compiled {
+pub(crate) fn compiled(set: &PolicySet, container: &Container) -> yagura_policy::Compiled {
     let facts = ContainerFacts {
         container: Some(container),
         now: WallTime(0),
         blown_fuses: &[],
     };
     compile(set, &facts, &Node::default())
-}
-
-/// What the shipped rule, blocking, does.
-fn shipped_does(
-    image: &str,
-    program: &str,
-    behaviour: Behaviour,
-    file: Option<&str>,
-) -> CellAction {
-    let text = defence::CONTAINER_ESCAPE.replace("observe: true\n", "observe: false\n");
-    let compiled = compiled(&set_of(&text), &container(image));
-    let question = RowQuestion {
-        what: Denied::Behaviour(behaviour),
-        program: Some(program.as_bytes()),
-        parent: Some(b"/bin/sh"),
-        ancestors: &[b"/bin/sh"],
-        file: file.map(str::as_bytes),
-    };
-    decide_row(&compiled.row, &question).action
-}
-
-/// Checks what the shipped rule does: image, program, behaviour, file (empty for none).
-fn check_shipped(expected: CellAction, cases: &[(&str, &str, Behaviour, &str)]) {
-    for (image, program, behaviour, file) in cases {
-        let file = Some(*file).filter(|file| !file.is_empty());
-        let found = shipped_does(image, program, *behaviour, file);
-        assert_eq!(found, expected, "{image} {program} {behaviour} {file:?}");
-    }
-}
-
-const APP: &str = "docker.io/library/debian:12";
-const CILIUM: &str = "quay.io/cilium/cilium:v1.18";
-const PROXY: &str = "registry.k8s.io/kube-proxy:v1.34";
-const CSI: &str = "registry.k8s.io/sig-storage/csi-node:v1";
-
-#[test]
-fn the_shipped_rule_stops_escapes() {
-    use Behaviour::*;
-    let cases = [
-        (APP, "/tmp/x", CorePattern, "/proc/sys/kernel/core_pattern"),
-        (
-            APP,
-            "/tmp/x",
-            KernelSettings,
-            "/proc/sys/kernel/kptr_restrict",
-        ),
-        (APP, "/tmp/x", Mount, ""),
-        (APP, "/tmp/x", DeviceNode, "/dev/sda"),
-        (APP, "/tmp/node", IoUring, ""),
-        (APP, "/usr/sbin/sshd", Mount, ""),
-        (CILIUM, "/usr/bin/cilium-agent", CorePattern, "/x"),
-        (
-            PROXY,
-            "/usr/sbin/modprobe",
-            RuntimeSocket,
-            "/run/containerd/containerd.sock",
-        ),
-    ];
-    check_shipped(CellAction::Deny, &cases);
-}
-
-#[test]
-fn the_shipped_rule_lets_known_good_through() {
-    use Behaviour::*;
-    let cases = [
-        (APP, "/usr/bin/sudo", PrivilegeGain, ""),
-        (
-            APP,
-            "/usr/sbin/sysctl",
-            KernelSettings,
-            "/proc/sys/net/ipv4/ip_forward",
-        ),
-        (
-            APP,
-            "/usr/sbin/sysctl",
-            KernelSettings,
-            "/host/proc/sys/net/core/somaxconn",
-        ),
-        (
-            APP,
-            "/usr/bin/mknod",
-            DeviceNode,
-            "/var/named/chroot/dev/null",
-        ),
-        (APP, "/usr/sbin/sshd", Keyring, ""),
-        (APP, "/usr/local/bin/node", IoUring, ""),
-        (APP, "/usr/sbin/mariadbd", IoUring, ""),
-        (APP, "/opt/google/chrome/chrome", NamespaceCreation, ""),
-        (APP, "/usr/bin/gdb", ProcessMemory, ""),
-        (CILIUM, "/usr/bin/cilium-agent", Bpf, ""),
-        (PROXY, "/usr/sbin/modprobe", KernelModule, ""),
-        (CSI, "/bin/mount", Mount, ""),
-    ];
-    check_shipped(CellAction::None, &cases);
 }
 
 #[test]

@@ -10,6 +10,7 @@ mod defence;
 mod diagnostics;
 mod differences;
 mod explanations;
+mod shipped;
 
 use yagura_policy::drift::{DriftPolicy, parse};
 

@@ -118,7 +118,7 @@ impl fmt::Display for Lack {
             }
             Lack::Digest { entry } => write!(
                 f,
-                "allow entry {} is by digest, which the kernel can't compare: the kernel denies the file",
+                "allow entry {} is by digest, which the kernel can't compare: the row is without it",
                 entry + 1
             ),
             Lack::LongText { entry, bytes } => write!(

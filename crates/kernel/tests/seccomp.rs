@@ -1,6 +1,11 @@
 //! The socket of the seccomp agent, as runtimes and strangers use it. What it does with real filters of real containers
 //! is tested with the runtime wrapper.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests are not seen as tests by this lint"
+)]
+
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 use std::fs::{self, File, Permissions};
 use std::io::{IoSlice, Read as _, Write as _};

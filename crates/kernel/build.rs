@@ -10,7 +10,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         "aarch64" => "arm64",
         other => return Err(format!("Yagura's kernel side is not ported to {other}").into()),
     };
-    for name in ["cgroup", "observe", "guard_signal", "probe", "written"] {
+    for name in [
+        "cgroup",
+        "observe",
+        "guard_ask",
+        "guard_signal",
+        "probe",
+        "written",
+    ] {
         SkeletonBuilder::new()
             .source(format!("bpf/{name}.bpf.c"))
             .obj(out.join(format!("{name}.bpf.o")))

@@ -10,11 +10,17 @@
 #include <bpf/bpf_core_read.h>
 #include "lib/guard/script.h"
 #include "lib/guard/program.h"
+#include "lib/guard/opened.h"
+#include "lib/guard/unix.h"
 #include "lib/interpreter.h"
-#include "programs/guard/ask.bpf.c"
+#include "lib/pid.h"
+#include "lib/syscalls.h"
 #include "programs/guard/fork.bpf.c"
 #include "programs/guard/exec.bpf.c"
 #include "programs/guard/existing.bpf.c"
+#include "programs/guard/call.bpf.c"
+#include "programs/guard/map.bpf.c"
+#include "programs/guard/dispatch.bpf.c"
 
 SEC("license")
 char LICENSE[] = "Dual BSD/GPL";

@@ -16,6 +16,12 @@ enum quiet_call {
 	CALL_PKEY_MPROTECT = 122,
 	/* Told as sendmsg. */
 	CALL_SENDMMSG = 123,
+	/* fork, vfork, clone and clone3 */
+	CALL_CLONE = 124,
+	CALL_MOUNT_SETATTR = 125,
+	CALL_FSPICK = 126,
+	/* setfsgid too */
+	CALL_SETFSUID = 127,
 };
 
 #if defined(__TARGET_ARCH_x86)
@@ -35,6 +41,9 @@ static const u8 native_calls[SYSCALL_NUMBERS] = {
 	[47] = CALL_RECVMSG,
 	[49] = CALL_BIND,
 	[50] = CALL_LISTEN,
+	[56] = CALL_CLONE,
+	[57] = CALL_CLONE,
+	[58] = CALL_CLONE,
 	[62] = CALL_KILL,
 	[72] = CALL_FCNTL,
 	[76] = CALL_TRUNCATE,
@@ -57,6 +66,8 @@ static const u8 native_calls[SYSCALL_NUMBERS] = {
 	[114] = CALL_SETREGID,
 	[117] = CALL_SETRESUID,
 	[119] = CALL_SETRESGID,
+	[122] = CALL_SETFSUID,
+	[123] = CALL_SETFSUID,
 	[126] = CALL_CAPSET,
 	[133] = CALL_MKNOD,
 	[155] = CALL_PIVOT_ROOT,
@@ -111,7 +122,10 @@ static const u8 native_calls[SYSCALL_NUMBERS] = {
 	[430] = CALL_FSOPEN,
 	[431] = CALL_FSCONFIG,
 	[432] = CALL_FSMOUNT,
+	[433] = CALL_FSPICK,
+	[435] = CALL_CLONE,
 	[437] = CALL_OPENAT2,
+	[442] = CALL_MOUNT_SETATTR,
 	[452] = CALL_FCHMODAT2,
 };
 
@@ -120,6 +134,7 @@ static const u8 native_calls[SYSCALL_NUMBERS] = {
  * take their arguments in memory (old mmap, socketcall).
  */
 static const u8 compat_calls[SYSCALL_NUMBERS] = {
+	[2] = CALL_CLONE,
 	[5] = CALL_OPEN,
 	[8] = CALL_CREAT,
 	[9] = CALL_LINK,
@@ -148,14 +163,18 @@ static const u8 compat_calls[SYSCALL_NUMBERS] = {
 	[95] = CALL_FCHOWN,
 	[101] = CALL_IOPERM,
 	[110] = CALL_IOPL,
+	[120] = CALL_CLONE,
 	[125] = CALL_MPROTECT,
 	[128] = CALL_INIT_MODULE,
 	[129] = CALL_DELETE_MODULE,
+	[138] = CALL_SETFSUID,
+	[139] = CALL_SETFSUID,
 	[164] = CALL_SETRESUID,
 	[170] = CALL_SETRESGID,
 	[172] = CALL_PRCTL,
 	[182] = CALL_CHOWN,
 	[185] = CALL_CAPSET,
+	[190] = CALL_CLONE,
 	[192] = CALL_MMAP,
 	[193] = CALL_TRUNCATE,
 	[198] = CALL_LCHOWN,
@@ -167,6 +186,8 @@ static const u8 compat_calls[SYSCALL_NUMBERS] = {
 	[212] = CALL_CHOWN,
 	[213] = CALL_SETUID,
 	[214] = CALL_SETGID,
+	[215] = CALL_SETFSUID,
+	[216] = CALL_SETFSUID,
 	[217] = CALL_PIVOT_ROOT,
 	[221] = CALL_FCNTL,
 	[226] = CALL_SETXATTR,
@@ -193,6 +214,7 @@ static const u8 compat_calls[SYSCALL_NUMBERS] = {
 	[330] = CALL_DUP3,
 	[336] = CALL_PERF_EVENT_OPEN,
 	[342] = CALL_OPEN_BY_HANDLE_AT,
+	[345] = CALL_SENDMMSG,
 	[346] = CALL_SETNS,
 	[347] = CALL_PROCESS_VM_READV,
 	[348] = CALL_PROCESS_VM_WRITEV,
@@ -204,7 +226,6 @@ static const u8 compat_calls[SYSCALL_NUMBERS] = {
 	[361] = CALL_BIND,
 	[362] = CALL_CONNECT,
 	[363] = CALL_LISTEN,
-	[345] = CALL_SENDMMSG,
 	[364] = CALL_ACCEPT4,
 	[369] = CALL_SENDTO,
 	[370] = CALL_SENDMSG,
@@ -219,7 +240,10 @@ static const u8 compat_calls[SYSCALL_NUMBERS] = {
 	[430] = CALL_FSOPEN,
 	[431] = CALL_FSCONFIG,
 	[432] = CALL_FSMOUNT,
+	[433] = CALL_FSPICK,
+	[435] = CALL_CLONE,
 	[437] = CALL_OPENAT2,
+	[442] = CALL_MOUNT_SETATTR,
 	[452] = CALL_FCHMODAT2,
 };
 #elif defined(__TARGET_ARCH_arm64)
@@ -264,6 +288,8 @@ static const u8 native_calls[SYSCALL_NUMBERS] = {
 	[146] = CALL_SETUID,
 	[147] = CALL_SETRESUID,
 	[149] = CALL_SETRESGID,
+	[151] = CALL_SETFSUID,
+	[152] = CALL_SETFSUID,
 	[167] = CALL_PRCTL,
 	[198] = CALL_SOCKET,
 	[200] = CALL_BIND,
@@ -277,6 +303,7 @@ static const u8 native_calls[SYSCALL_NUMBERS] = {
 	[217] = CALL_ADD_KEY,
 	[218] = CALL_REQUEST_KEY,
 	[219] = CALL_KEYCTL,
+	[220] = CALL_CLONE,
 	[222] = CALL_MMAP,
 	[226] = CALL_MPROTECT,
 	[241] = CALL_PERF_EVENT_OPEN,
@@ -300,7 +327,10 @@ static const u8 native_calls[SYSCALL_NUMBERS] = {
 	[430] = CALL_FSOPEN,
 	[431] = CALL_FSCONFIG,
 	[432] = CALL_FSMOUNT,
+	[433] = CALL_FSPICK,
+	[435] = CALL_CLONE,
 	[437] = CALL_OPENAT2,
+	[442] = CALL_MOUNT_SETATTR,
 	[452] = CALL_FCHMODAT2,
 };
 #endif

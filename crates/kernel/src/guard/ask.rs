@@ -1,10 +1,14 @@
 //! Asks the kernel what it would decide, so that its decision can be compared with the policy's.
 
 use crate::guard::rows::{InForce, Rows};
-use crate::guard::{GuardBackend, GuardError, pins};
+use crate::guard::{GuardError, pins};
 use libbpf_rs::{MapCore as _, MapFlags, MapHandle, Object, ProgramInput};
 use yagura_event::{CellAction, ContainerKey, Denied, EnforcementRow};
 
+const OBJECT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/guard_ask.bpf.o"));
+
+/// The program that is asked.
+const ASK: &str = "ask_row";
 /// Bytes of one path (`PATH_BYTES_MAX`).
 const PATH_BYTES: usize = 1024;
 /// Programs above a process that are compared (`ANCESTORS_MAX`).
@@ -49,13 +53,8 @@ impl RowJudge {
     ///
     /// # Errors
     /// If the kernel refuses it.
-    pub fn load(backend: GuardBackend) -> Result<RowJudge, GuardError> {
-        let mut open = pins::open(backend)?;
-        for mut program in open.progs_mut() {
-            let is_wanted = program.name() == pins::ASK;
-            program.set_autoload(is_wanted);
-        }
-        let object = open.load().map_err(GuardError::Load)?;
+    pub fn load() -> Result<RowJudge, GuardError> {
+        let object = pins::open(OBJECT)?.load().map_err(GuardError::Load)?;
         Ok(RowJudge {
             rows: Rows::new(map(&object, "guard_rows")?, map(&object, "guard_allow")?),
             question: map(&object, "guard_question")?,
@@ -87,8 +86,8 @@ impl RowJudge {
         let program = self
             .object
             .progs_mut()
-            .find(|program| program.name() == pins::ASK)
-            .ok_or(GuardError::Missing(pins::ASK))?;
+            .find(|program| program.name() == ASK)
+            .ok_or(GuardError::Missing(ASK))?;
         program
             .test_run(ProgramInput::default())
             .map_err(GuardError::Load)?;

@@ -25,6 +25,7 @@ const MAPS: &[&str] = &[
     "guard_settings",
     "guard_losses",
     "guard_ring",
+    CALLS,
     "guard_roots",
     "guarded",
     "guard_scratches",
@@ -45,9 +46,9 @@ const TAKEN_OVER: &[&str] = &[
 /// Where a version is set up before it is in force.
 const UNFINISHED: &str = "unfinished";
 /// The program that meets the running processes.
-pub(super) const EXISTING: &str = "guard_existing";
-/// The program that user space asks.
-pub(super) const ASK: &str = "ask_row";
+const EXISTING: &str = "guard_existing";
+/// The table of programs for the ends of calls. Pinned like the others: the kernel empties it when nobody holds it.
+const CALLS: &str = "guard_calls";
 
 /// A version that is in force.
 pub(super) struct Pinned {
@@ -161,10 +162,10 @@ pub(super) fn open_map(dir: &Path, name: &'static str) -> Result<MapHandle, Guar
 }
 
 /// Opens the object with the maps that it needs.
-pub(super) fn open(backend: GuardBackend) -> Result<OpenObject, GuardError> {
+pub(super) fn open(object: &'static [u8]) -> Result<OpenObject, GuardError> {
     libbpf_rs::set_print(None);
     let mut open = ObjectBuilder::default()
-        .open_memory(backend.object())
+        .open_memory(object)
         .map_err(GuardError::Open)?;
     for mut map in open.maps_mut() {
         let name = map.name().to_string_lossy().into_owned();
@@ -180,7 +181,7 @@ fn set_up(
     pin_dir: &Path,
     dir: &Path,
 ) -> Result<Vec<&'static GuardProgram>, GuardError> {
-    let mut open = open(backend)?;
+    let mut open = open(backend.object())?;
     let mut missing = leave_out_unknown(backend, &mut open);
     for mut map in open.maps_mut() {
         let name = map.name().to_string_lossy().into_owned();
@@ -217,7 +218,7 @@ fn leave_out_unknown(backend: GuardBackend, open: &mut OpenObject) -> Vec<&'stat
     };
     let missing: Vec<_> = programs_of(backend).iter().filter(is_unknown).collect();
     for mut program in open.progs_mut() {
-        if program.name() == ASK || missing.iter().any(|left| program.name() == left.name) {
+        if missing.iter().any(|left| program.name() == left.name) {
             program.set_autoload(false);
         }
     }

@@ -59,6 +59,7 @@ pub fn programs_of(backend: GuardBackend) -> &'static [GuardProgram] {
 const SIGNAL: &[GuardProgram] = &[
     GuardProgram::required("guard_fork", "tp_btf/sched_process_fork"),
     GuardProgram::required("guard_exec", "tp_btf/sched_process_exec"),
+    GuardProgram::required("guard_call", "tp_btf/sys_exit"),
 ];
 
 const LSM: &[GuardProgram] = &[];

@@ -37,6 +37,15 @@ struct guard_question {
 	u32 rule;
 };
 
+/* Bytes of a path that are compared with the tables: longer than every entry. */
+#define INSIDE_BYTES 64
+
+/* The path of a file inside its file system: its beginning, and its last name. */
+struct inside {
+	char path[INSIDE_BYTES];
+	char name[INSIDE_BYTES];
+};
+
 /* Whose options say after which no script follows. */
 enum option_family {
 	OPTIONS_OF_SHELL,
@@ -55,6 +64,7 @@ struct name_scan {
 	bool is_long_option;
 	bool is_text; /* an option gave program text */
 	bool is_number; /* the last component is a number: a descriptor's, perhaps */
+	bool takes_applet; /* the first argument is none of the script's */
 	bool found;
 };
 
@@ -82,6 +92,7 @@ struct guard_scratch {
 	struct guard_text ancestor;
 	struct name_scan scan;
 	struct glob glob;
+	struct inside inside;
 	struct denial_record record;
 	/* The slack lets the verifier see that the longest string fits behind any masked offset. */
 	char tail[4 * PATH_BYTES_MAX + PATH_BYTES_MAX];

@@ -15,6 +15,9 @@
 /* Multiplier and beginning of FNV-1a. */
 #define NAME_HASH_PRIME 0x100000001b3ULL
 #define NAME_HASH_SEED 0xcbf29ce484222325ULL
+/* What the names of programs make that take an applet before their script. */
+#define BUSYBOX_HASH 0xd8cb043ac1924969ULL
+#define TOYBOX_HASH 0x97df2d6620f3a7f8ULL
 
 static __always_inline bool gives_text(u32 family, char option)
 {
@@ -78,10 +81,14 @@ static long scan_argument(u32 index, void *data)
 		return 0;
 	}
 	/* The first argument is the interpreter's own name. */
-	if (scan->argument && scan->length && !scan->is_option) {
+	if (scan->argument == 1 && scan->takes_applet) {
+		scan->takes_applet = false;
+	} else if (scan->argument && scan->length && !scan->is_option) {
 		scan->found = true;
 		return 1;
 	}
+	if (!scan->argument && (scan->hash == BUSYBOX_HASH || scan->hash == TOYBOX_HASH))
+		scan->takes_applet = true;
 	if (scan->is_text || ++scan->argument > SCRIPT_ARGUMENTS_MAX)
 		return 1;
 	begin_name(scan);

@@ -44,8 +44,12 @@ int BPF_PROG(guard_exec, struct task_struct *task, pid_t old_pid, struct linux_b
 		if (!find_namespace_root(task, &root) || is_host_root(&root) || !make_member(task, &root))
 			return 0;
 	}
-	if (!begin_case(task, MEANS_KILL_AT_EXEC, &matter))
+	if (!begin_case(task, MEANS_KILL_AT_EXEC, &matter)) {
+		/* Where nothing is enforced now, it may be later. */
+		if (matter.member)
+			note_lawful(task, matter.member);
 		return 0;
+	}
 	judge_program(&matter, file);
 	note_lawful(task, matter.member);
 	if (on_drift(&matter, DRIFT_BINARIES, file))

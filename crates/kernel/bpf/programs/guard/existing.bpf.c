@@ -20,17 +20,19 @@ static __always_inline bool is_on_its_way(struct task_struct *task)
 	return namespace && namespace != (u64)BPF_CORE_READ(task, nsproxy, mnt_ns);
 }
 
-static __always_inline bool learn_guarded_host(struct namespace_root *root)
+/* The host's root is that of its first process; where a hardened kernel hides that one, the sensor's own. */
+static __always_inline void learn_guarded_host(struct task_struct *visited)
 {
+	bool is_first = BPF_CORE_READ(visited, pid) == 1;
+	struct namespace_root root = {};
+	struct host_root host = { .known = 1 };
 	u32 zero = 0;
-	struct host_root *host = bpf_map_lookup_elem(&host_roots, &zero);
 
-	if (!host || host->known)
-		return false;
-	host->dentry = (u64)root->dentry;
-	host->dev = root->dev;
-	host->known = 1;
-	return true;
+	if (is_host_known() || !find_namespace_root(is_first ? visited : bpf_get_current_task_btf(), &root))
+		return;
+	host.dentry = (u64)root.dentry;
+	host.dev = root.dev;
+	bpf_map_update_elem(&host_roots, &zero, &host, BPF_ANY);
 }
 
 SEC("iter/task")
@@ -41,12 +43,8 @@ int guard_existing(struct bpf_iter__task *context)
 
 	if (!task || !BPF_CORE_READ(task, mm) || !find_namespace_root(task, &root))
 		return 0;
-	if (BPF_CORE_READ(task, pid) == 1) {
-		learn_guarded_host(&root);
-		return 0;
-	}
-	if (!is_host_known() || is_host_root(&root) || bpf_task_storage_get(&guarded, task, NULL, 0) ||
-	    is_on_its_way(task))
+	learn_guarded_host(task);
+	if (is_host_root(&root) || bpf_task_storage_get(&guarded, task, NULL, 0) || is_on_its_way(task))
 		return 0;
 	make_member(task, &root);
 	return 0;

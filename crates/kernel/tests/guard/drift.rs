@@ -1,0 +1,136 @@
+//! Programs, libraries and scripts that are not the image's.
+
+use crate::scene::{Scene, World, all_drift, membership};
+use yagura_event::{
+    AllowRow, CellAction, DenialOutcome, Denied, DriftKind, EnforcementRow, OriginClass,
+};
+use yagura_rehearsal::{DriftOutcome, RootKind, drift, rehearse};
+
+pub(super) const CASES: &[crate::Case] = &[
+    ("a_copied_program_never_runs", a_copied_program_never_runs),
+    ("nothing_of_the_matrix_runs", nothing_of_the_matrix_runs),
+    ("what_is_the_image_s_runs", what_is_the_image_s_runs),
+    ("watching_only_tells", watching_only_tells),
+    ("allow_lists_let_through", allow_lists_let_through),
+    ("others_are_left_alone", others_are_left_alone),
+];
+
+/// What an interpreter reads beside the script that it was given: only user space can tell it from data.
+const NOT_IN_THE_KERNEL: &[&str] = &["script-sourced"];
+
+fn a_copied_program_never_runs() {
+    for kind in [RootKind::Overlay, RootKind::Plain] {
+        let scene = Scene::begin(kind, &all_drift(CellAction::Deny));
+        let output = scene.shell("cp /usr/bin/shipped /tmp/x && /tmp/x");
+        assert!(output.stdout.is_empty(), "{output:?}");
+        let denied = scene.denied();
+        let class = OriginClass::Layer;
+        assert_eq!(denied.denied, Denied::Drift(DriftKind::Binaries, class));
+        assert_ne!(denied.outcome, DenialOutcome::Watched);
+        assert_eq!(denied.rule, 3);
+        assert_eq!(denied.file.unwrap().path.as_bytes(), b"/tmp/x");
+        scene.end();
+    }
+}
+
+fn nothing_of_the_matrix_runs() {
+    let scene = Scene::begin(RootKind::Overlay, &all_drift(CellAction::Deny));
+    let mut ran = Vec::new();
+    let mut stopped = 0;
+    for case in drift::cases() {
+        let rehearsed = rehearse(case, &scene.container);
+        match rehearsed.outcome {
+            DriftOutcome::Ran => ran.push(case.name),
+            DriftOutcome::NotPossibleHere { .. } => {}
+            DriftOutcome::Refused { .. } | DriftOutcome::Killed { .. } => stopped += 1,
+        }
+    }
+    println!("{stopped} stopped, ran: {ran:?}");
+    ran.retain(|name| !NOT_IN_THE_KERNEL.contains(name));
+    assert!(ran.is_empty(), "{ran:?}");
+    scene.end();
+}
+
+fn what_is_the_image_s_runs() {
+    for kind in [RootKind::Overlay, RootKind::Plain] {
+        let scene = Scene::begin(kind, &all_drift(CellAction::Deny));
+        for argv in [
+            &["/usr/bin/shipped"][..],
+            &["/bin/sh", "/usr/bin/shipped-script"],
+            &["/usr/bin/shipped-script"],
+            &["/bin/sh", "-c", "echo yagura-rehearsal-ran"],
+            &[
+                "/bin/sh",
+                "-c",
+                "echo data > /tmp/data && cat /tmp/data && echo yagura-rehearsal-ran",
+            ],
+        ] {
+            let output = scene.run(argv);
+            let said = String::from_utf8_lossy(&output.stdout).into_owned();
+            assert!(
+                said.contains("yagura-rehearsal-ran"),
+                "{argv:?}: {output:?}"
+            );
+        }
+        assert_eq!(scene.denials(), []);
+        scene.end();
+    }
+}
+
+fn watching_only_tells() {
+    let scene = Scene::begin(RootKind::Overlay, &all_drift(CellAction::Watch));
+    let output = scene.shell("cp /usr/bin/shipped /tmp/x && /tmp/x");
+    assert!(!output.stdout.is_empty(), "{output:?}");
+    assert_eq!(scene.denied().outcome, DenialOutcome::Watched);
+    scene.end();
+}
+
+fn allow_lists_let_through() {
+    let mut row = all_drift(CellAction::Deny);
+    for cell in row.drift.iter_mut().flatten() {
+        cell.allow.push(AllowRow {
+            program: "/tmp/good/*".to_owned(),
+            ancestor: "sh".to_owned(),
+            ..AllowRow::default()
+        });
+        cell.allow.push(AllowRow {
+            program: "/tmp/good/*".to_owned(),
+            ancestor: "*ash".to_owned(),
+            ..AllowRow::default()
+        });
+    }
+    let scene = Scene::begin(RootKind::Overlay, &row);
+    let copy = |to: &str| format!("mkdir -p /tmp/good && cp /usr/bin/shipped {to} && {to}; true");
+    let good = scene.shell(&copy("/tmp/good/x"));
+    assert!(!good.stdout.is_empty(), "{good:?} {:?}", scene.denials());
+    let bad = scene.shell(&copy("/tmp/x"));
+    assert!(bad.stdout.is_empty(), "{bad:?}");
+    scene.end();
+}
+
+fn others_are_left_alone() {
+    let scene = Scene::begin(RootKind::Overlay, &all_drift(CellAction::Deny));
+    let other = World::get().container(|_| {});
+    assert_ne!(membership(&other).cgroup, scene.membership.cgroup);
+    let script = "cp /usr/bin/shipped /tmp/x && /tmp/x";
+    let output = other
+        .exec(&["/bin/sh", "-c", script], crate::scene::TIMEOUT)
+        .unwrap();
+    assert!(!output.stdout.is_empty(), "{output:?}");
+    let host = std::env::temp_dir().join(format!("guard-host-{}", std::process::id()));
+    std::fs::copy("/bin/true", &host).unwrap();
+    assert!(
+        std::process::Command::new(&host)
+            .status()
+            .unwrap()
+            .success()
+    );
+    std::fs::remove_file(&host).unwrap();
+    for case in [EnforcementRow::default(), all_drift(CellAction::Watch)] {
+        let mut scene_guard =
+            yagura_kernel::Guard::start(World::get().backend, &scene.pin_dir).unwrap();
+        scene_guard.set_default(&case).unwrap();
+    }
+    other.remove().unwrap();
+    scene.end();
+}

@@ -14,6 +14,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         "cgroup",
         "observe",
         "guard_ask",
+        "guard_lsm",
         "guard_signal",
         "probe",
         "written",

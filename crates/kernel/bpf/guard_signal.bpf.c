@@ -11,10 +11,13 @@
 #include "lib/guard/script.h"
 #include "lib/guard/program.h"
 #include "lib/guard/opened.h"
+#include "lib/guard/rights.h"
 #include "lib/guard/unix.h"
 #include "lib/interpreter.h"
 #include "lib/pid.h"
 #include "lib/syscalls.h"
+/* Nobody asks before an exec. */
+#define IS_ASKED_BEFORE false
 #include "programs/guard/fork.bpf.c"
 #include "programs/guard/exec.bpf.c"
 #include "programs/guard/existing.bpf.c"

@@ -257,6 +257,7 @@ struct linux_binprm {
 	struct file *file;
 	const char *filename;
 	const char *interp;
+	char buf[256];
 };
 
 struct bpf_iter_meta {

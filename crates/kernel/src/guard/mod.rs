@@ -50,7 +50,7 @@ impl GuardBackend {
 
     fn object(self) -> &'static [u8] {
         match self {
-            GuardBackend::Lsm => &[],
+            GuardBackend::Lsm => include_bytes!(concat!(env!("OUT_DIR"), "/guard_lsm.bpf.o")),
             GuardBackend::Signal => {
                 include_bytes!(concat!(env!("OUT_DIR"), "/guard_signal.bpf.o"))
             }

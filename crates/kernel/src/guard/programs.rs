@@ -10,10 +10,8 @@ pub struct GuardProgram {
     pub name: &'static str,
     /// Where it attaches.
     pub hook: &'static str,
-    /// What is not prevented without it.
+    /// What is not prevented without it; empty for programs without which there is no guard.
     pub without: &'static [Behaviour],
-    /// What else is not, as one line for people; empty if nothing.
-    pub without_else: &'static str,
     required: bool,
 }
 
@@ -28,8 +26,20 @@ impl GuardProgram {
             name,
             hook,
             without: &[],
-            without_else: "anything",
             required: true,
+        }
+    }
+
+    const fn optional(
+        name: &'static str,
+        hook: &'static str,
+        without: &'static [Behaviour],
+    ) -> GuardProgram {
+        GuardProgram {
+            name,
+            hook,
+            without,
+            required: false,
         }
     }
 }
@@ -62,13 +72,97 @@ const SIGNAL: &[GuardProgram] = &[
     GuardProgram::required("guard_call", "tp_btf/sys_exit"),
 ];
 
-const LSM: &[GuardProgram] = &[];
+const LSM: &[GuardProgram] = &[
+    GuardProgram::required("guard_fork", "tp_btf/sched_process_fork"),
+    GuardProgram::required("guard_exec", "tp_btf/sched_process_exec"),
+    GuardProgram::required("enforce_integrity", "tp_btf/sys_exit"),
+    GuardProgram::required("enforce_exec", "lsm/bprm_check_security"),
+    GuardProgram::required("enforce_mmap", "lsm/mmap_file"),
+    GuardProgram::required("enforce_mprotect", "lsm/file_mprotect"),
+    GuardProgram::required("enforce_open", "lsm/file_open"),
+    GuardProgram::optional("enforce_mount", "lsm/sb_mount", &[Behaviour::Mount]),
+    GuardProgram::optional("enforce_move_mount", "lsm/move_mount", &[Behaviour::Mount]),
+    GuardProgram::optional("enforce_remount", "lsm/sb_remount", &[Behaviour::Mount]),
+    GuardProgram::optional(
+        "enforce_pivot_root",
+        "lsm/sb_pivotroot",
+        &[Behaviour::PivotRoot],
+    ),
+    GuardProgram::optional("enforce_bpf", "lsm/bpf", &[Behaviour::Bpf]),
+    GuardProgram::optional(
+        "enforce_perf",
+        "lsm/perf_event_open",
+        &[Behaviour::PerfEvent],
+    ),
+    GuardProgram::optional(
+        "enforce_user_namespace",
+        "lsm/userns_create",
+        &[Behaviour::NamespaceCreation],
+    ),
+    GuardProgram::optional("enforce_key_alloc", "lsm/key_alloc", &[Behaviour::Keyring]),
+    GuardProgram::optional("enforce_key", "lsm/key_permission", &[Behaviour::Keyring]),
+    GuardProgram::optional(
+        "enforce_uring_poll",
+        "lsm/uring_sqpoll",
+        &[Behaviour::IoUring],
+    ),
+    GuardProgram::optional(
+        "enforce_uring_creds",
+        "lsm/uring_override_creds",
+        &[Behaviour::IoUring],
+    ),
+    GuardProgram::optional("enforce_node", "lsm/path_mknod", &[Behaviour::DeviceNode]),
+    GuardProgram::optional(
+        "enforce_inode_node",
+        "lsm/inode_mknod",
+        &[Behaviour::DeviceNode],
+    ),
+    GuardProgram::optional(
+        "enforce_ptrace",
+        "lsm/ptrace_access_check",
+        &[Behaviour::ProcessOutside],
+    ),
+    GuardProgram::optional(
+        "enforce_read_file",
+        "lsm/kernel_read_file",
+        &[Behaviour::KernelModule],
+    ),
+    GuardProgram::optional(
+        "enforce_load_data",
+        "lsm/kernel_load_data",
+        &[Behaviour::KernelModule],
+    ),
+    GuardProgram::optional(
+        "enforce_unix",
+        "lsm/unix_stream_connect",
+        &[Behaviour::RuntimeSocket],
+    ),
+    GuardProgram::optional(
+        "enforce_anonymous",
+        "lsm/inode_init_security_anon",
+        &[Behaviour::Userfaultfd],
+    ),
+    GuardProgram::optional("enforce_right", "lsm/capable", &[Behaviour::NamespaceEntry]),
+];
 
 /// What a backend does about a behaviour that a rule denies, where the kernel takes all its programs.
 pub fn means_of(backend: GuardBackend, behaviour: Behaviour) -> Stopping {
     match backend {
-        GuardBackend::Lsm => Stopping::Blocked(EnforcementMeans::BpfLsm),
+        GuardBackend::Lsm => lsm_means(behaviour),
         GuardBackend::Signal => signal_means(behaviour),
+    }
+}
+
+/// What hooks refuse, and what is left to signals beside them.
+fn lsm_means(behaviour: Behaviour) -> Stopping {
+    use Behaviour as B;
+    match behaviour {
+        B::PrivilegeGain => Stopping::Killed(EnforcementMeans::KillAtExec),
+        B::Integrity => Stopping::Killed(EnforcementMeans::KillAtCall),
+        B::PlantedLink | B::ProcessMemory | B::SpliceReadOnly => {
+            Stopping::NotStopped("no program stands at its hook")
+        }
+        _ => Stopping::Blocked(EnforcementMeans::BpfLsm),
     }
 }
 

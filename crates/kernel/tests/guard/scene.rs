@@ -4,7 +4,6 @@ use rustix::mount::{MountFlags, UnmountFlags, mount};
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -19,8 +18,6 @@ use yagura_rehearsal::{
 
 /// How long one command in a container, or waiting for a denial, may take.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(60);
-/// The program of `tests/act/act.c` in the image.
-pub(crate) const ACT: &str = "/usr/bin/act";
 
 static WORLD: OnceLock<World> = OnceLock::new();
 static FOLDERS: AtomicU32 = AtomicU32::new(0);
@@ -50,7 +47,6 @@ impl World {
         };
         let image = ThrowAwayImage::build(&std::env::temp_dir());
         let image = Arc::new(image.map_err(|error| error.to_string())?);
-        compile(&image.root().join(&ACT[1..]));
         let pins = std::env::temp_dir().join(format!("yagura-pins-{}", std::process::id()));
         fs::create_dir(&pins).map_err(|error| error.to_string())?;
         mount("bpf", &pins, "bpf", MountFlags::empty(), None).map_err(|error| error.to_string())?;
@@ -108,16 +104,6 @@ fn strongest() -> Result<GuardBackend, GuardError> {
 
 fn is_lsm(capability: &yagura_kernel::Capability) -> bool {
     capability.means == yagura_kernel::Means::BpfLsm && capability.shortfall.is_none()
-}
-
-fn compile(to: &Path) {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/act/act.c");
-    let status = Command::new("clang")
-        .args(["-O1", "-Wall", "-Werror", "-static", "-pthread", "-o"])
-        .args([to, &source])
-        .status()
-        .unwrap();
-    assert!(status.success(), "clang makes {}", to.display());
 }
 
 /// A container under a guard.

@@ -183,6 +183,22 @@ static __always_inline bool on_behaviour(struct guard_case *matter, u32 number, 
 	return settle(matter, action, file_address);
 }
 
+/* Judges a file that is mapped executable: a library, unless it is the program itself. Returns whether it is denied. */
+static __always_inline bool on_drift(struct guard_case *matter, u32 kind, struct file *file);
+
+static __always_inline bool on_mapped(struct guard_case *matter, struct file *file)
+{
+	struct task_struct *task = matter->task;
+	struct file *exe = BPF_CORE_READ(task, mm, exe_file);
+	struct seen_file program = {};
+	struct seen_file mapped = {};
+
+	see_file(file, &mapped);
+	if (exe)
+		see_file(exe, &program);
+	return mapped.inode != program.inode && on_drift(matter, DRIFT_LIBRARIES, file);
+}
+
 /* Judges a file that is to run. Returns whether it is denied. */
 static __always_inline bool on_drift(struct guard_case *matter, u32 kind, struct file *file)
 {

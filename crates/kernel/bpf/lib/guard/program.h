@@ -76,17 +76,23 @@ static __always_inline bool is_cwd_foreign(struct guard_case *matter)
 	return is_foreign(&opened, task, matter->member);
 }
 
-static __always_inline void judge_program(struct guard_case *matter, struct file *file)
+/* Judges the rights that a program begins with. */
+static __always_inline void judge_gain(struct guard_case *matter, struct file *file)
 {
 	struct guard_rights now = {};
 
 	read_rights(matter->task, &now);
 	if (is_gain(&matter->member->rights, &now))
 		on_behaviour(matter, BEHAVIOUR_PRIVILEGE_GAIN, (u64)file);
-	if (is_cwd_foreign(matter))
-		on_behaviour(matter, BEHAVIOUR_LEAKED_DESCRIPTOR, (u64)file);
-	if ((matter->row->any & (1ULL << BEHAVIOUR_RUNTIME_TOOLS)) && is_of_runtime(matter, file))
-		on_behaviour(matter, BEHAVIOUR_RUNTIME_TOOLS, (u64)file);
+}
+
+/* Judges what program it is and where. Returns whether it is denied. */
+static __always_inline bool judge_program(struct guard_case *matter, struct file *file)
+{
+	if (is_cwd_foreign(matter) && on_behaviour(matter, BEHAVIOUR_LEAKED_DESCRIPTOR, (u64)file))
+		return true;
+	return (matter->row->any & (1ULL << BEHAVIOUR_RUNTIME_TOOLS)) && is_of_runtime(matter, file) &&
+	       on_behaviour(matter, BEHAVIOUR_RUNTIME_TOOLS, (u64)file);
 }
 
 #endif

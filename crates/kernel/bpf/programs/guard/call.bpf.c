@@ -146,23 +146,6 @@ static __always_inline void on_namespaces(struct guard_case *matter, struct guar
 	note_lawful(matter->task, matter->member);
 }
 
-/* Whether a process, given by its address, is outside the container. */
-static __always_inline bool is_outside(u64 task_address, struct guarded *member)
-{
-	struct task_struct *task = (void *)task_address;
-	struct kernfs_node *node;
-
-	if (!task || BPF_CORE_READ(task, nsproxy, mnt_ns, ns.inum) == member->home_namespace)
-		return false;
-	node = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn);
-	for (int level = 0; level < HOME_CGROUP_LEVELS_MAX && node; level++) {
-		if (BPF_CORE_READ(node, id) == member->home_cgroup)
-			return false;
-		node = kernfs_parent(node);
-	}
-	return true;
-}
-
 static __always_inline void on_target(struct guard_case *matter, struct guard_call *call)
 {
 	bool writes = call->number == CALL_PROCESS_VM_WRITEV;

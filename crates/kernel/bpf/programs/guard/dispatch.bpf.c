@@ -66,39 +66,6 @@ struct {
 	},
 };
 
-/* Whether a call may change rights or namespaces. */
-static __always_inline bool is_lawful_change(u32 number)
-{
-	switch (number) {
-	case CALL_SETNS:
-	case CALL_UNSHARE:
-	case CALL_CLONE:
-	case CALL_CAPSET:
-	case CALL_SETUID:
-	case CALL_SETREUID:
-	case CALL_SETRESUID:
-	case CALL_SETGID:
-	case CALL_SETREGID:
-	case CALL_SETRESGID:
-	case CALL_SETFSUID:
-		return true;
-	default:
-		return false;
-	}
-}
-
-/* Whether a thread has more than at its last lawful change: root, capabilities, or another user namespace. */
-static __always_inline bool has_more(struct task_struct *task, struct guarded *member)
-{
-	const struct cred *cred = task->real_cred;
-	u64 permitted = READ_CAPS(cred, cap_permitted);
-	u64 effective = READ_CAPS(cred, cap_effective);
-	u64 had = member->rights.permitted | member->rights.effective;
-
-	return ((permitted | effective) & ~had) || (!cred->euid.val && member->rights.euid) ||
-	       (!cred->uid.val && member->rights.uid) || (u64)cred->user_ns != member->rights.user_ns;
-}
-
 SEC("tp_btf/sys_exit")
 int BPF_PROG(guard_call, struct pt_regs *regs, s64 ret)
 {

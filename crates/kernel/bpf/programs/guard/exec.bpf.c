@@ -50,9 +50,10 @@ int BPF_PROG(guard_exec, struct task_struct *task, pid_t old_pid, struct linux_b
 			note_lawful(task, matter.member);
 		return 0;
 	}
-	judge_program(&matter, file);
+	judge_gain(&matter, file);
 	note_lawful(task, matter.member);
-	if (on_drift(&matter, DRIFT_BINARIES, file))
+	/* Where the exec itself was asked about, it has been told. */
+	if (!IS_ASKED_BEFORE && (judge_program(&matter, file) || on_drift(&matter, DRIFT_BINARIES, file)))
 		return 0;
 	meet_interpreter(&matter, bprm, file);
 	return 0;

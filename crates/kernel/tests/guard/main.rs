@@ -11,6 +11,7 @@
     reason = "a test without libtest's harness is not seen as one by these lints"
 )]
 
+mod behaviours;
 mod decide;
 mod drift;
 mod pins;
@@ -35,7 +36,8 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let modules: [(&str, &[Case]); 3] = [
+    let modules: [(&str, &[Case]); 4] = [
+        ("behaviours", behaviours::CASES),
         ("decide", decide::CASES),
         ("drift", drift::CASES),
         ("pins", pins::CASES),

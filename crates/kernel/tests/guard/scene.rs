@@ -16,8 +16,11 @@ use yagura_rehearsal::{
     ThrowAwayContainer, ThrowAwayImage,
 };
 
-/// How long one command in a container, or waiting for a denial, may take.
+/// How long one command in a container may take.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How long a denial may be on its way.
+const DENIAL_TIMEOUT: Duration = Duration::from_secs(5);
 
 static WORLD: OnceLock<World> = OnceLock::new();
 static FOLDERS: AtomicU32 = AtomicU32::new(0);
@@ -156,7 +159,7 @@ impl Scene {
 
     /// Waits for one denial at least.
     pub(crate) fn denied(&self) -> DenialEvent {
-        let deadline = Instant::now() + TIMEOUT;
+        let deadline = Instant::now() + DENIAL_TIMEOUT;
         loop {
             if let Some(event) = self.denials().into_iter().next() {
                 return event;

@@ -7,6 +7,7 @@
 //! Start at [`Sensor::start`]; `main_loop` is where everything meets.
 
 mod config;
+mod enforce;
 mod inspect;
 mod main_loop;
 mod node;
@@ -15,6 +16,10 @@ mod scan;
 mod start;
 
 pub use config::SensorConfig;
+pub use enforce::{
+    Answer, ControlError, DenialCount, EnforcedContainer, EnforcedItem, EnforcementStatus,
+    Question, Shortfall, ask,
+};
 pub use main_loop::now;
 pub use node::{NodeSettings, find_node};
 pub use scan::ScanSettings;

@@ -25,6 +25,9 @@ pub(super) const SETTLED_AFTER: Duration = Duration::from_secs(1);
 /// Requests that wait, unless configured otherwise. Stops a storm of drifted programs from taking the node's memory.
 pub(super) const QUEUE_MAX: usize = 1024;
 
+/// Requests of processes that are kept from running. More are not asked for: their processes are ended.
+pub(super) const URGENT_MAX: usize = 256;
+
 /// Waiting requests for which descriptors are held, three each at most. Stops a storm from taking every descriptor of
 /// the process; requests beyond it look for their file when their turn comes.
 pub(super) const HELD_MAX: usize = 128;

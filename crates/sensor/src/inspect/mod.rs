@@ -27,7 +27,7 @@ mod limits;
 mod recent;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub(crate) use file::{Found, Lookup, look_up};
 pub(crate) use hash::{Reader, key_of};
@@ -41,7 +41,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
-use worker::{Job, Note, Worker};
+use std::time::Duration;
+use worker::{Job, Note, Queues, Urgent, Worker};
 use yagura_event::{
     ContainerQuery, Inspection, InspectionError, InspectionRequest, ProcessKey, Text,
 };
@@ -76,6 +77,7 @@ pub(crate) struct Inspector {
     proc_root: PathBuf,
     jobs: Option<Sender<Job>>,
     notes: Option<Sender<Note>>,
+    urgent: Option<Sender<Urgent>>,
     stop: Arc<AtomicBool>,
     /// Disconnected once the worker is done.
     done: Receiver<()>,
@@ -93,6 +95,7 @@ impl Inspector {
     ) -> std::io::Result<Inspector> {
         let (jobs, jobs_out) = crossbeam_channel::bounded(config.queue_max);
         let (notes, notes_out) = crossbeam_channel::bounded(limits::NOTES_MAX);
+        let (urgent, urgent_out) = crossbeam_channel::bounded(limits::URGENT_MAX);
         let (done_in, done) = crossbeam_channel::bounded::<()>(0);
         let stop = Arc::new(AtomicBool::new(false));
         let proc_root = config.proc_root.clone();
@@ -105,12 +108,18 @@ impl Inspector {
                 if let Err(error) = rustix::process::setpriority_process(None, NICE) {
                     tracing::debug!(%error, "inspector runs at normal priority");
                 }
-                worker.run(&jobs_out, &notes_out, answers);
+                let queues = Queues {
+                    jobs: jobs_out,
+                    notes: notes_out,
+                    urgent: urgent_out,
+                };
+                worker.run(&queues, answers);
             })?;
         Ok(Inspector {
             proc_root,
             jobs: Some(jobs),
             notes: Some(notes),
+            urgent: Some(urgent),
             stop,
             done,
             worker: Some(worker),
@@ -141,6 +150,11 @@ impl Inspector {
             })
     }
 
+    /// The way for those who cannot go on without an answer.
+    pub(crate) fn asker(&self) -> Option<Asker> {
+        self.urgent.clone().map(Asker)
+    }
+
     /// Notes a container: one of its processes and, where the root is no overlay, its files as they are now. The root
     /// directory is opened at once and read later. Never waits.
     pub(crate) fn take_baseline(&self, query: &ContainerQuery) {
@@ -161,6 +175,31 @@ impl Inspector {
     }
 }
 
+/// Asks the inspector and waits: for a process that is kept from running until its file is known.
+#[derive(Debug, Clone)]
+pub(crate) struct Asker(Sender<Urgent>);
+
+impl Asker {
+    /// What the file is; `None` if that could not be told in time. Goes before all requests that nobody waits for.
+    pub(crate) fn ask(
+        &self,
+        request: InspectionRequest,
+        file: rustix::fd::OwnedFd,
+        longest: Duration,
+    ) -> Option<Inspection> {
+        let (answer, answered) = crossbeam_channel::bounded(1);
+        let urgent = Urgent {
+            job: Job {
+                request,
+                held: open::Held::of(file),
+            },
+            answer,
+        };
+        self.0.try_send(urgent).ok()?;
+        answered.recv_timeout(longest).ok()
+    }
+}
+
 fn root_of(proc_root: &Path, query: &ContainerQuery) -> Option<rustix::fd::OwnedFd> {
     process::Process::open(proc_root, query.process)?
         .link("root")
@@ -172,6 +211,7 @@ impl Drop for Inspector {
         self.stop.store(true, Ordering::Relaxed);
         self.jobs = None;
         self.notes = None;
+        self.urgent = None;
         let is_done = matches!(
             self.done.recv_timeout(limits::STOP_TIME_MAX),
             Err(crossbeam_channel::RecvTimeoutError::Disconnected)

@@ -40,6 +40,14 @@ pub(crate) struct Held {
 }
 
 impl Held {
+    /// Holds a file that whoever asks has open.
+    pub(crate) fn of(file: OwnedFd) -> Held {
+        Held {
+            file: Found::new(file).ok(),
+            ..Held::default()
+        }
+    }
+
     /// Takes hold of the file, or else of the process's root directory, without waiting for anything.
     pub(crate) fn take(proc_root: &Path, request: &InspectionRequest) -> Held {
         let key = process_key(request);

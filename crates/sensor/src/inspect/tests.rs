@@ -11,10 +11,10 @@ use std::time::{Duration, Instant, SystemTime};
 
 /// A directory that lives as long as one test.
 #[derive(Debug)]
-pub(super) struct TestDir(PathBuf);
+pub(crate) struct TestDir(PathBuf);
 
 impl TestDir {
-    pub(super) fn new() -> TestDir {
+    pub(crate) fn new() -> TestDir {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let name = format!("yagura-inspect-{}-{number}", std::process::id());
@@ -23,11 +23,11 @@ impl TestDir {
         TestDir(path)
     }
 
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.0
     }
 
-    pub(super) fn join(&self, name: &str) -> PathBuf {
+    pub(crate) fn join(&self, name: &str) -> PathBuf {
         self.0.join(name)
     }
 }

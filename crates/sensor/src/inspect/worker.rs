@@ -10,7 +10,7 @@ use super::limits::{ARGUMENTS_MAX, CONTAINERS_MAX, PATH_BYTES_MAX, PROCESSES_MAX
 use super::open::{Held, Search, is_same_file, process_key};
 use super::process::Process;
 use super::recent::Recent;
-use crossbeam_channel::{Receiver, TryRecvError};
+use crossbeam_channel::{Receiver, Sender, TryRecvError};
 use rustix::fd::OwnedFd;
 use std::collections::VecDeque;
 use std::path::PathBuf;
@@ -37,6 +37,21 @@ pub(super) struct Note {
     pub(super) root: Option<OwnedFd>,
 }
 
+/// A request whose asker waits.
+#[derive(Debug)]
+pub(super) struct Urgent {
+    pub(super) job: Job,
+    pub(super) answer: Sender<Inspection>,
+}
+
+/// Where work comes from.
+#[derive(Debug)]
+pub(super) struct Queues {
+    pub(super) jobs: Receiver<Job>,
+    pub(super) notes: Receiver<Note>,
+    pub(super) urgent: Receiver<Urgent>,
+}
+
 /// What the worker knows.
 #[derive(Debug)]
 pub(super) struct Worker {
@@ -60,15 +75,18 @@ impl Worker {
     }
 
     /// Works until it is told to stop or the handle is gone.
-    pub(super) fn run(
-        mut self,
-        jobs: &Receiver<Job>,
-        notes: &Receiver<Note>,
-        answers: impl Fn(Inspection),
-    ) {
+    pub(super) fn run(mut self, queues: &Queues, answers: impl Fn(Inspection)) {
+        let Queues {
+            jobs,
+            notes,
+            urgent,
+        } = queues;
         while !self.reader.is_stopping() {
             for note in notes.try_iter() {
                 self.note(note);
+            }
+            for urgent in urgent.try_iter() {
+                self.answer_now(urgent);
             }
             match jobs.try_recv() {
                 Ok(job) => answers(self.answer(job)),
@@ -90,10 +108,19 @@ impl Worker {
                             Ok(note) => self.note(note),
                             Err(_) => return,
                         },
+                        recv(urgent) -> urgent => match urgent {
+                            Ok(urgent) => self.answer_now(urgent),
+                            Err(_) => return,
+                        },
                     }
                 }
             }
         }
+    }
+
+    fn answer_now(&mut self, Urgent { job, answer }: Urgent) {
+        // Whoever asked may have given up.
+        let _ = answer.send(self.answer(job));
     }
 
     fn note(&mut self, Note { query, root }: Note) {

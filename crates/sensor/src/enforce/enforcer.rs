@@ -1,0 +1,456 @@
+//! The thread that keeps what is enforced in step with policies and containers.
+//!
+//! The kernel decides; here rows are compiled and handed to it, and the means that need somebody in user space are kept
+//! up. Nothing waits for this thread but commands.
+
+use super::control::{Answer, Asked, Question};
+use super::fuse::{Fuses, Workload};
+use super::means::Means;
+use super::status::{DenialCount, EnforcementStatus, Shortfall};
+use crate::start::Wakes;
+use crossbeam_channel::{Receiver, never, select, tick};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+use yagura_event::{
+    CellAction, Container, ContainerKey, ContainerRoot, DenialEvent, Denied, EnforcementRow,
+    FileFacts, LayerDirs, Membership, Node, ProcessKey, WallTime,
+};
+use yagura_kernel::wall_minus_boot_ns;
+use yagura_policy::{Compiled, ContainerFacts, Fuse, PolicySet, RuleKind, compile};
+
+/// How often expiry is looked at, losses are counted, and mounts that were added are found.
+const LOOK: Duration = Duration::from_secs(2);
+
+/// What the thread is told.
+#[derive(Debug)]
+pub(crate) enum Task {
+    /// News of a container.
+    Container(Box<News>),
+    /// Containers that have ended.
+    Gone(HashSet<ContainerKey>),
+    /// Other policies are in force.
+    Policies(Arc<PolicySet>, u64),
+    /// A file may run although it was kept from it.
+    LetRun(ContainerKey, Box<FileFacts>),
+    /// Something was denied, or seen.
+    Denied(Box<DenialEvent>),
+    /// Somebody wants to know what is enforced.
+    Status(crossbeam_channel::Sender<EnforcementStatus>),
+    /// The end.
+    Stop,
+}
+
+/// What is known of a container.
+#[derive(Debug, Clone)]
+pub(crate) struct News {
+    pub(crate) membership: Membership,
+    pub(crate) container: Option<Arc<Container>>,
+    pub(crate) init: ProcessKey,
+    pub(crate) root: ContainerRoot,
+    pub(crate) layers: Option<LayerDirs>,
+}
+
+/// A container that was met.
+#[derive(Debug)]
+pub(super) struct Guarded {
+    pub(super) news: News,
+    pub(super) released: bool,
+    /// What was compiled last; `None` before anything was.
+    pub(super) compiled: Option<Compiled>,
+    /// Rules that only tell of this container since their fuse has blown.
+    pub(super) blown: HashSet<u32>,
+    /// What of the rules could not be enforced here, in words.
+    pub(super) shortfalls: Vec<String>,
+}
+
+/// The thread's own.
+pub(super) struct Enforcer {
+    pub(super) means: Means,
+    pub(super) policies: Arc<PolicySet>,
+    pub(super) version: u64,
+    pub(super) node: Arc<Node>,
+    pub(super) containers: HashMap<ContainerKey, Guarded>,
+    pub(super) released: bool,
+    pub(super) wakes: Wakes,
+    fuses: Fuses,
+    denials: BTreeMap<(String, &'static str, &'static str), u64>,
+    shortfalls: BTreeMap<String, u64>,
+}
+
+impl Enforcer {
+    pub(super) fn new(
+        means: Means,
+        policies: Arc<PolicySet>,
+        version: u64,
+        node: Arc<Node>,
+        wakes: Wakes,
+    ) -> Enforcer {
+        let mut enforcer = Enforcer {
+            means,
+            policies,
+            version,
+            node,
+            containers: HashMap::new(),
+            released: false,
+            wakes,
+            fuses: Fuses::default(),
+            denials: BTreeMap::new(),
+            shortfalls: BTreeMap::new(),
+        };
+        enforcer.set_default();
+        enforcer
+    }
+
+    /// Works until it is told to stop.
+    pub(super) fn run(mut self, tasks: &Receiver<Task>, asked: Option<&Receiver<Asked>>) {
+        let nobody = never();
+        let asked = asked.unwrap_or(&nobody);
+        let looks = tick(LOOK);
+        loop {
+            select! {
+                recv(tasks) -> task => match task {
+                    Ok(Task::Stop) | Err(_) => break,
+                    Ok(task) => self.task(task),
+                },
+                recv(asked) -> asked => if let Ok(Asked { question, answer }) = asked {
+                    // A command that gave up needs no answer.
+                    let _ = answer.send(self.answer(&question));
+                },
+                recv(looks) -> _ => self.look(),
+            }
+        }
+        self.means.stop();
+    }
+
+    fn task(&mut self, task: Task) {
+        match task {
+            Task::Container(news) => self.container(*news),
+            Task::Gone(gone) => {
+                for key in gone {
+                    self.gone(key);
+                }
+            }
+            Task::Policies(policies, version) => {
+                self.policies = policies;
+                self.version = version;
+                self.fuses.reset();
+                self.set_default();
+                self.apply_all();
+            }
+            Task::LetRun(key, file) => {
+                if let Err(error) = self.means.trust(key, &file) {
+                    self.fell_short(&error);
+                }
+            }
+            Task::Denied(event) => self.denied(&event),
+            Task::Status(asker) => {
+                // An asker that has gone needs no answer.
+                let _ = asker.try_send(self.status());
+            }
+            Task::Stop => {}
+        }
+    }
+
+    fn container(&mut self, news: News) {
+        let key = news.membership.container;
+        let blown = self.restarted(key, news.container.as_deref());
+        match self.containers.get_mut(&key) {
+            Some(guarded) => guarded.news = news,
+            None => {
+                let guarded = Guarded {
+                    news,
+                    released: false,
+                    compiled: None,
+                    blown: HashSet::new(),
+                    shortfalls: Vec::new(),
+                };
+                self.containers.insert(key, guarded);
+            }
+        }
+        if let Some(guarded) = self.containers.get_mut(&key) {
+            guarded.blown.extend(blown);
+        }
+        self.apply(key);
+    }
+
+    /// A workload that was started again may blow the fuse of the rules that denied something to it.
+    fn restarted(&mut self, key: ContainerKey, container: Option<&Container>) -> Vec<u32> {
+        let Some(container) = container else {
+            return Vec::new();
+        };
+        let workload = Workload::of(container);
+        let policies = &self.policies;
+        let blows = |rule, ago: &[u64]| fuse_of(policies, rule).blows(ago);
+        let now = crate::now();
+        let new = self.fuses.started(key, workload.clone(), now, blows);
+        for rule in new {
+            let name = policies.rule_numbered(rule).map_or("", |rule| &rule.name);
+            tracing::warn!(
+                rule = %yagura_event::escape(name.as_bytes()),
+                container = %yagura_event::escape(container.name.as_bytes()),
+                "a workload crashes over and over because of a rule: the rule only tells of it from now on"
+            );
+        }
+        self.fuses.blown(&workload).collect()
+    }
+
+    fn gone(&mut self, key: ContainerKey) {
+        self.fuses.ended(key);
+        if let Some(guarded) = self.containers.remove(&key) {
+            for error in self.means.forget(&guarded.news) {
+                self.fell_short(&error);
+            }
+        }
+    }
+
+    /// What holds for containers of which nothing is known yet: rules without a scope.
+    fn set_default(&mut self) {
+        let compiled = self.compile(None);
+        let row = match self.released {
+            true => EnforcementRow::default(),
+            false => compiled.row,
+        };
+        if let Err(error) = self.means.set_default(&row) {
+            self.fell_short(&error);
+        }
+    }
+
+    fn compile(&self, container: Option<&Container>) -> Compiled {
+        let facts = ContainerFacts {
+            container,
+            now: wall_now(),
+        };
+        compile(&self.policies, &facts, &self.node)
+    }
+
+    fn apply_all(&mut self) {
+        let keys: Vec<ContainerKey> = self.containers.keys().copied().collect();
+        for key in keys {
+            self.apply(key);
+        }
+    }
+
+    /// Puts in force on a container what the policies say now.
+    fn apply(&mut self, key: ContainerKey) {
+        let Some(guarded) = self.containers.get(&key) else {
+            return;
+        };
+        // Until its runtime has spoken, the row for unknown containers holds.
+        if guarded.news.container.is_none() {
+            return;
+        }
+        let mut compiled = self.compile(guarded.news.container.as_deref());
+        only_tell(&mut compiled.row, &guarded.blown);
+        let row = match self.released || guarded.released {
+            true => EnforcementRow::default(),
+            false => compiled.row.clone(),
+        };
+        let shortfalls = self.means.protect(&guarded.news, &row);
+        for shortfall in &shortfalls {
+            self.fell_short(shortfall);
+        }
+        if let Some(guarded) = self.containers.get_mut(&key) {
+            guarded.compiled = Some(compiled);
+            guarded.shortfalls = shortfalls;
+        }
+    }
+
+    fn denied(&mut self, event: &DenialEvent) {
+        if event.outcome != yagura_event::DenialOutcome::Watched {
+            self.fuses.denied(event.base.container, event.rule);
+        }
+        let counted = (
+            what(event.denied),
+            event.outcome.as_str(),
+            event.means.as_str(),
+        );
+        *self.denials.entry(counted).or_default() += 1;
+    }
+
+    fn look(&mut self) {
+        let now = wall_now();
+        let due: Vec<ContainerKey> = self
+            .containers
+            .iter()
+            .filter(|(_, guarded)| {
+                let until = guarded.compiled.as_ref().and_then(|c| c.valid_until);
+                until.is_some_and(|until| until <= now)
+            })
+            .map(|(key, _)| *key)
+            .collect();
+        for key in due {
+            self.apply(key);
+        }
+        let marked = self.containers.values().map(|guarded| &guarded.news);
+        for error in self.means.look(marked) {
+            self.fell_short(&error);
+        }
+        for lost in self.means.losses() {
+            self.wakes.lost(lost);
+        }
+    }
+
+    fn fell_short(&mut self, what: &str) {
+        let count = self.shortfalls.entry(what.to_owned()).or_default();
+        *count += 1;
+        if *count == 1 {
+            tracing::warn!(shortfall = what, "enforcement falls short");
+        }
+    }
+
+    fn answer(&mut self, question: &Question) -> Answer {
+        match question {
+            Question::Status => Answer::Status(Box::new(self.status())),
+            Question::Release { container } => self.release(container.as_deref(), true),
+            Question::Resume { container } => self.release(container.as_deref(), false),
+        }
+    }
+
+    fn release(&mut self, wanted: Option<&str>, released: bool) -> Answer {
+        let Some(wanted) = wanted else {
+            self.released = released;
+            if let Err(error) = self.means.switch(!released) {
+                self.fell_short(&error);
+            }
+            self.set_default();
+            for guarded in self.containers.values_mut() {
+                guarded.released = false;
+            }
+            self.apply_all();
+            return Answer::Done(self.containers.len());
+        };
+        let found: Vec<ContainerKey> = self
+            .containers
+            .iter()
+            .filter(|(_, guarded)| {
+                let container = guarded.news.container.as_deref();
+                container.is_some_and(|container| is_meant(container, wanted))
+            })
+            .map(|(key, _)| *key)
+            .collect();
+        match found.as_slice() {
+            [] => Answer::Refused("no container has that id or name".to_owned()),
+            [key] => {
+                if let Some(guarded) = self.containers.get_mut(key) {
+                    guarded.released = released;
+                }
+                self.apply(*key);
+                Answer::Done(1)
+            }
+            _ => Answer::Refused("several containers begin so: write more of the id".to_owned()),
+        }
+    }
+
+    fn status(&self) -> EnforcementStatus {
+        EnforcementStatus {
+            backend: self.means.backend().to_owned(),
+            policy_version: self.version,
+            released: self.released,
+            denials: self
+                .denials
+                .iter()
+                .map(|((what, outcome, means), count)| DenialCount {
+                    what: what.clone(),
+                    outcome: (*outcome).to_owned(),
+                    means: (*means).to_owned(),
+                    count: *count,
+                })
+                .collect(),
+            shortfalls: self
+                .shortfalls
+                .iter()
+                .map(|(what, count)| Shortfall {
+                    what: what.clone(),
+                    count: *count,
+                })
+                .collect(),
+            containers: super::status::containers(self),
+        }
+    }
+}
+
+/// Whether a command means the container: by its name, its id, or the beginning of the id.
+fn is_meant(container: &Container, wanted: &str) -> bool {
+    /// Characters of an id that is shortened: fewer could be anybody's.
+    const ID_CHARS_MIN: usize = 6;
+    container.name == wanted
+        || container.id == wanted
+        || (wanted.len() >= ID_CHARS_MIN && container.id.starts_with(wanted))
+}
+
+/// Turns denial into telling for some rules.
+fn only_tell(row: &mut EnforcementRow, rules: &HashSet<u32>) {
+    for slot in &mut row.defence {
+        if rules.contains(&slot.rule) {
+            slot.watch.0 |= slot.deny.0;
+            slot.deny.0 = 0;
+        }
+    }
+    for cell in row.drift.iter_mut().flatten() {
+        if rules.contains(&cell.rule) && cell.action == CellAction::Deny {
+            cell.action = CellAction::Watch;
+        }
+    }
+}
+
+/// The fuse of a rule; drift rules all have the usual one.
+fn fuse_of(policies: &PolicySet, number: u32) -> Fuse {
+    let rule = policies.rule_numbered(number);
+    let defence = rule.filter(|rule| rule.kind == RuleKind::Defence);
+    defence
+        .and_then(|rule| policies.defence().get(rule.index))
+        .map_or(Fuse::DEFAULT, |rule| rule.fuse)
+}
+
+/// What was denied, in a word.
+pub(super) fn what(denied: Denied) -> String {
+    match denied {
+        Denied::Behaviour(behaviour) => behaviour.as_str().to_owned(),
+        Denied::Drift(kind, _) => format!("drift-{kind}"),
+    }
+}
+
+fn wall_now() -> WallTime {
+    let now = i64::try_from(crate::now().0).unwrap_or(i64::MAX);
+    WallTime(now.saturating_add(wall_minus_boot_ns()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use yagura_event::{Behaviour, BehaviourSet, DefenceSlot};
+
+    #[test]
+    fn a_rule_whose_fuse_has_blown_tells_what_it_denied() {
+        let deny: BehaviourSet = [Behaviour::Mount].into_iter().collect();
+        let slot = |rule| DefenceSlot {
+            rule,
+            deny,
+            ..DefenceSlot::default()
+        };
+        let mut row = EnforcementRow {
+            defence: vec![slot(1), slot(2)],
+            ..EnforcementRow::default()
+        };
+        only_tell(&mut row, &HashSet::from([1]));
+        let denied: Vec<_> = row.defence.iter().map(|slot| slot.deny).collect();
+        assert_eq!(denied, [BehaviourSet::EMPTY, deny]);
+        assert!(row.defence.first().is_some_and(|slot| slot.watch == deny));
+    }
+
+    #[test]
+    fn a_container_is_meant_by_its_name_or_the_beginning_of_its_id() {
+        let container = Container {
+            id: "0123456789abcdef".to_owned(),
+            name: "web".to_owned(),
+            ..Container::default()
+        };
+        for wanted in ["web", "0123456789abcdef", "012345"] {
+            assert!(is_meant(&container, wanted), "{wanted}");
+        }
+        for wanted in ["we", "01234", "012346", ""] {
+            assert!(!is_meant(&container, wanted), "{wanted}");
+        }
+    }
+}

@@ -33,6 +33,8 @@ pub enum DropPlace {
     EnforcementRing,
     /// A question of the kernel's whether a file may run.
     Fanotify,
+    /// The queue of the thread that enforces.
+    Enforcer,
 }
 
 impl DropPlace {
@@ -53,6 +55,7 @@ impl DropPlace {
             DropPlace::Output => "output",
             DropPlace::EnforcementRing => "enforcement_ring",
             DropPlace::Fanotify => "fanotify",
+            DropPlace::Enforcer => "enforcer",
         }
     }
 }

@@ -8,7 +8,8 @@ use crate::process_table::{ProcessTable, Program};
 use std::sync::Arc;
 use yagura_event::{
     Action, Alert, AlertProcess, AlertStatus, Base, Behaviour, Category, Container, DenialEvent,
-    DenialEvidence, DenialOutcome, DenialRule, Denied, EnforcementMeans, MonotonicNs, Node,
+    DenialEvidence, DenialOutcome, DenialRule, Denied, DriftKind, EnforcementMeans, MonotonicNs, Node,
+    OriginClass, Provenance,
     PolicyEvidence, ProcessKey, Severity, Text, WallTime,
 };
 
@@ -181,6 +182,34 @@ pub(crate) fn policy(rule: &DenialRule) -> PolicyEvidence {
             false => "alert",
         },
     }
+}
+
+/// Makes an alert of drift that ran into one of a process that the sensor has ended.
+pub(crate) fn end(alert: &mut Alert, kind: DriftKind, provenance: Provenance) {
+    let class = OriginClass::ALL
+        .into_iter()
+        .find(|class| class.provenances().contains(&provenance))
+        .unwrap_or(OriginClass::Layer);
+    let means = EnforcementMeans::KillBySensor;
+    alert.action = Action::Killed;
+    alert.status = AlertStatus::AutoBlocked;
+    alert.explanation.push_str(" It was stopped ");
+    alert.explanation.push_str(by_means(means));
+    alert.explanation.push('.');
+    alert.denial = Some(DenialEvidence {
+        denied: Denied::Drift(kind, class),
+        outcome: DenialOutcome::Killed,
+        means,
+        exe: alert
+            .process
+            .as_ref()
+            .map_or_else(Text::default, |process| process.exe.clone()),
+        file: alert
+            .drift
+            .as_ref()
+            .map_or_else(Text::default, |drift| drift.path.clone()),
+        target: Text::default(),
+    });
 }
 
 /// By what means something was denied, as the end of a sentence.

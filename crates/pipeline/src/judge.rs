@@ -1,6 +1,7 @@
 //! The judgement of a candidate, once everything that could be learned in time is there.
 
 use crate::alert::{self, Ruling};
+use crate::denial;
 use crate::case::{Case, replaces_image_file, shown_path, with_writer, writer_facts};
 use crate::detect::SeenDrift;
 use crate::drift::{self, Candidate, Trigger};
@@ -37,6 +38,8 @@ struct Drifted {
     verdict: Verdict,
     /// Whether it is the work of a package manager that is running now.
     is_package_manager_stage: bool,
+    /// Whether the rule asks to block on this node.
+    blocks: bool,
     alert: Option<Box<Alert>>,
     /// The same for detection rules.
     seen: SeenDrift,
@@ -137,6 +140,9 @@ impl Pipeline {
             rule: decision.rule.index,
             verdict: decision.verdict,
             is_package_manager_stage,
+            blocks: decision.verdict == Verdict::Block
+                && self.config.can_block
+                && self.blocks_here(decision.rule.index),
             alert: reports.then(|| {
                 let ruling = Ruling {
                     decision,
@@ -147,6 +153,13 @@ impl Pipeline {
                 Box::new(alert::write(case, &ruling))
             }),
         }
+    }
+
+    /// Whether a rule that asks to block does so on this node.
+    fn blocks_here(&self, rule: usize) -> bool {
+        let node = &self.config.node.name;
+        let rule = self.config.policy.rules().get(rule);
+        rule.is_none_or(|rule| rule.blocks_on(node))
     }
 
     /// Whether the runtime placed the file in the container, as Docker and Podman do with their init program: a
@@ -188,12 +201,13 @@ impl Pipeline {
         }
     }
 
-    fn note_drift(&mut self, pending: Pending, drifted: Drifted, sink: &mut impl Sink) {
+    fn note_drift(&mut self, pending: Pending, mut drifted: Drifted, sink: &mut impl Sink) {
         let candidate = &pending.candidate;
         if candidate.denial.is_some() {
             self.note_denied(&pending, drifted, sink);
             return;
         }
+        end_by_sensor(candidate, &mut drifted, sink);
         let is_package_managers = drifted.provenance == Provenance::PackageManager;
         match candidate.trigger {
             Trigger::Exec => {
@@ -281,6 +295,18 @@ impl Pipeline {
                 .assign(&mut alert, container, first, None);
             sink.alert(*alert);
         }
+    }
+}
+
+/// What a rule asks to block and nobody stopped before it ran is ended now: the rule was not in force on the container yet,
+/// or only what the file holds could tell. What ran before the sensor did is left alone.
+fn end_by_sensor(candidate: &Candidate, drifted: &mut Drifted, sink: &mut impl Sink) {
+    let is_new = !candidate.flags.has(BaseFlags::EXISTING);
+    let Some(alert) = &mut drifted.alert else {
+        return;
+    };
+    if drifted.blocks && is_new && sink.kill(candidate.container, candidate.process, drifted.rule) {
+        denial::end(alert, drifted.seen.kind, drifted.provenance);
     }
 }
 

@@ -47,6 +47,13 @@ pub trait Sink {
         let _ = (container, file);
     }
 
+    /// Ends a process of a container that runs what a rule of the drift policy, given by its position, asks to block, and says whether that was done. Nothing to do for a sink that
+    /// enforces nothing.
+    fn kill(&mut self, container: ContainerKey, process: ProcessKey, rule: usize) -> bool {
+        let _ = (container, process, rule);
+        false
+    }
+
     /// News of a container that rules may have to be enforced on.
     /// Nothing to do for a sink that enforces nothing.
     fn container(&mut self, container: Enforced<'_>) {

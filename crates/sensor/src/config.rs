@@ -1,10 +1,11 @@
 //! What a sensor is started with.
 
+use crate::enforce::EnforceSettings;
 use crate::scan::ScanSettings;
 use std::path::PathBuf;
 use std::sync::Arc;
 use yagura_event::Node;
-use yagura_policy::drift::DriftPolicy;
+use yagura_policy::PolicySet;
 use yagura_rules::RuleSet;
 use yagura_runtimes::RuntimesConfig;
 
@@ -13,10 +14,12 @@ use yagura_runtimes::RuntimesConfig;
 pub struct SensorConfig {
     /// The node.
     pub node: Arc<Node>,
-    /// The drift policy in force at first.
-    pub policy: Arc<DriftPolicy>,
-    /// Its version.
+    /// The policies in force at first.
+    pub policies: Arc<PolicySet>,
+    /// Their version.
     pub policy_version: u64,
+    /// Where to keep what is enforced; `None` to block nothing, whatever the policies ask for.
+    pub enforce: Option<EnforceSettings>,
     /// The detection rules in force at first.
     pub rules: Arc<RuleSet>,
     /// Whether the kernel side sends every event rather than those that a rule can match: for recordings that any rules are

@@ -1,23 +1,25 @@
 //! Where everything meets: one thread takes the kernel's records and all that the other threads answer, gives it to
 //! the pipeline, and hands out what follows. It takes no lock and waits for no one but the kernel.
 
-use crate::inspect::{Inspector, running_arguments};
+use crate::enforce::{Enforcement, EnforcementStatus, News, Task};
+use crate::inspect::{Inspector, is_running, running_arguments};
 use crate::recorder::Recorder;
 use crate::scan::{FileScanner, Scanned};
 use crossbeam_channel::{Receiver, Sender, TrySendError};
 use rustix::fd::OwnedFd;
-use std::collections::HashMap;
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 use yagura_event::{
-    Alert, BaseFlags, Call, ContainerFact, ContainerKey, ContainerQuery, Drop, DropPlace,
+    Alert, BaseFlags, Call, ContainerFact, ContainerKey, ContainerQuery, DenialEvent, DenialRule, Drop, DropPlace,
     DropReason, FileFacts, Inspection, InspectionRequest, KernelEvent, LossEvent, MonotonicNs,
-    OpenClass, OpenKey, ScanAnswer, ScanRequest, Text, Twin,
+    OpenClass, OpenKey, ProcessKey, ScanAnswer, ScanRequest, Text, Twin,
 };
 use yagura_kernel::{CallFilter, Observer, OpenClasses, Reader, TellError, wall_minus_boot_ns};
-use yagura_pipeline::{Input, Pipeline, Sink, Stats, Wishes};
-use yagura_policy::drift::DriftPolicy;
+use yagura_pipeline::{Enforced, Input, Pipeline, Sink, Stats, Wishes};
+use yagura_policy::{PolicySet, RuleKind};
 use yagura_rules::RuleSet;
 use yagura_runtimes::RuntimesHandle;
 use yagura_sources::Recorded;
@@ -36,12 +38,18 @@ pub(crate) enum Wake {
     Inspection(Inspection),
     /// A file was scanned.
     Scanned(Scanned),
-    /// Another policy is in force from now on.
-    Policy(Arc<DriftPolicy>, u64),
+    /// Other policies are in force from now on.
+    Policies(Arc<PolicySet>, u64),
+    /// A process was kept from something.
+    Denied(Box<DenialEvent>),
+    /// Something was lost on the way.
+    Lost(Drop),
     /// Other detection rules are in force from now on.
     Rules(Arc<RuleSet>),
     /// Somebody wants the counters.
     Stats(Sender<Stats>),
+    /// Somebody wants to know what is enforced.
+    Enforcement(Sender<EnforcementStatus>),
     /// The end.
     Stop,
 }
@@ -54,6 +62,9 @@ pub(crate) struct Edges<'a> {
     pub(crate) runtimes: &'a RuntimesHandle,
     pub(crate) alerts: Sender<Alert>,
     pub(crate) recorder: Option<&'a Recorder>,
+    pub(crate) enforcement: Option<&'a Enforcement>,
+    /// The policies in force, and their version: denials name rules by number.
+    pub(crate) policies: (Arc<PolicySet>, u64),
 }
 
 /// The loop's state.
@@ -82,6 +93,32 @@ struct Outlet<'a> {
 }
 
 impl Outlet<'_> {
+    /// Tells the thread that enforces, if there is one.
+    fn enforce(&mut self, task: impl FnOnce() -> Task) {
+        let Some(enforcement) = self.edges.enforcement else {
+            return;
+        };
+        if !enforcement.tell(task()) {
+            self.dropped.push(Drop {
+                place: DropPlace::Enforcer,
+                reason: DropReason::Full,
+                count: 1,
+            });
+        }
+    }
+
+    /// The rule that a denial names.
+    fn rule_of(&self, event: &DenialEvent) -> Option<DenialRule> {
+        let (policies, version) = &self.edges.policies;
+        let rule = policies.rule_numbered(event.rule)?;
+        Some(DenialRule {
+            name: rule.name.clone(),
+            index: rule.index,
+            version: *version,
+            blocks: rule.blocks,
+        })
+    }
+
     /// Whoever runs a changed file and puts the image's content back before it is read must not go unseen: an answer
     /// that the file is the image's holds only if nobody opened it for writing meanwhile.
     fn trusted(&mut self, mut answer: Inspection) -> Inspection {
@@ -158,6 +195,35 @@ impl Sink for Outlet<'_> {
         self.edges
             .observer
             .remember_image_file(container, file, time);
+    }
+
+    fn let_run(&mut self, container: ContainerKey, file: &FileFacts) {
+        self.enforce(|| Task::LetRun(container, Box::new(file.clone())));
+    }
+
+    fn kill(&mut self, container: ContainerKey, process: ProcessKey, rule: usize) -> bool {
+        let number = self.edges.policies.0.number_of(RuleKind::Drift, rule);
+        let enforces = self
+            .edges
+            .enforcement
+            .is_some_and(|enforcement| enforcement.spared().blocks(container, number));
+        enforces && kill(process)
+    }
+
+    fn container(&mut self, container: Enforced<'_>) {
+        self.enforce(|| {
+            Task::Container(Box::new(News {
+                membership: container.membership,
+                container: container.container.cloned(),
+                init: container.init,
+                root: container.root,
+                layers: container.layers.cloned(),
+            }))
+        });
+    }
+
+    fn containers_gone(&mut self, gone: &HashSet<ContainerKey>) {
+        self.enforce(|| Task::Gone(gone.clone()));
     }
 
     fn quiet_open(&mut self, key: &OpenKey) {
@@ -323,7 +389,18 @@ impl<'a> MainLoop<'a> {
                 let trusted = self.edges.trusted(inspection);
                 self.step(Input::Inspection(trusted));
             }
-            Wake::Policy(policy, version) => self.step(Input::Policy(policy, version)),
+            Wake::Policies(policies, version) => {
+                let drift = Arc::new(policies.drift().clone());
+                self.edges
+                    .enforce(|| Task::Policies(Arc::clone(&policies), version));
+                self.edges.edges.policies = (policies, version);
+                self.step(Input::Policy(drift, version));
+            }
+            Wake::Denied(event) => {
+                let rule = self.edges.rule_of(&event);
+                self.step(Input::Denied(event, rule));
+            }
+            Wake::Lost(lost) => self.lose(lost),
             Wake::Rules(rules) => {
                 self.step(Input::Rules(rules));
                 self.ask_for_events();
@@ -332,6 +409,7 @@ impl<'a> MainLoop<'a> {
                 // An asker that has gone needs no answer.
                 let _ = asker.try_send(self.pipeline.stats());
             }
+            Wake::Enforcement(asker) => self.edges.enforce(|| Task::Status(asker)),
             Wake::Stop => return ControlFlow::Break(()),
         }
         self.settle();
@@ -383,6 +461,22 @@ impl Reader for MainLoop<'_> {
             .next_deadline()
             .map_or(self.next_look, |deadline| deadline.min(self.next_look));
         ControlFlow::Continue(Duration::from_nanos(next.since(now)))
+    }
+}
+
+/// Ends a process, and nobody who got its pid after it: it is held before its start is compared.
+fn kill(process: ProcessKey) -> bool {
+    let pid = i32::try_from(process.pid).ok().and_then(Pid::from_raw);
+    let held = pid.and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok());
+    let Some(held) = held.filter(|_| is_running(process)) else {
+        return false;
+    };
+    match pidfd_send_signal(held, Signal::KILL) {
+        Ok(()) => true,
+        Err(error) => {
+            tracing::debug!(%error, "process could not be ended");
+            false
+        }
     }
 }
 

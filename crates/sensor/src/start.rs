@@ -1,6 +1,7 @@
 //! Starting and stopping, as a list of steps.
 
 use crate::config::SensorConfig;
+use crate::enforce::{EnforceError, Enforcement, EnforcementStart, EnforcementStatus};
 use crate::inspect::{Inspector, InspectorConfig};
 use crate::main_loop::{Edges, MainLoop, Wake};
 use crate::recorder::Recorder;
@@ -11,10 +12,10 @@ use rustix::fd::{AsFd as _, OwnedFd};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
-use yagura_event::Alert;
+use yagura_event::{Alert, DenialEvent};
 use yagura_kernel::{MountError, ObserveError, Observer, StartError, wall_minus_boot_ns};
 use yagura_pipeline::{Pipeline, PipelineConfig, Stats};
-use yagura_policy::drift::DriftPolicy;
+use yagura_policy::PolicySet;
 use yagura_rules::RuleSet;
 use yagura_runtimes::Runtimes;
 use yagura_sources::{CaptureError, CaptureHeader};
@@ -46,6 +47,9 @@ pub enum SensorError {
     /// Containers can't be looked up.
     #[error("container runtimes cannot be asked")]
     Runtimes(#[from] yagura_runtimes::StartError),
+    /// Policies can't be enforced.
+    #[error("policies cannot be enforced")]
+    Enforcement(#[from] EnforceError),
     /// The recording could not be begun.
     #[error("recording cannot be begun")]
     Recording(#[from] CaptureError),
@@ -70,12 +74,22 @@ pub struct Sensor {
 
 /// The way to the loop for the other threads: the queue and what wakes it.
 #[derive(Debug, Clone)]
-struct Wakes {
+pub(crate) struct Wakes {
     queue: Sender<Wake>,
     fd: Arc<OwnedFd>,
 }
 
 impl Wakes {
+    /// Something was lost on the way.
+    pub(crate) fn lost(&self, lost: yagura_event::Drop) {
+        self.send(Wake::Lost(lost));
+    }
+
+    /// A process was kept from something.
+    pub(crate) fn denied(&self, event: DenialEvent) {
+        self.send(Wake::Denied(Box::new(event)));
+    }
+
     /// Queues and wakes; waits while the queue is full. Nothing happens once the loop has ended.
     fn send(&self, wake: Wake) {
         if self.queue.send(wake).is_ok() {
@@ -121,9 +135,16 @@ impl Sensor {
         }
     }
 
-    /// Puts another policy in force.
-    pub fn set_policy(&self, policy: Arc<DriftPolicy>, version: u64) {
-        self.wakes.send(Wake::Policy(policy, version));
+    /// Puts other policies in force.
+    pub fn set_policies(&self, policies: Arc<PolicySet>, version: u64) {
+        self.wakes.send(Wake::Policies(policies, version));
+    }
+
+    /// What is enforced now; `None` if this sensor does not enforce or has stopped.
+    pub fn enforcement(&self) -> Option<EnforcementStatus> {
+        let (asker, answer) = bounded(1);
+        self.wakes.send(Wake::Enforcement(asker));
+        answer.recv_timeout(STATS_WAIT).ok()
     }
 
     /// Puts other detection rules in force.
@@ -190,6 +211,7 @@ fn run(
     };
     let scanner = start_scanner(config.scan.clone(), wakes)?;
     let (outbox, output) = start_output(alerts)?;
+    let enforcement = start_enforcement(&config, &inspector, wakes)?;
     raise_priority();
     yagura_kernel::ensure_tracefs()?;
     let observer = Observer::start()?;
@@ -206,9 +228,10 @@ fn run(
     }
     let pipeline = Pipeline::new(PipelineConfig {
         scans: scanner.is_some(),
+        can_block: enforcement.is_some(),
         ..PipelineConfig::new(
             config.node,
-            config.policy,
+            Arc::new(config.policies.drift().clone()),
             config.policy_version,
             config.rules,
         )
@@ -220,6 +243,8 @@ fn run(
         runtimes: &runtimes,
         alerts: outbox,
         recorder: recorder.as_ref(),
+        enforcement: enforcement.as_ref(),
+        policies: (config.policies, config.policy_version),
     };
     let mut main_loop = MainLoop::new(pipeline, edges, queue, &wakes.fd, config.send_all);
     // The receiver waits for exactly this.
@@ -233,6 +258,25 @@ fn run(
     }
     read?;
     Ok(Summary { stats })
+}
+
+fn start_enforcement(
+    config: &SensorConfig,
+    inspector: &Inspector,
+    wakes: &Wakes,
+) -> Result<Option<Enforcement>, SensorError> {
+    let (Some(settings), Some(asker)) = (&config.enforce, inspector.asker()) else {
+        return Ok(None);
+    };
+    let start = EnforcementStart {
+        settings: settings.clone(),
+        policies: Arc::clone(&config.policies),
+        version: config.policy_version,
+        node: Arc::clone(&config.node),
+        asker,
+        wakes: wakes.clone(),
+    };
+    Ok(Some(Enforcement::start(start)?))
 }
 
 fn start_scanner(

@@ -8,9 +8,12 @@ use std::io::{self, Read, Write as _};
 use std::os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use yagura_event::escape;
-use yagura_policy::Severity;
+use yagura_policy::{PolicySet, Severity};
 use yagura_policy::drift::{DriftPolicy, parse};
 use yagura_policy::limits::DOCUMENT_BYTES_MAX;
+
+/// Policy files taken from one folder. Stops a folder that is no folder of policies from being read whole.
+const FOLDER_FILES_MAX: usize = 1024;
 
 /// A file, or standard input written as `-`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,6 +52,78 @@ impl Source {
             Source::File(path) => read_bounded(open(path)?, bytes_max).context("can't be read"),
         }
     }
+}
+
+/// Policies of any kind, from files and from the YAML files of folders. All that is wrong or doubtful in them is told on
+/// standard error. Without any file, the built-in ones.
+///
+/// # Errors
+/// [`Failure::BadInput`] if a file can't be read or has an error.
+pub(crate) fn policies(paths: &[PathBuf]) -> Result<PolicySet, Failure> {
+    // Standard error that can't be written leaves nobody to tell.
+    let mut err = io::stderr().lock();
+    let mut errors = 0;
+    let mut texts = Vec::new();
+    for path in paths {
+        let sources = match sources_of(path) {
+            Ok(sources) => sources,
+            Err(error) => {
+                let _ = writeln!(err, "{}", unreadable(&path.to_string_lossy(), &error));
+                errors += 1;
+                continue;
+            }
+        };
+        for source in sources {
+            match source.read(DOCUMENT_BYTES_MAX) {
+                Ok(text) => texts.push((source.name(), text)),
+                Err(error) => {
+                    let _ = writeln!(err, "{}", unreadable(&source.name(), &error));
+                    errors += 1;
+                }
+            }
+        }
+    }
+    let files: Vec<(&str, &[u8])> = texts
+        .iter()
+        .map(|(file, text)| (file.as_str(), text.as_slice()))
+        .collect();
+    let parsed = yagura_policy::set::parse_all(&files);
+    for diagnostic in &parsed.diagnostics {
+        let _ = writeln!(err, "{diagnostic}");
+    }
+    let found = parsed.diagnostics.iter();
+    errors += found.filter(|d| d.severity == Severity::Error).count();
+    match parsed.set {
+        Some(set) if errors == 0 => Ok(set),
+        _ => {
+            let plural = if errors == 1 { "" } else { "s" };
+            Err(Failure::BadInput(anyhow!(
+                "policies can't be used: {errors} error{plural}"
+            )))
+        }
+    }
+}
+
+/// A file itself; of a folder its YAML files by name.
+pub(crate) fn sources_of(path: &Path) -> Result<Vec<Source>> {
+    if !path.is_dir() {
+        return Ok(vec![Source::from(path)]);
+    }
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(path).context("can't be listed")? {
+        let path = entry.context("can't be listed")?.path();
+        let is_yaml = path
+            .extension()
+            .is_some_and(|extension| extension == "yaml" || extension == "yml");
+        if is_yaml && path.is_file() {
+            files.push(path);
+        }
+        if files.len() > FOLDER_FILES_MAX {
+            bail!("has more than {FOLDER_FILES_MAX} YAML files");
+        }
+    }
+    files.sort();
+    Ok(files.into_iter().map(Source::File).collect())
 }
 
 /// The drift policy of a file. All that is wrong or doubtful in it is told on standard error.

@@ -6,6 +6,7 @@
 use super::control::{Answer, Asked, Question};
 use super::fuse::{Fuses, Workload};
 use super::means::Means;
+use super::spared::{Spared, Sparing};
 use super::status::{DenialCount, EnforcementStatus, Shortfall};
 use crate::start::Wakes;
 use crossbeam_channel::{Receiver, never, select, tick};
@@ -73,6 +74,7 @@ pub(super) struct Enforcer {
     pub(super) containers: HashMap<ContainerKey, Guarded>,
     pub(super) released: bool,
     pub(super) wakes: Wakes,
+    spared: Arc<Spared>,
     fuses: Fuses,
     denials: BTreeMap<(String, &'static str, &'static str), u64>,
     shortfalls: BTreeMap<String, u64>,
@@ -85,6 +87,7 @@ impl Enforcer {
         version: u64,
         node: Arc<Node>,
         wakes: Wakes,
+        spared: Arc<Spared>,
     ) -> Enforcer {
         let mut enforcer = Enforcer {
             means,
@@ -94,6 +97,7 @@ impl Enforcer {
             containers: HashMap::new(),
             released: false,
             wakes,
+            spared,
             fuses: Fuses::default(),
             denials: BTreeMap::new(),
             shortfalls: BTreeMap::new(),
@@ -197,6 +201,7 @@ impl Enforcer {
 
     fn gone(&mut self, key: ContainerKey) {
         self.fuses.ended(key);
+        self.spared.forget(key);
         if let Some(guarded) = self.containers.remove(&key) {
             for error in self.means.forget(&guarded.news) {
                 self.fell_short(&error);
@@ -242,6 +247,11 @@ impl Enforcer {
         }
         let mut compiled = self.compile(guarded.news.container.as_deref());
         only_tell(&mut compiled.row, &guarded.blown);
+        let sparing = Sparing {
+            released: guarded.released,
+            rules: guarded.blown.clone(),
+        };
+        self.spared.set(key, sparing);
         let row = match self.released || guarded.released {
             true => EnforcementRow::default(),
             false => compiled.row.clone(),
@@ -310,6 +320,7 @@ impl Enforcer {
     fn release(&mut self, wanted: Option<&str>, released: bool) -> Answer {
         let Some(wanted) = wanted else {
             self.released = released;
+            self.spared.set_everything(released);
             if let Err(error) = self.means.switch(!released) {
                 self.fell_short(&error);
             }

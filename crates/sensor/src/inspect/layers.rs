@@ -146,7 +146,7 @@ fn attribute(file: impl AsFd, name: &str) -> rustix::io::Result<Attribute> {
 }
 
 /// Whether a file of a container's own layer has its content there, rather than in a layer of the image.
-pub(super) fn holds_content(upper: &Path, path: &[u8]) -> bool {
+pub(crate) fn holds_content(upper: &Path, path: &[u8]) -> bool {
     let found = names(path).and_then(|names| look(upper, &names).ok());
     matches!(found, Some(InLayer::Regular(_)))
 }

@@ -30,6 +30,7 @@ mod recent;
 pub(crate) mod tests;
 
 pub(crate) use file::{Found, Lookup, look_up};
+pub(crate) use layers::holds_content;
 pub(crate) use hash::{Reader, key_of};
 pub(crate) use open::{Held, Search};
 pub(crate) use process::Process;
@@ -224,6 +225,11 @@ impl Drop for Inspector {
             _ => tracing::warn!("inspector hangs in a file system and is left behind"),
         }
     }
+}
+
+/// Whether the process of that pid is this very one.
+pub(crate) fn is_running(process: ProcessKey) -> bool {
+    Process::open(Path::new("/proc"), process).is_some()
 }
 
 /// Arguments of a program that ran before the sensor, and whether some are missing: the kernel side can only read

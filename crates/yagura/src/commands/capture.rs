@@ -7,7 +7,7 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use yagura_policy::drift::DriftPolicy;
+use yagura_policy::PolicySet;
 use yagura_rules::RuleSet;
 use yagura_runtimes::RuntimesConfig;
 use yagura_sensor::{NodeSettings, Sensor, SensorConfig, find_node};
@@ -36,8 +36,9 @@ pub(crate) fn run(arguments: Arguments) -> Result<Outcome, Failure> {
     let signals = Signals::start()?;
     let config = SensorConfig {
         node: Arc::new(find_node(NodeSettings::default())),
-        policy: Arc::new(DriftPolicy::built_in()),
+        policies: Arc::new(PolicySet::default()),
         policy_version: 1,
+        enforce: None,
         rules: Arc::new(RuleSet::empty()),
         send_all: true,
         runtimes: RuntimesConfig::default(),

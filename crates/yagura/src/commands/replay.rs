@@ -15,7 +15,6 @@ use yagura_event::{
     MonotonicNs, Node, OpenKey, ScanRequest, WallTime,
 };
 use yagura_pipeline::{Documents, Input, Pipeline, PipelineConfig, Sink};
-use yagura_policy::drift::DriftPolicy;
 use yagura_rules::RuleSet;
 use yagura_sensor::{NodeSettings, find_node};
 use yagura_sources::{
@@ -46,9 +45,9 @@ pub(crate) struct Arguments {
     /// Windows events as JSON; repeatable
     #[arg(long, value_name = "FILE", group = "input")]
     windows_json: Vec<PathBuf>,
-    /// Drift policy; the built-in one if left out
-    #[arg(long, value_name = "FILE")]
-    drift_policy: Option<PathBuf>,
+    /// Drift policy: a file, or a folder of YAML files; may be repeated. The built-in one if left out
+    #[arg(long, value_name = "PATH", alias = "drift-policy")]
+    policy: Vec<PathBuf>,
     #[command(flatten)]
     rules: RuleArguments,
     /// Print only alerts from this time on (RFC 3339); earlier events still count for sequences and thresholds
@@ -88,10 +87,7 @@ impl Span {
 /// Replays everything that was named, one after the other.
 pub(crate) fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
     let rules = arguments.rules.load()?;
-    let policy = match &arguments.drift_policy {
-        Some(path) => input::drift_policy(path)?,
-        None => DriftPolicy::built_in(),
-    };
+    let policy = input::policies(&arguments.policy)?.drift().clone();
     let nanoseconds = |time: Timestamp| i64::try_from(time.as_nanosecond()).unwrap_or(i64::MAX);
     let span = Span {
         since_ns: arguments.since.map_or(i64::MIN, nanoseconds),
@@ -234,7 +230,7 @@ fn say(path: &Path, line: &str) {
 /// [`Failure::BadInput`] if it is no recording of this version, [`Failure::Failed`] if it is damaged further on.
 pub(crate) fn replay(
     capture: impl Read,
-    policy: DriftPolicy,
+    policy: yagura_policy::drift::DriftPolicy,
     rules: Arc<RuleSet>,
     span: Span,
     progress: Progress,

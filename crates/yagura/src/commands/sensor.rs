@@ -1,7 +1,7 @@
 //! `yagura sensor`: watches this node's containers.
 
 use crate::exit::{Failure, Outcome};
-use crate::input;
+use crate::input::{self, Source};
 use crate::output::{self, Form};
 use crate::rule_files::RuleArguments;
 use crate::scan_files::ScanArguments;
@@ -10,13 +10,13 @@ use anyhow::anyhow;
 use crossbeam_channel::{Receiver, after, never, select, tick};
 use jiff::SignedDuration;
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use yagura_event::{Cloud, Provider};
-use yagura_policy::drift::DriftPolicy;
+use yagura_policy::PolicySet;
 use yagura_runtimes::RuntimesConfig;
-use yagura_sensor::{NodeSettings, Sensor, SensorConfig, SensorError, Summary, find_node};
+use yagura_sensor::{EnforceSettings, NodeSettings, Sensor, SensorConfig, SensorError, Summary, find_node};
 
 /// How often the policy file is looked at.
 const POLICY_LOOK: Duration = Duration::from_secs(1);
@@ -33,9 +33,12 @@ pub(crate) struct Arguments {
     /// Work without a center: alerts go to standard output
     #[arg(long, required = true)]
     local: bool,
-    /// Drift policy; the built-in one if left out
-    #[arg(long, value_name = "FILE")]
-    drift_policy: Option<PathBuf>,
+    /// Drift policy and defence rules: a file, or a folder of YAML files; may be repeated. The built-in drift policy if
+    /// left out
+    #[arg(long, value_name = "PATH", alias = "drift-policy")]
+    policy: Vec<PathBuf>,
+    #[command(flatten)]
+    enforce: EnforceArguments,
     #[command(flatten)]
     rules: RuleArguments,
     #[command(flatten)]
@@ -58,6 +61,23 @@ pub(crate) struct Arguments {
     /// Record the event stream to a file, for `yagura replay`
     #[arg(long, value_name = "FILE")]
     record: Option<PathBuf>,
+}
+
+/// Whether and where to enforce.
+#[derive(Debug, clap::Args)]
+pub(crate) struct EnforceArguments {
+    /// Block nothing, whatever the policies ask for
+    #[arg(long)]
+    no_enforce: bool,
+    /// Name of this sensor on the node: where it pins what it enforces, and its control socket
+    #[arg(long, value_name = "NAME", default_value = EnforceSettings::DEFAULT_INSTANCE, value_parser = parse_instance)]
+    instance: EnforceSettings,
+}
+
+/// Reads the name of an instance.
+pub(crate) fn parse_instance(name: &str) -> Result<EnforceSettings, String> {
+    EnforceSettings::of_instance(name)
+        .ok_or_else(|| "an instance has a plain name of a-z, 0-9 and -".to_owned())
 }
 
 /// Reads a time such as `30s`; a number alone is seconds.
@@ -84,7 +104,7 @@ fn parse_cloud(text: &str) -> Result<Cloud, String> {
 
 /// Runs the sensor until it is told to stop.
 pub(crate) fn run(arguments: Arguments) -> Result<Outcome, Failure> {
-    let mut policy = PolicyFile::load(arguments.drift_policy)?;
+    let mut policy = PolicyFiles::load(arguments.policy)?;
     let rules = arguments.rules.load()?;
     let scan = arguments.scan.load()?;
     super::doctor::require_rights()?;
@@ -97,8 +117,9 @@ pub(crate) fn run(arguments: Arguments) -> Result<Outcome, Failure> {
     };
     let config = SensorConfig {
         node: Arc::new(find_node(settings)),
-        policy: Arc::clone(&policy.in_force),
+        policies: Arc::clone(&policy.in_force),
         policy_version: policy.version,
+        enforce: (!arguments.enforce.no_enforce).then_some(arguments.enforce.instance),
         rules,
         send_all: false,
         runtimes: RuntimesConfig::default(),
@@ -133,7 +154,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<Outcome, Failure> {
 /// Waits for the end: a signal, the time, a closed output, or the sensor's own failure.
 fn watch(
     sensor: &Sensor,
-    policy: &mut PolicyFile,
+    policy: &mut PolicyFiles,
     rules: &RuleArguments,
     signals: &Signals,
     output_closed: &Receiver<()>,
@@ -159,7 +180,7 @@ fn watch(
             return;
         }
         if reload && policy.reload() {
-            sensor.set_policy(Arc::clone(&policy.in_force), policy.version);
+            sensor.set_policies(Arc::clone(&policy.in_force), policy.version);
         }
         if is_asked {
             reload_rules(sensor, rules);
@@ -178,52 +199,52 @@ fn reload_rules(sensor: &Sensor, rules: &RuleArguments) {
     }
 }
 
-/// The policy in force and the file it came from.
-struct PolicyFile {
-    path: Option<PathBuf>,
-    modified: Option<SystemTime>,
-    in_force: Arc<DriftPolicy>,
+/// The policies in force and the files they came from.
+struct PolicyFiles {
+    paths: Vec<PathBuf>,
+    seen: Vec<Seen>,
+    in_force: Arc<PolicySet>,
     version: u64,
 }
 
-impl PolicyFile {
-    fn load(path: Option<PathBuf>) -> Result<PolicyFile, Failure> {
-        let in_force = match &path {
-            Some(path) => Arc::new(input::drift_policy(path)?),
-            None => Arc::new(DriftPolicy::built_in()),
-        };
-        let version = in_force.version().unwrap_or(1);
-        let modified = path.as_deref().and_then(modified);
-        Ok(PolicyFile {
-            path,
-            modified,
+/// What a file looked like: its path, and when it was changed.
+type Seen = (PathBuf, SystemTime);
+
+impl PolicyFiles {
+    fn load(paths: Vec<PathBuf>) -> Result<PolicyFiles, Failure> {
+        let seen = look(&paths);
+        let in_force = Arc::new(input::policies(&paths)?);
+        let version = in_force.drift().version().unwrap_or(1);
+        Ok(PolicyFiles {
+            paths,
+            seen,
             in_force,
             version,
         })
     }
 
     fn has_changed(&mut self) -> bool {
-        let Some(path) = &self.path else { return false };
-        let now = modified(path);
+        let now = look(&self.paths);
         // A file that is away for a moment (an editor, a mounted ConfigMap being switched) is no news.
-        now.is_some() && std::mem::replace(&mut self.modified, now) != now
+        let is_away = now.is_empty() && !self.paths.is_empty();
+        !is_away && std::mem::replace(&mut self.seen, now.clone()) != now
     }
 
-    /// Reads the file again; `false`, and everything as it was, if it has errors.
+    /// Reads the files again; `false`, and everything as it was, if they have errors.
     fn reload(&mut self) -> bool {
-        let Some(path) = &self.path else { return false };
-        self.modified = modified(path);
-        match input::drift_policy(path) {
-            Ok(policy) => {
-                self.version = policy.version().unwrap_or(self.version.saturating_add(1));
-                self.in_force = Arc::new(policy);
-                tracing::info!(version = self.version, "policy in force");
+        self.seen = look(&self.paths);
+        match input::policies(&self.paths) {
+            Ok(policies) => {
+                let next = self.version.saturating_add(1);
+                self.version = policies.drift().version().unwrap_or(next);
+                self.in_force = Arc::new(policies);
+                tracing::info!(version = self.version, "policies in force");
                 true
             }
             Err(_) => {
                 tracing::error!(
                     version = self.version,
-                    "policy file has errors; the policy in force stays"
+                    "policy files have errors; the policies in force stay"
                 );
                 false
             }
@@ -231,10 +252,19 @@ impl PolicyFile {
     }
 }
 
-fn modified(path: &Path) -> Option<SystemTime> {
-    std::fs::metadata(path)
-        .and_then(|data| data.modified())
-        .ok()
+/// The files that there are, with the times of their last change.
+fn look(paths: &[PathBuf]) -> Vec<Seen> {
+    let sources = paths.iter().filter_map(|path| input::sources_of(path).ok());
+    let files = sources.flatten().filter_map(|source| match source {
+        Source::File(path) => Some(path),
+        Source::Stdin => None,
+    });
+    files
+        .filter_map(|path| {
+            let modified = std::fs::metadata(&path).and_then(|data| data.modified());
+            modified.ok().map(|modified| (path, modified))
+        })
+        .collect()
 }
 
 /// Missing rights and kernel features are the machine's; anything else is a failure.

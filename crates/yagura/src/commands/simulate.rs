@@ -1,5 +1,6 @@
 //! `yagura simulate`: harmless rehearsals in throw-away containers, and whether they were noticed.
 
+mod escapes;
 mod keys;
 
 use crate::exit::{Failure, Outcome};
@@ -13,6 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use yagura_event::{Alert, DriftVector, MonotonicNs};
+use yagura_policy::PolicySet;
 use yagura_policy::drift::DriftPolicy;
 use yagura_rehearsal::drift::{self, BenignCase, DriftCase};
 use yagura_rehearsal::{
@@ -61,6 +63,7 @@ enum Command {
     /// with a sensor of its own, and removes everything again, also when interrupted. Exit codes: 0 every case was
     /// detected and no look-alike was reported, 1 otherwise, 3 this machine or these rights don't allow it.
     Drift(DriftArguments),
+    Escapes(escapes::EscapeArguments),
 }
 
 /// Which rehearsals, and in what containers.
@@ -89,6 +92,16 @@ pub(crate) enum RuntimeArgument {
     Found,
     Runc,
     Crun,
+}
+
+impl RuntimeArgument {
+    fn choice(self) -> RuntimeChoice {
+        match self {
+            RuntimeArgument::Found => RuntimeChoice::Found,
+            RuntimeArgument::Runc => RuntimeChoice::Runc,
+            RuntimeArgument::Crun => RuntimeChoice::Crun,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -141,6 +154,7 @@ struct Arrived {
 pub(crate) fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
     match &arguments.command {
         Some(Command::Drift(arguments)) => drift_rehearsals(arguments),
+        Some(Command::Escapes(arguments)) => escapes::run(arguments),
         None => keys::run(&arguments.keys),
     }
 }
@@ -248,6 +262,13 @@ pub(crate) fn parse_own_policy(text: &str) -> DriftPolicy {
         .unwrap_or_else(DriftPolicy::built_in)
 }
 
+/// Policies written here; a test holds that they have no errors.
+pub(crate) fn parse_own_policies(text: &str) -> PolicySet {
+    yagura_policy::set::parse("own", text.as_bytes())
+        .set
+        .unwrap_or_default()
+}
+
 /// The runtime for throw-away containers.
 pub(crate) fn find_runtime(choice: RuntimeChoice) -> Result<RuntimeProgram, Failure> {
     RuntimeProgram::find(choice)
@@ -265,8 +286,9 @@ pub(crate) fn start_own_sensor(
 ) -> Result<Sensor, Failure> {
     let config = SensorConfig {
         node: Arc::new(find_node(NodeSettings::default())),
-        policy: Arc::new(parse_own_policy(ALL_DRIFT)),
+        policies: Arc::new(PolicySet::default().with_drift(parse_own_policy(ALL_DRIFT))),
         policy_version: 1,
+        enforce: None,
         rules,
         send_all: false,
         runtimes,
@@ -290,12 +312,7 @@ fn start_sensor() -> Result<(Sensor, Receiver<Arrived>), Failure> {
 }
 
 fn options(arguments: &DriftArguments) -> Result<ContainerOptions, Failure> {
-    let choice = match arguments.runtime {
-        RuntimeArgument::Found => RuntimeChoice::Found,
-        RuntimeArgument::Runc => RuntimeChoice::Runc,
-        RuntimeArgument::Crun => RuntimeChoice::Crun,
-    };
-    let runtime = find_runtime(choice)?;
+    let runtime = find_runtime(arguments.runtime.choice())?;
     let root = match arguments.root {
         RootArgument::Overlay => RootKind::Overlay,
         RootArgument::Plain => RootKind::Plain,
@@ -406,8 +423,7 @@ fn milliseconds(ns: u64) -> f64 {
 
 fn show(result: &CaseResult, form: Form) -> Result<(), Failure> {
     if form == Form::Json {
-        let line = serde_json::to_string(result).map_err(|error| Failure::Failed(error.into()))?;
-        return output::print(&format!("{line}\n"));
+        return output::print_line(result);
     }
     // Progress; the table comes at the end.
     let mark = if result.good { "ok" } else { "NOT OK" };

@@ -51,6 +51,16 @@ pub(crate) fn print(text: &str) -> Result<(), Failure> {
     }
 }
 
+/// Prints one of several results as a line of JSON.
+///
+/// # Errors
+/// As [`print`].
+pub(crate) fn print_line(value: &impl serde::Serialize) -> Result<(), Failure> {
+    let mut text = serde_json::to_string(value).map_err(|e| Failure::Failed(e.into()))?;
+    text.push('\n');
+    print(&text)
+}
+
 /// Prints a command's whole result as JSON, indented.
 ///
 /// # Errors

@@ -1,0 +1,395 @@
+//! `yagura simulate escapes`: every way out of a container, and whether it was stopped.
+
+use super::{Arrived, RuntimeArgument, clean_up_leftovers, clean_up_on_signal, find_runtime};
+use crate::exit::{Failure, Outcome};
+use crate::output::{self, Form, table};
+use anyhow::Context as _;
+use crossbeam_channel::{Receiver, unbounded};
+use serde::Serialize;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use yagura_event::{Action, Denied};
+use yagura_policy::PolicySet;
+use yagura_rehearsal::escapes::{
+    Attempt, AttemptResult, EscapeError, EscapeStage, EscapeTechnique, TECHNIQUES, control,
+};
+use yagura_rehearsal::{ContainerOptions, ThrowAwayImage};
+use yagura_rules::RuleSet;
+use yagura_runtimes::RuntimesConfig;
+use yagura_sensor::{EnforceSettings, NodeSettings, Sensor, SensorConfig, find_node};
+
+/// How long it may take until a new container's rules are in force.
+const IN_FORCE_WAIT: Duration = Duration::from_secs(5);
+/// Pause between two looks at what is in force.
+const POLL: Duration = Duration::from_millis(5);
+/// How long an alert of what was stopped may take.
+const ALERT_WAIT: Duration = Duration::from_secs(3);
+
+/// Everything is denied to the throw-away containers, and to nobody else.
+const DENY_ALL: &str = "apiVersion: yagura.dev/v1
+kind: DefenceRule
+metadata: { name: Rehearsal of escapes }
+spec:
+  action: block
+  fuse: off
+  scope:
+    conditions:
+      - { field: container-name, operator: starts-with, values: [yagura-rehearsal-] }
+  behaviours: { process: all, file: all, syscall: all }
+";
+
+/// Rehearse ways out of a container and tell whether they were stopped
+///
+/// Each technique is attempted harmlessly in a throw-away container with the privileges that it needs, on stand-ins for what
+/// is the host's. Without --enforce it tells what this machine allows by itself. With it, a sensor with a rule that denies
+/// everything to these containers stands guard. Exit codes: 0 nothing that should be stopped got through, 1 something did, 3
+/// this machine or these rights don't allow it.
+#[derive(Debug, clap::Args)]
+pub(crate) struct EscapeArguments {
+    /// Enforce a defence rule on the containers
+    #[arg(long)]
+    enforce: bool,
+    /// Only this technique, such as core-pattern; may be repeated
+    #[arg(long, value_name = "NAME", value_parser = parse_technique)]
+    technique: Vec<&'static EscapeTechnique>,
+    /// Runtime of the containers
+    #[arg(long, value_enum, default_value_t = RuntimeArgument::Found)]
+    runtime: RuntimeArgument,
+    /// A table, or one JSON object for each technique
+    #[arg(long, value_enum, default_value_t = Form::Table)]
+    output: Form,
+}
+
+fn parse_technique(name: &str) -> Result<&'static EscapeTechnique, String> {
+    TECHNIQUES
+        .iter()
+        .find(|technique| technique.name == name)
+        .ok_or_else(|| {
+            let names: Vec<&str> = TECHNIQUES.iter().map(|technique| technique.name).collect();
+            format!("technique is one of {}", names.join(", "))
+        })
+}
+
+/// What became of a technique.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum Stopped {
+    /// Refused before it took effect.
+    Blocked,
+    /// The process was ended, and the effect is not there.
+    Killed,
+    /// The effect is there.
+    NotStopped,
+    /// This machine lacks what it takes, or refuses it by itself.
+    NotPossibleHere,
+}
+
+impl Stopped {
+    fn as_str(self) -> &'static str {
+        match self {
+            Stopped::Blocked => "blocked",
+            Stopped::Killed => "killed",
+            Stopped::NotStopped => "not-stopped",
+            Stopped::NotPossibleHere => "not-possible-here",
+        }
+    }
+}
+
+/// What became of one technique.
+#[derive(Debug, Clone, Serialize)]
+struct EscapeResult {
+    technique: &'static str,
+    title: &'static str,
+    cve: Option<&'static str>,
+    variant_of: Option<&'static str>,
+    /// Behaviours that cover it.
+    behaviours: Vec<&'static str>,
+    outcome: Stopped,
+    /// Whether its harmless effect is there.
+    effect: bool,
+    /// By what means it was stopped, as the sensor told; empty if it was not, or nobody told.
+    means: Vec<&'static str>,
+    /// The step at which it ended; null if it came to its end.
+    step: Option<String>,
+    /// Why.
+    reason: String,
+    /// Whether an alert told of it.
+    alerted: bool,
+}
+
+/// Runs the rehearsals.
+///
+/// # Errors
+/// As the command's help says.
+pub(super) fn run(arguments: &EscapeArguments) -> Result<Outcome, Failure> {
+    crate::commands::doctor::require_rights()?;
+    clean_up_on_signal()?;
+    let base = std::env::temp_dir();
+    clean_up_leftovers(&base);
+    let guard = arguments.enforce.then(Guard::start).transpose()?;
+    let image = ThrowAwayImage::build(&base)
+        .context("image can't be made")
+        .map_err(Failure::CannotRun)?;
+    let image = Arc::new(image);
+    let options = ContainerOptions::new(find_runtime(arguments.runtime.choice())?);
+    let all: Vec<&'static EscapeTechnique> = TECHNIQUES.iter().collect();
+    let wanted = match arguments.technique.is_empty() {
+        true => &all,
+        false => &arguments.technique,
+    };
+    let mut results = Vec::new();
+    for technique in wanted {
+        let result = match &guard {
+            Some(guard) => guarded(technique, &image, &options, guard)?,
+            None => unguarded(technique, &image, &options)?,
+        };
+        if arguments.output == Form::Json {
+            output::print_line(&result)?;
+        }
+        results.push(result);
+    }
+    image
+        .remove()
+        .context("image can't be removed")
+        .map_err(Failure::Failed)?;
+    if let Some(guard) = guard {
+        let stopped = guard.sensor.stop();
+        stopped.map_err(|error| Failure::Failed(error.into()))?;
+    }
+    conclude(&results, arguments)
+}
+
+/// A sensor that stands guard.
+struct Guard {
+    sensor: Sensor,
+    arrived: Receiver<Arrived>,
+}
+
+impl Guard {
+    fn start() -> Result<Guard, Failure> {
+        let (sender, arrived) = unbounded();
+        let config = SensorConfig {
+            node: Arc::new(find_node(NodeSettings::default())),
+            policies: Arc::new(super::parse_own_policies(DENY_ALL)),
+            policy_version: 1,
+            enforce: Some(own_instance()?),
+            rules: Arc::new(RuleSet::empty()),
+            send_all: false,
+            runtimes: RuntimesConfig::default(),
+            scan: None,
+            record: None,
+        };
+        let sensor = Sensor::start(config, move |alert| {
+            // Nobody waits for alerts once the rehearsals are over.
+            let _ = sender.send(Arrived {
+                alert,
+                at: yagura_sensor::now(),
+            });
+        })
+        .map_err(crate::commands::sensor::cannot_start)?;
+        Ok(Guard { sensor, arrived })
+    }
+
+    /// Waits until rules are in force on a container; `false` if they did not come to be.
+    fn wait_until_in_force(&self, container: &str) -> bool {
+        let deadline = Instant::now() + IN_FORCE_WAIT;
+        while Instant::now() < deadline {
+            let status = self.sensor.enforcement().unwrap_or_default();
+            if status
+                .containers
+                .iter()
+                .any(|known| known.id == container && !known.enforced.is_empty())
+            {
+                return true;
+            }
+            std::thread::sleep(POLL);
+        }
+        false
+    }
+
+    /// By what means the container was stopped since then, as alerts tell, and whether any alert told.
+    fn told(&self, attempt: &Attempt, expects: bool) -> (Vec<&'static str>, bool) {
+        let deadline = Instant::now() + ALERT_WAIT;
+        let mut means = Vec::new();
+        let mut told = false;
+        // What was not stopped has nothing to wait for.
+        while expects && !told {
+            let Ok(next) = self.arrived.recv_deadline(deadline) else {
+                break;
+            };
+            take(&next, attempt, &mut means, &mut told);
+        }
+        for next in self.arrived.try_iter() {
+            take(&next, attempt, &mut means, &mut told);
+        }
+        (means, told)
+    }
+}
+
+fn take(next: &Arrived, attempt: &Attempt, means: &mut Vec<&'static str>, told: &mut bool) {
+    let alert = &next.alert;
+    let is_its = alert.container_id() == attempt.container && alert.monotonic >= attempt.started;
+    let Some(denial) = alert.denial.as_ref().filter(|_| is_its) else {
+        return;
+    };
+    if alert.action != Action::Alerted && matches!(denial.denied, Denied::Behaviour(_)) {
+        *told = true;
+        if !means.contains(&denial.means.as_str()) {
+            means.push(denial.means.as_str());
+        }
+    }
+}
+
+/// Settings of a sensor that leaves nothing behind.
+pub(super) fn own_instance() -> Result<EnforceSettings, Failure> {
+    let name = format!("simulate-{}", std::process::id());
+    let settings = EnforceSettings::of_instance(&name)
+        .context("instance name")
+        .map_err(Failure::Failed)?;
+    Ok(EnforceSettings {
+        keep: false,
+        ..settings
+    })
+}
+
+fn unguarded(
+    technique: &'static EscapeTechnique,
+    image: &Arc<ThrowAwayImage>,
+    options: &ContainerOptions,
+) -> Result<EscapeResult, Failure> {
+    let attempt = control(technique, image, options)
+        .with_context(|| format!("{} can't be rehearsed", technique.name))
+        .map_err(Failure::Failed)?;
+    Ok(result(technique, &attempt, Vec::new(), false))
+}
+
+fn guarded(
+    technique: &'static EscapeTechnique,
+    image: &Arc<ThrowAwayImage>,
+    options: &ContainerOptions,
+    guard: &Guard,
+) -> Result<EscapeResult, Failure> {
+    let failed = |error: EscapeError| {
+        Failure::Failed(anyhow::Error::new(error).context(format!("{} can't be rehearsed", technique.name)))
+    };
+    // What the machine refuses by itself is not to anybody's credit.
+    let alone = control(technique, image, options).map_err(failed)?;
+    if let AttemptResult::NotPossibleHere { .. } = alone.result {
+        return Ok(result(technique, &alone, Vec::new(), false));
+    }
+    let mut stage = EscapeStage::set(technique, image, options).map_err(failed)?;
+    let in_force = guard.wait_until_in_force(stage.container().id());
+    let attempt = stage.attempt().map_err(failed)?;
+    let expects = in_force && !attempt.effect;
+    let (means, alerted) = guard.told(&attempt, expects);
+    stage
+        .finish()
+        .with_context(|| format!("{} left something behind", technique.name))
+        .map_err(Failure::Failed)?;
+    let mut result = result(technique, &attempt, means, alerted);
+    if !in_force {
+        result.reason = format!("rules were not in force in time; {}", result.reason);
+    }
+    Ok(result)
+}
+
+fn result(
+    technique: &'static EscapeTechnique,
+    attempt: &Attempt,
+    means: Vec<&'static str>,
+    alerted: bool,
+) -> EscapeResult {
+    let (outcome, step, reason) = match (&attempt.result, attempt.effect) {
+        (AttemptResult::NotPossibleHere { reason }, _) => {
+            (Stopped::NotPossibleHere, None, reason.clone())
+        }
+        (_, true) => (Stopped::NotStopped, None, "its effect is there".to_owned()),
+        (AttemptResult::Refused { step, message, .. }, false) => {
+            (Stopped::Blocked, Some(step.clone()), format!("{step}: {message}"))
+        }
+        (
+            AttemptResult::Killed {
+                step,
+                cut_off,
+                signal,
+            },
+            false,
+        ) => {
+            let when = if *cut_off { "in" } else { "after" };
+            let reason = format!("ended by signal {signal} {when} {step}; its effect is not there");
+            (Stopped::Killed, Some(step.clone()), reason)
+        }
+        (AttemptResult::Happened, false) => (
+            Stopped::Blocked,
+            None,
+            "every step was done, and its effect is not there".to_owned(),
+        ),
+    };
+    EscapeResult {
+        technique: technique.name,
+        title: technique.title,
+        cve: technique.cve,
+        variant_of: technique.variant_of,
+        behaviours: technique.behaviours.iter().map(|b| b.as_str()).collect(),
+        outcome,
+        effect: attempt.effect,
+        means,
+        step,
+        reason,
+        alerted,
+    }
+}
+
+fn conclude(results: &[EscapeResult], arguments: &EscapeArguments) -> Result<Outcome, Failure> {
+    let count = |outcome| results.iter().filter(|r| r.outcome == outcome).count();
+    if arguments.output == Form::Table {
+        let rows = results.iter().map(|result| {
+            vec![
+                result.outcome.as_str().to_owned(),
+                result.technique.to_owned(),
+                result.cve.unwrap_or_default().to_owned(),
+                result.means.join(", "),
+                result.reason.clone(),
+            ]
+        });
+        let heads = ["outcome", "technique", "known as", "by", "because"];
+        output::print(&table::aligned(&heads, rows))?;
+        output::print(&format!(
+            "{} blocked, {} killed, {} not stopped, {} not possible here, of {}\n",
+            count(Stopped::Blocked),
+            count(Stopped::Killed),
+            count(Stopped::NotStopped),
+            count(Stopped::NotPossibleHere),
+            results.len()
+        ))?;
+    }
+    // Without a guard nothing was to be stopped.
+    let got_through = arguments.enforce && count(Stopped::NotStopped) > 0;
+    Ok(if got_through {
+        Outcome::Findings
+    } else {
+        Outcome::Done
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use yagura_event::Behaviour;
+
+    #[test]
+    fn the_rule_for_rehearsals_denies_everything_to_throw_away_containers_only() {
+        let policies: PolicySet = super::super::parse_own_policies(DENY_ALL);
+        let [rule] = policies.defence() else {
+            panic!("one rule");
+        };
+        assert_eq!(rule.behaviours.set().iter().count(), Behaviour::ALL.len());
+        assert!(!rule.scope.is_everywhere());
+    }
+
+    #[test]
+    fn techniques_are_named() {
+        assert!(parse_technique("core-pattern").is_ok());
+        assert!(parse_technique("nothing").is_err_and(|names| names.contains("core-pattern")));
+    }
+}

@@ -1,27 +1,19 @@
 //! `yagura simulate escapes`: every way out of a container, and whether it was stopped.
 
+use super::guard::Guard;
 use super::{Arrived, RuntimeArgument, clean_up_leftovers, clean_up_on_signal, find_runtime};
 use crate::exit::{Failure, Outcome};
 use crate::output::{self, Form, table};
 use anyhow::Context as _;
-use crossbeam_channel::{Receiver, unbounded};
 use serde::Serialize;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use yagura_event::{Action, Denied};
-use yagura_policy::PolicySet;
 use yagura_rehearsal::escapes::{
     Attempt, AttemptResult, EscapeError, EscapeStage, EscapeTechnique, TECHNIQUES, control,
 };
 use yagura_rehearsal::{ContainerOptions, ThrowAwayImage};
-use yagura_rules::RuleSet;
-use yagura_runtimes::RuntimesConfig;
-use yagura_sensor::{EnforceSettings, NodeSettings, Sensor, SensorConfig, find_node};
 
-/// How long it may take until a new container's rules are in force.
-const IN_FORCE_WAIT: Duration = Duration::from_secs(5);
-/// Pause between two looks at what is in force.
-const POLL: Duration = Duration::from_millis(5);
 /// How long an alert of what was stopped may take.
 const ALERT_WAIT: Duration = Duration::from_secs(3);
 
@@ -126,7 +118,10 @@ pub(super) fn run(arguments: &EscapeArguments) -> Result<Outcome, Failure> {
     clean_up_on_signal()?;
     let base = std::env::temp_dir();
     clean_up_leftovers(&base);
-    let guard = arguments.enforce.then(Guard::start).transpose()?;
+    let guard = match arguments.enforce {
+        true => Some(Guard::start(super::parse_own_policies(DENY_ALL), true)?),
+        false => None,
+    };
     let image = ThrowAwayImage::build(&base)
         .context("image can't be made")
         .map_err(Failure::CannotRun)?;
@@ -153,77 +148,28 @@ pub(super) fn run(arguments: &EscapeArguments) -> Result<Outcome, Failure> {
         .context("image can't be removed")
         .map_err(Failure::Failed)?;
     if let Some(guard) = guard {
-        let stopped = guard.sensor.stop();
-        stopped.map_err(|error| Failure::Failed(error.into()))?;
+        guard.stop()?;
     }
     conclude(&results, arguments)
 }
 
-/// A sensor that stands guard.
-struct Guard {
-    sensor: Sensor,
-    arrived: Receiver<Arrived>,
-}
-
-impl Guard {
-    fn start() -> Result<Guard, Failure> {
-        let (sender, arrived) = unbounded();
-        let config = SensorConfig {
-            node: Arc::new(find_node(NodeSettings::default())),
-            policies: Arc::new(super::parse_own_policies(DENY_ALL)),
-            policy_version: 1,
-            enforce: Some(own_instance()?),
-            rules: Arc::new(RuleSet::empty()),
-            send_all: false,
-            runtimes: RuntimesConfig::default(),
-            scan: None,
-            record: None,
+/// By what means the container was stopped since then, as alerts tell, and whether any alert told.
+fn told(guard: &Guard, attempt: &Attempt, expects: bool) -> (Vec<&'static str>, bool) {
+    let deadline = Instant::now() + ALERT_WAIT;
+    let mut means = Vec::new();
+    let mut told = false;
+    // What was not stopped has nothing to wait for.
+    while expects && !told {
+        let Ok(next) = guard.arrived.recv_deadline(deadline) else {
+            break;
         };
-        let sensor = Sensor::start(config, move |alert| {
-            // Nobody waits for alerts once the rehearsals are over.
-            let _ = sender.send(Arrived {
-                alert,
-                at: yagura_sensor::now(),
-            });
-        })
-        .map_err(crate::commands::sensor::cannot_start)?;
-        Ok(Guard { sensor, arrived })
+        take(&next, attempt, &mut means, &mut told);
     }
-
-    /// Waits until rules are in force on a container; `false` if they did not come to be.
-    fn wait_until_in_force(&self, container: &str) -> bool {
-        let deadline = Instant::now() + IN_FORCE_WAIT;
-        while Instant::now() < deadline {
-            let status = self.sensor.enforcement().unwrap_or_default();
-            if status
-                .containers
-                .iter()
-                .any(|known| known.id == container && !known.enforced.is_empty())
-            {
-                return true;
-            }
-            std::thread::sleep(POLL);
-        }
-        false
+    for next in guard.arrived.try_iter() {
+        take(&next, attempt, &mut means, &mut told);
     }
-
-    /// By what means the container was stopped since then, as alerts tell, and whether any alert told.
-    fn told(&self, attempt: &Attempt, expects: bool) -> (Vec<&'static str>, bool) {
-        let deadline = Instant::now() + ALERT_WAIT;
-        let mut means = Vec::new();
-        let mut told = false;
-        // What was not stopped has nothing to wait for.
-        while expects && !told {
-            let Ok(next) = self.arrived.recv_deadline(deadline) else {
-                break;
-            };
-            take(&next, attempt, &mut means, &mut told);
-        }
-        for next in self.arrived.try_iter() {
-            take(&next, attempt, &mut means, &mut told);
-        }
-        (means, told)
-    }
+    (means, told)
+}
 }
 
 fn take(next: &Arrived, attempt: &Attempt, means: &mut Vec<&'static str>, told: &mut bool) {
@@ -238,18 +184,6 @@ fn take(next: &Arrived, attempt: &Attempt, means: &mut Vec<&'static str>, told: 
             means.push(denial.means.as_str());
         }
     }
-}
-
-/// Settings of a sensor that leaves nothing behind.
-pub(super) fn own_instance() -> Result<EnforceSettings, Failure> {
-    let name = format!("simulate-{}", std::process::id());
-    let settings = EnforceSettings::of_instance(&name)
-        .context("instance name")
-        .map_err(Failure::Failed)?;
-    Ok(EnforceSettings {
-        keep: false,
-        ..settings
-    })
 }
 
 fn unguarded(
@@ -281,7 +215,7 @@ fn guarded(
     let in_force = guard.wait_until_in_force(stage.container().id());
     let attempt = stage.attempt().map_err(failed)?;
     let expects = in_force && !attempt.effect;
-    let (means, alerted) = guard.told(&attempt, expects);
+    let (means, alerted) = told(guard, &attempt, expects);
     stage
         .finish()
         .with_context(|| format!("{} left something behind", technique.name))
@@ -379,7 +313,7 @@ mod tests {
 
     #[test]
     fn the_rule_for_rehearsals_denies_everything_to_throw_away_containers_only() {
-        let policies: PolicySet = super::super::parse_own_policies(DENY_ALL);
+        let policies = super::super::parse_own_policies(DENY_ALL);
         let [rule] = policies.defence() else {
             panic!("one rule");
         };

@@ -1,0 +1,86 @@
+//! A sensor of a rehearsal's own, which watches its containers or stands guard over them.
+
+use super::Arrived;
+use crate::exit::Failure;
+use anyhow::Context as _;
+use crossbeam_channel::{Receiver, unbounded};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use yagura_policy::PolicySet;
+use yagura_rules::RuleSet;
+use yagura_runtimes::RuntimesConfig;
+use yagura_sensor::{EnforceSettings, NodeSettings, Sensor, SensorConfig, find_node};
+
+/// How long it may take until a new container's rules are in force.
+const IN_FORCE_WAIT: Duration = Duration::from_secs(5);
+/// Pause between two looks at what is in force.
+const POLL: Duration = Duration::from_millis(5);
+
+/// The sensor, and what it tells.
+pub(super) struct Guard {
+    pub(super) sensor: Sensor,
+    pub(super) arrived: Receiver<Arrived>,
+}
+
+impl Guard {
+    /// Starts a sensor with these policies; it enforces them and leaves nothing behind, or only tells.
+    pub(super) fn start(policies: PolicySet, enforces: bool) -> Result<Guard, Failure> {
+        let (sender, arrived) = unbounded();
+        let config = SensorConfig {
+            node: Arc::new(find_node(NodeSettings::default())),
+            policies: Arc::new(policies),
+            policy_version: 1,
+            enforce: enforces.then(own_instance).transpose()?,
+            rules: Arc::new(RuleSet::empty()),
+            send_all: false,
+            runtimes: RuntimesConfig::default(),
+            scan: None,
+            record: None,
+        };
+        let sensor = Sensor::start(config, move |alert| {
+            // Nobody waits for alerts once the rehearsals are over.
+            let _ = sender.send(Arrived {
+                alert,
+                at: yagura_sensor::now(),
+            });
+        })
+        .map_err(crate::commands::sensor::cannot_start)?;
+        Ok(Guard { sensor, arrived })
+    }
+
+    /// Waits until rules are in force on a container; `false` if they did not come to be.
+    pub(super) fn wait_until_in_force(&self, container: &str) -> bool {
+        let deadline = Instant::now() + IN_FORCE_WAIT;
+        while Instant::now() < deadline {
+            let status = self.sensor.enforcement().unwrap_or_default();
+            if status
+                .containers
+                .iter()
+                .any(|known| known.id == container && !known.enforced.is_empty())
+            {
+                return true;
+            }
+            std::thread::sleep(POLL);
+        }
+        false
+    }
+
+    /// Stops the sensor, which takes away what it enforced.
+    pub(super) fn stop(self) -> Result<(), Failure> {
+        let stopped = self.sensor.stop();
+        stopped.map_err(|error| Failure::Failed(error.into()))?;
+        Ok(())
+    }
+}
+
+/// Settings of a sensor that leaves nothing behind.
+fn own_instance() -> Result<EnforceSettings, Failure> {
+    let name = format!("simulate-{}", std::process::id());
+    let settings = EnforceSettings::of_instance(&name)
+        .context("instance name")
+        .map_err(Failure::Failed)?;
+    Ok(EnforceSettings {
+        keep: false,
+        ..settings
+    })
+}

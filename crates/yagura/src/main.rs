@@ -41,6 +41,12 @@ enum Command {
     Simulate(commands::simulate::Arguments),
     Scan(commands::scan::Arguments),
     #[command(subcommand, after_help = exit::HELP)]
+    Enforcement(commands::enforcement::Command),
+    Release(commands::enforcement::ReleaseArguments),
+    Uninstall(commands::uninstall::Arguments),
+    #[command(subcommand, after_help = exit::HELP)]
+    RuntimeWrapper(commands::runtime_wrapper::Command),
+    #[command(subcommand, after_help = exit::HELP)]
     Quarantine(commands::quarantine::Command),
     Capture(commands::capture::Arguments),
     Replay(commands::replay::Arguments),
@@ -54,6 +60,11 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    // Under another name this is the program that managers of containers call in place of their runtime.
+    let called_as = std::env::args_os().next().unwrap_or_default();
+    if yagura_wrapper::is_wrapper_name(&called_as) {
+        return exit::code(commands::runtime_wrapper::stand_in());
+    }
     let arguments = Arguments::parse();
     let result = run(arguments);
     commands::simulate::leave_the_end_to_clean_up();
@@ -67,6 +78,10 @@ fn run(arguments: Arguments) -> Result<Outcome, Failure> {
         Command::Sensor(arguments) => commands::sensor::run(arguments),
         Command::Simulate(arguments) => commands::simulate::run(&arguments),
         Command::Scan(arguments) => commands::scan::run(&arguments),
+        Command::Enforcement(command) => commands::enforcement::run(&command),
+        Command::Release(arguments) => commands::enforcement::release(&arguments),
+        Command::Uninstall(arguments) => commands::uninstall::run(&arguments),
+        Command::RuntimeWrapper(command) => commands::runtime_wrapper::run(&command),
         Command::Quarantine(command) => commands::quarantine::run(&command),
         Command::Capture(arguments) => commands::capture::run(arguments),
         Command::Rules(command) => commands::rules::run(&command),

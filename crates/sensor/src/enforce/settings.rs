@@ -26,6 +26,11 @@ impl EnforceSettings {
     /// Characters that the name of an instance may have.
     pub const INSTANCE_CHARS_MAX: usize = 40;
 
+    /// The directories in which every instance has its own.
+    pub fn parents() -> [PathBuf; 2] {
+        [Path::new(BPF_FS).join(OWN), Path::new(RUN).join(OWN)]
+    }
+
     /// The usual places of an instance, which goes on enforcing when it is stopped. `None` if the name is no plain word.
     pub fn of_instance(name: &str) -> Option<EnforceSettings> {
         let is_plain = !name.is_empty()

@@ -17,7 +17,7 @@ mod start;
 
 pub use config::SensorConfig;
 pub use enforce::{
-    Answer, ControlError, DenialCount, EnforcedContainer, EnforcedItem, EnforcementStatus,
+    Answer, ControlError, DenialCount, EnforceError, EnforceSettings, EnforcedContainer, EnforcedItem, EnforcementStatus,
     Question, Shortfall, ask,
 };
 pub use main_loop::now;

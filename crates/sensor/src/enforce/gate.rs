@@ -14,11 +14,13 @@ use yagura_event::{
     EnforcementMeans, EnforcementRow, FileFacts, FileFlags, InspectionRequest, LayerDirs,
     OriginClass, ProcessKey, Text, Twin,
 };
-use yagura_kernel::{ExecAnswer, ExecQuestion};
+use yagura_kernel::{Answer, ExecQuestion};
 use yagura_policy::{RowQuestion, decide_row};
 
 /// How long a file may be read before its process is left to the signal at its first instruction.
 const READ_MAX: Duration = Duration::from_millis(350);
+/// How long ago a file must have changed for a further change to have another time: two ticks of the slowest clock.
+const FRESH_FOR: Duration = Duration::from_millis(25);
 /// Ancestors looked up for an allow list: as many as the kernel side climbs.
 const ANCESTORS_MAX: usize = 16;
 /// Bytes of a line of /proc that are read.
@@ -75,10 +77,21 @@ impl GatedContainers {
 /// What the gate needs from the rest of the sensor.
 pub(super) trait Around: Send + Sync {
     /// The file may run, and need not be ended when it does.
-    fn trust(&self, container: ContainerKey, file: &FileFacts);
+    fn trust(&self, container: ContainerKey, file: &FileFacts) -> Trust;
 
     /// A file was refused.
     fn denied(&self, event: DenialEvent);
+}
+
+/// Whether a file is trusted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Trust {
+    /// It is.
+    Given,
+    /// It changed so short a time ago that another change would bear the same time.
+    TooFresh,
+    /// It could not be told.
+    Refused,
 }
 
 /// Answers the kernel.
@@ -90,9 +103,9 @@ pub(super) struct Gate<A> {
 
 impl<A: Around> Gate<A> {
     /// Whether the file may run.
-    pub(super) fn answer(&self, question: &ExecQuestion<'_>) -> ExecAnswer {
+    pub(super) fn answer(&self, question: &ExecQuestion<'_>) -> Answer {
         let Some(container) = self.containers.find(question.pid) else {
-            return ExecAnswer::Allow;
+            return Answer::Allow;
         };
         let kind = DriftKind::Binaries;
         let does_nothing = OriginClass::ALL.iter().all(|class| {
@@ -100,17 +113,17 @@ impl<A: Around> Gate<A> {
             cell.is_none_or(|cell| cell.action != CellAction::Deny)
         });
         if does_nothing {
-            return ExecAnswer::Allow;
+            return Answer::Allow;
         }
         let mut file = question.facts.clone();
         let class = match self.origin(&container, &mut file, question) {
-            Origin::Image => return ExecAnswer::Allow,
+            Origin::Image => return Answer::Allow,
             Origin::ImageContent => {
-                self.around.trust(container.key, &file);
-                return ExecAnswer::Allow;
+                self.trust(&container, &file, question);
+                return Answer::Allow;
             }
             // Left to the signal at its first instruction, which needs no answer.
-            Origin::Unknown => return ExecAnswer::Allow,
+            Origin::Unknown => return Answer::Allow,
             Origin::Drift(class) => class,
         };
         let process = Ancestry::of(question.pid, needs_ancestry(&container.row));
@@ -126,7 +139,7 @@ impl<A: Around> Gate<A> {
             },
         );
         if decision.action != CellAction::Deny {
-            return ExecAnswer::Allow;
+            return Answer::Allow;
         }
         self.around.denied(DenialEvent {
             base: base(question.pid, container.key),
@@ -139,7 +152,20 @@ impl<A: Around> Gate<A> {
             file: Some(file),
             target: Text::default(),
         });
-        ExecAnswer::Deny
+        Answer::Deny
+    }
+
+    /// Has the file run. What changed a moment ago is read again once a further change would show; if it has changed
+    /// again by then, its program is ended at its first instruction.
+    fn trust(&self, container: &GatedContainer, file: &FileFacts, question: &ExecQuestion<'_>) {
+        if self.around.trust(container.key, file) != Trust::TooFresh {
+            return;
+        }
+        std::thread::sleep(FRESH_FOR);
+        let mut again = question.facts.clone();
+        if let Origin::ImageContent = self.origin(container, &mut again, question) {
+            let _ = self.around.trust(container.key, &again);
+        }
     }
 
     fn origin(

@@ -1,6 +1,9 @@
 //! What is enforced, as commands and tests read it.
 
+use super::enforcer::{Enforcer, Guarded};
 use serde::{Deserialize, Serialize};
+use yagura_event::{Behaviour, CellAction, DenialOutcome, DriftKind};
+use yagura_policy::Compiled;
 
 /// What a node enforces.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -75,4 +78,95 @@ pub struct EnforcedItem {
     pub outcome: String,
     /// By what means.
     pub means: Vec<String>,
+}
+
+/// Every container on which something is enforced or watched, in the order of their ids.
+pub(super) fn containers(enforcer: &Enforcer) -> Vec<EnforcedContainer> {
+    let mut containers: Vec<EnforcedContainer> = enforcer
+        .containers
+        .values()
+        .filter_map(|guarded| container(enforcer, guarded))
+        .collect();
+    containers.sort_by(|one, other| one.id.cmp(&other.id));
+    containers
+}
+
+fn container(enforcer: &Enforcer, guarded: &Guarded) -> Option<EnforcedContainer> {
+    let container = guarded.news.container.as_ref()?;
+    let compiled = guarded.compiled.as_ref().filter(|c| !c.row.is_empty())?;
+    let pod = container.pod.as_ref();
+    let gaps = compiled.gaps.iter().map(ToString::to_string);
+    Some(EnforcedContainer {
+        id: container.id.clone(),
+        name: container.name.clone(),
+        namespace: pod.map(|pod| pod.namespace.clone()).unwrap_or_default(),
+        pod: pod.map(|pod| pod.name.clone()).unwrap_or_default(),
+        image: container.image.clone(),
+        released: guarded.released || enforcer.released,
+        enforced: behaviours(enforcer, compiled)
+            .chain(drift(enforcer, guarded, compiled))
+            .collect(),
+        gaps: gaps.chain(guarded.shortfalls.iter().cloned()).collect(),
+    })
+}
+
+fn rule(compiled: &Compiled, number: u32) -> String {
+    let rule = compiled.rules.iter().find(|rule| rule.number == number);
+    rule.map(|rule| rule.name.clone()).unwrap_or_default()
+}
+
+/// Behaviours that a rule denies or watches, each by the rule that asks for the most.
+fn behaviours<'e>(
+    enforcer: &'e Enforcer,
+    compiled: &'e Compiled,
+) -> impl Iterator<Item = EnforcedItem> + 'e {
+    let slots = &compiled.row.defence;
+    Behaviour::ALL.iter().filter_map(move |behaviour| {
+        let denying = slots.iter().find(|slot| slot.deny.contains(*behaviour));
+        let watching = || slots.iter().find(|slot| slot.watch.contains(*behaviour));
+        let (slot, action) = match denying {
+            Some(slot) => (slot, "deny"),
+            None => (watching()?, "watch"),
+        };
+        let (outcome, means) = enforcer.means.of_behaviour(*behaviour);
+        Some(EnforcedItem {
+            what: behaviour.as_str().to_owned(),
+            rule: rule(compiled, slot.rule),
+            action: action.to_owned(),
+            outcome: match action {
+                "deny" => outcome.to_owned(),
+                _ => DenialOutcome::Watched.as_str().to_owned(),
+            },
+            means: means.iter().map(ToString::to_string).collect(),
+        })
+    })
+}
+
+/// Kinds of drift that a rule denies, whatever their origin.
+fn drift<'e>(
+    enforcer: &'e Enforcer,
+    guarded: &'e Guarded,
+    compiled: &'e Compiled,
+) -> impl Iterator<Item = EnforcedItem> + 'e {
+    DriftKind::ALL.into_iter().filter_map(move |kind| {
+        let cells = compiled.row.drift.get(kind as usize)?;
+        let denying = cells.iter().find(|cell| cell.action == CellAction::Deny);
+        let watching = || cells.iter().find(|cell| cell.action == CellAction::Watch);
+        let (cell, action) = match denying {
+            Some(cell) => (cell, "deny"),
+            None => (watching()?, "watch"),
+        };
+        let key = guarded.news.membership.container;
+        let (outcome, means) = enforcer.means.of_drift(kind, key);
+        Some(EnforcedItem {
+            what: format!("drift-{kind}"),
+            rule: rule(compiled, cell.rule),
+            action: action.to_owned(),
+            outcome: match action {
+                "deny" => outcome.as_str().to_owned(),
+                _ => DenialOutcome::Watched.as_str().to_owned(),
+            },
+            means: means.iter().map(ToString::to_string).collect(),
+        })
+    })
 }

@@ -6,7 +6,7 @@ use crate::output::{self, Form, table};
 use anyhow::anyhow;
 use serde::Serialize;
 use yagura_event::escape;
-use yagura_kernel::guard::{self, Pinned};
+use yagura_kernel::guard::Guard;
 use yagura_sensor::{
     Answer, ControlError, EnforceSettings, EnforcedContainer, EnforcementStatus, Question, ask,
 };
@@ -87,23 +87,20 @@ pub(crate) fn run(command: &Command) -> Result<Outcome, Failure> {
 
 /// What the kernel enforces without a sensor.
 fn pinned_status(settings: &EnforceSettings) -> Result<EnforcementStatus, Failure> {
-    let pinned = guard::pinned(&settings.pins)
+    let pinned = Guard::pinned(&settings.pins)
         .map_err(|error| Failure::CannotRun(anyhow::Error::new(error)))?;
-    let Some(Pinned {
-        backend,
-        enabled,
-        containers,
-    }) = pinned
-    else {
+    let Some(pinned) = pinned else {
         return Ok(EnforcementStatus::default());
     };
     Ok(EnforcementStatus {
-        backend: backend.to_owned(),
-        released: !enabled,
-        containers: containers
-            .into_iter()
+        backend: pinned.backend.as_str().to_owned(),
+        released: !pinned.is_on,
+        containers: pinned
+            .containers
+            .iter()
             .map(|container| EnforcedContainer {
-                id: format!("key-{}", container.0),
+                id: format!("cgroup-{}", container.membership.cgroup.0),
+                released: container.is_released,
                 ..EnforcedContainer::default()
             })
             .collect(),
@@ -203,8 +200,12 @@ fn without_sensor(arguments: &ReleaseArguments, word: &str) -> Result<Outcome, F
             "no sensor is running that knows the container; without --container everything is released"
         )));
     }
-    let is_there = guard::switch_pinned(&arguments.instance.instance.pins, arguments.undo)
-        .map_err(|error| Failure::CannotRun(anyhow::Error::new(error)))?;
+    let pins = &arguments.instance.instance.pins;
+    let is_there = match arguments.undo {
+        true => Guard::switch_on_pinned(pins),
+        false => Guard::switch_off_pinned(pins),
+    }
+    .map_err(|error| Failure::CannotRun(anyhow::Error::new(error)))?;
     output::print(&match is_there {
         true => format!("no sensor is running; what the kernel enforces by itself is {word}\n"),
         false => "nothing is enforced on this node\n".to_owned(),

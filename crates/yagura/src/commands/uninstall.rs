@@ -4,7 +4,7 @@ use crate::exit::{Failure, Outcome};
 use crate::output;
 use anyhow::anyhow;
 use std::path::Path;
-use yagura_kernel::guard;
+use yagura_kernel::guard::Guard;
 use yagura_sensor::{ControlError, EnforceSettings, Question, ask};
 use yagura_wrapper::{InstallOptions, Programs, remove};
 
@@ -38,9 +38,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
                 )));
             }
         }
-        let removed = guard::remove(&settings.pins)
+        Guard::remove(&settings.pins)
             .map_err(|error| Failure::CannotRun(anyhow::Error::new(error)))?;
-        lines.push(format!("{name}: {removed} pinned objects removed"));
+        lines.push(format!("{name}: nothing is pinned any more"));
         // An empty folder left by somebody else's file says so below.
         let _ = std::fs::remove_dir_all(&settings.state);
         for path in [&settings.pins, &settings.state] {
@@ -54,7 +54,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
         let _ = std::fs::remove_dir(parent);
     }
     lines.push(wrapper(arguments.purge_wrapper)?);
-    for program in guard::loaded_programs() {
+    for program in yagura_kernel::guard::loaded_programs() {
         left.push(format!("BPF program {program}"));
     }
     for path in &left {

@@ -7,9 +7,9 @@ use serde::Serialize;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 use yagura_event::escape;
-use yagura_policy::drift::{DriftPolicy, parse};
 use yagura_policy::limits::DOCUMENT_BYTES_MAX;
-use yagura_policy::{Diagnostic, Severity};
+use yagura_policy::set::parse;
+use yagura_policy::{Diagnostic, PolicySet, Severity};
 
 /// Tell everything that is wrong with policy files, with file, line, column and a hint
 #[derive(Debug, clap::Args)]
@@ -29,7 +29,7 @@ pub(crate) struct Arguments {
 #[derive(Debug)]
 struct Checked {
     file: String,
-    policy: Option<DriftPolicy>,
+    policies: Option<PolicySet>,
     diagnostics: Vec<Diagnostic>,
     unreadable: Option<anyhow::Error>,
 }
@@ -42,14 +42,14 @@ impl Checked {
                 let parsed = parse(&file, &text);
                 Checked {
                     file,
-                    policy: parsed.policy,
+                    policies: parsed.set,
                     diagnostics: parsed.diagnostics,
                     unreadable: None,
                 }
             }
             Err(error) => Checked {
                 file,
-                policy: None,
+                policies: None,
                 diagnostics: Vec::new(),
                 unreadable: Some(error),
             },
@@ -76,9 +76,11 @@ struct CheckJson {
 struct FileJson {
     file: String,
     valid: bool,
-    /// Without the default rule.
+    /// Rules of the drift policy without the default rule; null if there is none.
     rules: Option<usize>,
     default_action: Option<&'static str>,
+    defence_rules: Option<usize>,
+    image_rules: Option<usize>,
 }
 
 #[derive(Debug, Serialize)]
@@ -107,7 +109,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
         Form::Table => output::print(&text(&checked))?,
         Form::Json => output::print_json(&json(&checked))?,
     }
-    let valid = checked.iter().all(|file| file.policy.is_some());
+    let valid = checked.iter().all(|file| file.policies.is_some());
     Ok(if valid {
         Outcome::Done
     } else {
@@ -126,12 +128,118 @@ fn text(checked: &[Checked]) -> String {
             let _ = writeln!(text, "{}", unreadable(&file.file, error));
         }
         let (errors, warnings) = (file.count(Severity::Error), file.count(Severity::Warning));
-        let _ = match &file.policy {
-            Some(policy) if warnings == 0 => writeln!(text, "{name}: ok, {}", summary(policy)),
-            Some(policy) => writeln!(
+        let _ = match &file.policies {
+            Some(set) if warnings == 0 => writeln!(text, "{name}: ok, {}", summary(set)),
+            Some(set) => writeln!(
                 text,
                 "{name}: ok, {}, {}",
-                summary(policy),
+                summary(set),
+                count(warnings, "warning")
+            ),
+            None => writeln!(
+                text,
+                "{name}: {}, {}",
+                count(errors, "error"),
+                count(warnings, "warning")
+            ),
+        };
+    }
+    text
+}
+
+fn summary(set: &PolicySet) -> String {
+    let drift = set.own_drift().map(|policy| {
+        let rules = count(policy.rules().len(), "rule");
+        format!("{rules} and the default: {}", policy.default_action())
+    });
+    let some = |number: usize, noun| (number > 0).then(|| count(number, noun));
+    let parts = [
+        drift,
+        some(set.defence().len(), "defence rule"),
+        some(set.images().len(), "rule on images"),
+    ];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    parts.join(", ")
+}
+
+fn count(&self, severity: Severity) -> usize {
+        let of_policy = self.diagnostics.iter().filter(|d| d.severity == severity);
+        of_policy.count() + usize::from(severity == Severity::Error && self.unreadable.is_some())
+    }
+}
+
+/// The whole result as JSON.
+#[derive(Debug, Serialize)]
+struct CheckJson {
+    valid: bool,
+    errors: usize,
+    warnings: usize,
+    files: Vec<FileJson>,
+    diagnostics: Vec<DiagnosticJson>,
+}
+
+#[derive(Debug, Serialize)]
+struct FileJson {
+    file: String,
+    valid: bool,
+    /// Rules of the drift policy without the default rule; null if there is none.
+    rules: Option<usize>,
+    default_action: Option<&'static str>,
+    defence_rules: Option<usize>,
+    image_rules: Option<usize>,
+}
+
+#[derive(Debug, Serialize)]
+struct DiagnosticJson {
+    file: String,
+    /// None of the place and code for a file that can't be read.
+    line: Option<usize>,
+    column: Option<usize>,
+    severity: &'static str,
+    code: Option<&'static str>,
+    message: String,
+    hint: Option<String>,
+}
+
+/// Checks every file, whatever is wrong with those before it.
+///
+/// # Errors
+/// If standard output can't be written.
+pub(super) fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
+    let sources = arguments
+        .files
+        .iter()
+        .map(|file| Source::from(file.as_path()));
+    let checked: Vec<Checked> = sources.map(|source| Checked::new(&source)).collect();
+    match arguments.output {
+        Form::Table => output::print(&text(&checked))?,
+        Form::Json => output::print_json(&json(&checked))?,
+    }
+    let valid = checked.iter().all(|file| file.policies.is_some());
+    Ok(if valid {
+        Outcome::Done
+    } else {
+        Outcome::BadInput
+    })
+}
+
+fn text(checked: &[Checked]) -> String {
+    let mut text = String::new();
+    for file in checked {
+        let name = escape(file.file.as_bytes());
+        for diagnostic in &file.diagnostics {
+            let _ = writeln!(text, "{diagnostic}");
+        }
+        if let Some(error) = &file.unreadable {
+            let _ = writeln!(text, "{}", unreadable(&file.file, error));
+        }
+        let (errors, warnings) = (file.count(Severity::Error), file.count(Severity::Warning));
+        let _ = match &file.policies {
+            Some(set) if warnings == 0 => writeln!(text, "{name}: ok, {}", summary(set)),
+            Some(set) => writeln!(
+                text,
+                "{name}: ok, {}, {}",
+                summary(set),
                 count(warnings, "warning")
             ),
             None => writeln!(
@@ -153,14 +261,17 @@ fn summary(policy: &DriftPolicy) -> String {
 fn count(number: usize, noun: &str) -> String {
     match number {
         1 => format!("1 {noun}"),
-        number => format!("{number} {noun}s"),
+        number => match noun.split_once(' ') {
+            Some(("rule", rest)) => format!("{number} rules {rest}"),
+            _ => format!("{number} {noun}s"),
+        },
     }
 }
 
 fn json(checked: &[Checked]) -> CheckJson {
     let sum = |severity| checked.iter().map(|file| file.count(severity)).sum();
     CheckJson {
-        valid: checked.iter().all(|file| file.policy.is_some()),
+        valid: checked.iter().all(|file| file.policies.is_some()),
         errors: sum(Severity::Error),
         warnings: sum(Severity::Warning),
         files: checked.iter().map(FileJson::from).collect(),
@@ -170,12 +281,15 @@ fn json(checked: &[Checked]) -> CheckJson {
 
 impl From<&Checked> for FileJson {
     fn from(checked: &Checked) -> FileJson {
-        let policy = checked.policy.as_ref();
+        let set = checked.policies.as_ref();
+        let policy = set.and_then(PolicySet::own_drift);
         FileJson {
             file: escape(checked.file.as_bytes()).into_owned(),
-            valid: policy.is_some(),
+            valid: set.is_some(),
             rules: policy.map(|policy| policy.rules().len()),
             default_action: policy.map(|policy| policy.default_action().as_str()),
+            defence_rules: set.map(|set| set.defence().len()),
+            image_rules: set.map(|set| set.images().len()),
         }
     }
 }

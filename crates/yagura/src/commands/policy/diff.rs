@@ -1,4 +1,4 @@
-//! `yagura policy diff`: what changed between two policies.
+//! `yagura policy diff`: what changed between two files of policies.
 
 use crate::exit::{Failure, Outcome};
 use crate::input::{self, Source};
@@ -8,9 +8,11 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use yagura_event::escape;
-use yagura_policy::drift::{self, FieldChange, PolicyDiff, RuleChange, RuleMove, RulePlace};
+use yagura_policy::defence::RulesDiff;
+use yagura_policy::drift::{FieldChange, RuleChange, RuleMove, RulePlace};
+use yagura_policy::set::{self, SetDiff};
 
-/// Tell what changed between two policies: rules added, removed, moved and changed
+/// Tell what changed between two files of policies: rules added, removed, moved and changed
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Exit codes: 0 no differences, 1 they differ, 2 an error in a file, or a file that can't be read."
@@ -33,6 +35,16 @@ struct DiffJson<'d> {
     removed: Vec<PlaceJson<'d>>,
     added: Vec<PlaceJson<'d>>,
     moved: Vec<MoveJson>,
+    changed: Vec<ChangeJson<'d>>,
+    defence: RulesJson<'d>,
+    images: RulesJson<'d>,
+}
+
+/// Differences between rules whose order means nothing.
+#[derive(Debug, Serialize)]
+struct RulesJson<'d> {
+    removed: Vec<PlaceJson<'d>>,
+    added: Vec<PlaceJson<'d>>,
     changed: Vec<ChangeJson<'d>>,
 }
 
@@ -76,10 +88,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
         return Err(Failure::BadInput(error));
     }
     // Both are read before either counts, so that the problems of both are told.
-    let old = input::drift_policy(&arguments.old);
-    let new = input::drift_policy(&arguments.new);
+    let old = input::policies(std::slice::from_ref(&arguments.old));
+    let new = input::policies(std::slice::from_ref(&arguments.new));
     let (old, new) = (old?, new?);
-    let diff = drift::diff(&old, &new);
+    let diff = set::diff(&old, &new);
     match arguments.output {
         Form::Table => output::print(&diff.to_string())?,
         Form::Json => output::print_json(&DiffJson::from(&diff))?,
@@ -91,14 +103,27 @@ pub(super) fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
     })
 }
 
-impl<'d> From<&'d PolicyDiff> for DiffJson<'d> {
-    fn from(diff: &'d PolicyDiff) -> DiffJson<'d> {
+impl<'d> From<&'d SetDiff> for DiffJson<'d> {
+    fn from(diff: &'d SetDiff) -> DiffJson<'d> {
+        let drift = &diff.drift;
         DiffJson {
             equal: diff.is_empty(),
-            policy: diff.policy.iter().map(FieldJson::from).collect(),
+            policy: drift.policy.iter().map(FieldJson::from).collect(),
+            removed: drift.removed.iter().map(PlaceJson::from).collect(),
+            added: drift.added.iter().map(PlaceJson::from).collect(),
+            moved: drift.moved.iter().map(MoveJson::from).collect(),
+            changed: drift.changed.iter().map(ChangeJson::from).collect(),
+            defence: RulesJson::from(&diff.defence),
+            images: RulesJson::from(&diff.images),
+        }
+    }
+}
+
+impl<'d> From<&'d RulesDiff> for RulesJson<'d> {
+    fn from(diff: &'d RulesDiff) -> RulesJson<'d> {
+        RulesJson {
             removed: diff.removed.iter().map(PlaceJson::from).collect(),
             added: diff.added.iter().map(PlaceJson::from).collect(),
-            moved: diff.moved.iter().map(MoveJson::from).collect(),
             changed: diff.changed.iter().map(ChangeJson::from).collect(),
         }
     }

@@ -1,7 +1,7 @@
 //! What the arguments of `yagura policy test` say of a container and a node.
 
 use std::collections::BTreeMap;
-use yagura_event::{Cloud, Container, DriftKind, Pod, Provenance, Provider, Sha256, escape};
+use yagura_event::{Behaviour, Cloud, Container, DriftKind, Pod, Provenance, Provider, Sha256, escape};
 
 /// One `KEY=VALUE` of `--container`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -91,6 +91,14 @@ impl ContainerFacts {
             _ => None,
         })
     }
+}
+
+/// Reads the name of a behaviour.
+pub(super) fn behaviour(name: &str) -> Result<Behaviour, String> {
+    Behaviour::from_name(name).ok_or_else(|| {
+        let names: Vec<&str> = Behaviour::ALL.iter().map(|b| b.as_str()).collect();
+        format!("behaviour is one of {}", names.join(", "))
+    })
 }
 
 fn field(key: &str) -> Result<Field, String> {

@@ -1,14 +1,15 @@
-//! `yagura policy`: drift policies as files.
+//! `yagura policy`: drift policies and defence rules as files.
 
 mod check;
 mod diff;
 mod facts;
 mod print;
 mod test;
+mod test_defence;
 
 use crate::exit::{Failure, Outcome};
 
-/// Check, ask, compare and print drift policies
+/// Check, ask, compare and print drift policies and defence rules
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
     Check(check::Arguments),

@@ -1,12 +1,13 @@
-//! `yagura policy print`: the canonical form of a policy.
+//! `yagura policy print`: the canonical form of policies.
 
 use crate::exit::{Failure, Outcome};
 use crate::input;
 use crate::output;
 use std::path::PathBuf;
 use yagura_policy::drift::{self, DriftPolicy};
+use yagura_policy::set;
 
-/// Print a policy in its canonical form, as YAML
+/// Print the policies of a file in their canonical form, as YAML
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Exit codes: 0 printed, 2 an error in the file, or a file that can't be read."
@@ -25,10 +26,9 @@ pub(crate) struct Arguments {
 /// # Errors
 /// If the file has errors, or standard output can't be written.
 pub(super) fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
-    let policy = match &arguments.file {
-        Some(file) => input::drift_policy(file)?,
-        None => DriftPolicy::built_in(),
-    };
-    output::print(&drift::print(&policy))?;
+    match &arguments.file {
+        Some(file) => output::print(&set::print(&input::policies(std::slice::from_ref(file))?))?,
+        None => output::print(&drift::print(&DriftPolicy::built_in()))?,
+    }
     Ok(Outcome::Done)
 }

@@ -1,6 +1,7 @@
 //! `yagura policy test`: which rule decides, and why.
 
 use super::facts::{self, ContainerFacts};
+use super::test_defence;
 use crate::exit::{Failure, Outcome};
 use crate::input;
 use crate::output::{self, Form};
@@ -10,8 +11,9 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 use std::time::SystemTime;
-use yagura_event::{Cloud, DriftKind, Node, Provenance, Sha256, WallTime, escape};
+use yagura_event::{Behaviour, Cloud, DriftKind, Node, Provenance, Sha256, WallTime, escape};
 use yagura_policy::Subject;
+use yagura_policy::defence::{self, DefenceSubject};
 use yagura_policy::drift::{
     Decision, DriftPolicy, Explanation, Outcome as RuleOutcome, RuleAction, Step, Verdict, explain,
 };
@@ -23,7 +25,7 @@ as a sensor decides them that could not learn it.
 
 Exit codes: 0 answered, whatever the answer; 2 an error in the file, or a file that can't be read.";
 
-/// Tell which rule of a policy decides for a file that runs in a container, and why each earlier rule does not
+/// Tell which rule decides for a file that runs in a container, or for a behaviour, and why the others do not
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Arguments {
@@ -39,7 +41,14 @@ pub(crate) struct Arguments {
     /// The node's name
     #[arg(long, value_name = "NAME", default_value = "")]
     node: String,
-    /// Path of the drifted file in the container; for an anonymous memory file `memfd:` and its name
+    /// Ask the defence rules about this behaviour, such as core-pattern, instead of the drift policy about a file
+    #[arg(long, value_name = "NAME", value_parser = facts::behaviour, conflicts_with_all = ["kind", "provenance", "sha256"])]
+    behaviour: Option<Behaviour>,
+    /// With --behaviour: path of the file that is acted on; unknown if not given
+    #[arg(long, value_name = "PATH", requires = "behaviour")]
+    target: Option<OsString>,
+    /// Path of the drifted file in the container, with --behaviour of the program that acts; for an anonymous memory
+    /// file `memfd:` and its name
     #[arg(long, value_name = "PATH")]
     process: OsString,
     /// What kind of file: binary, library or script
@@ -107,7 +116,8 @@ struct StepJson {
 pub(super) fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
     let facts = ContainerFacts::join(&arguments.container)
         .map_err(|error| Failure::BadInput(anyhow!("--container: {error}")))?;
-    let policy = input::drift_policy(&arguments.file)?;
+    let policies = input::policies(std::slice::from_ref(&arguments.file))?;
+    let policy = policies.drift();
     let node = Node {
         name: arguments.node.clone(),
         cluster: facts.cluster(),
@@ -117,8 +127,24 @@ pub(super) fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
     let parent = arguments.parent.as_ref().map(|path| path.as_bytes());
     let above = arguments.ancestor.iter().map(|path| path.as_bytes());
     let ancestors: Vec<&[u8]> = parent.into_iter().chain(above).collect();
+    if let Some(behaviour) = arguments.behaviour {
+        let explanation = defence::explain(
+            policies.defence(),
+            &DefenceSubject {
+                node: &node,
+                container: (!arguments.container.is_empty()).then_some(&container),
+                behaviour,
+                program: Some(arguments.process.as_bytes()),
+                parent,
+                ancestors: (!ancestors.is_empty()).then_some(ancestors.as_slice()),
+                file: arguments.target.as_ref().map(|path| path.as_bytes()),
+                now: now(),
+            },
+        );
+        return test_defence::print(&explanation, arguments.output);
+    }
     let explanation = explain(
-        &policy,
+        policy,
         &Subject {
             node: &node,
             container: (!arguments.container.is_empty()).then_some(&container),
@@ -133,7 +159,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
     );
     match arguments.output {
         Form::Table => output::print(&explanation.to_string())?,
-        Form::Json => output::print_json(&json(&policy, &explanation))?,
+        Form::Json => output::print_json(&json(policy, &explanation))?,
     }
     Ok(Outcome::Done)
 }

@@ -1,0 +1,517 @@
+//! How things are enforced on this node: by the kernel alone where it has BPF LSM, by all that there is where it has not.
+//!
+//! Nothing is loaded before a policy asks for something.
+
+use super::enforcer::{News, Task};
+use super::gate::{Around, Gate, GatedContainer, GatedContainers, Trust, cgroup_of};
+use super::settings::EnforceSettings;
+use crate::inspect::Asker;
+use crate::start::Wakes;
+use crossbeam_channel::Sender;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use yagura_event::{
+    Behaviour, CellAction, ContainerKey, DenialEvent, DenialOutcome, DriftKind, Drop as Lost,
+    DropPlace, DropReason, EnforcementMeans, EnforcementRow, FileFacts, KernelEvent, Membership, OriginClass,
+};
+use yagura_kernel::guard::{Guard, GuardBackend, GuardError, GuardRing, Stopping, stopping};
+use yagura_kernel::{
+    ExecGate, GateOptions, MemfdChange, MemfdError, deny_memfd_exec, restore_memfd_exec,
+};
+use yagura_policy::PolicySet;
+use yagura_policy::drift::RuleAction;
+
+/// What becomes of what nothing here stops.
+const NOT_STOPPED: &str = "not-stopped";
+
+/// The guard, which the gate tells of files that may run.
+type Shared = Arc<Mutex<Guard>>;
+
+/// Nothing panics while it is held; if something did, its maps would still be whole.
+fn locked(guard: &Mutex<Guard>) -> MutexGuard<'_, Guard> {
+    guard.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Whether policies ask for anything that this thread would do.
+pub(super) fn is_asked_for(policies: &PolicySet) -> bool {
+    let drift = policies.drift();
+    policies.defence().iter().any(|rule| rule.enabled)
+        || drift.default_action() == RuleAction::Block
+        || drift
+            .rules()
+            .iter()
+            .any(|rule| rule.enabled && rule.action == RuleAction::Block)
+}
+
+/// All means of this node.
+pub(super) struct Means {
+    settings: EnforceSettings,
+    asker: Asker,
+    wakes: Wakes,
+    tasks: Sender<Task>,
+    running: Option<Running>,
+    /// Why nothing can be enforced here; told once for each container.
+    refused: Option<String>,
+}
+
+/// What is loaded.
+struct Running {
+    guard: Shared,
+    backend: GuardBackend,
+    /// Containers that a former sensor enforced on, until they are met again.
+    inherited: Vec<Membership>,
+    reader: DenialReader,
+    gate: Option<ExecGate>,
+    gated: Arc<GatedContainers>,
+    /// Containers whose mounts are marked, by the process through which that was done.
+    marked: HashMap<ContainerKey, u32>,
+    memfd: HashMap<ContainerKey, MemfdChange>,
+}
+
+impl Means {
+    pub(super) fn new(
+        settings: EnforceSettings,
+        asker: Asker,
+        wakes: Wakes,
+        tasks: Sender<Task>,
+    ) -> Means {
+        Means {
+            settings,
+            asker,
+            wakes,
+            tasks,
+            running: None,
+            refused: None,
+        }
+    }
+
+    /// What denies in the kernel, in a word; empty as long as nothing is loaded.
+    pub(super) fn backend(&self) -> &'static str {
+        self.running
+            .as_ref()
+            .map_or("", |running| running.backend.as_str())
+    }
+
+    /// Loads what is needed, once.
+    ///
+    /// # Errors
+    /// Why nothing can be enforced here, in words.
+    fn start(&mut self) -> Result<&mut Running, String> {
+        if let Some(why) = &self.refused {
+            return Err(why.clone());
+        }
+        if self.running.is_none() {
+            match self.load() {
+                Ok(running) => self.running = Some(running),
+                Err(why) => {
+                    self.refused = Some(why.clone());
+                    return Err(why);
+                }
+            }
+        }
+        self.running.as_mut().ok_or_else(|| "nothing is loaded".to_owned())
+    }
+
+    fn load(&self) -> Result<Running, String> {
+        yagura_kernel::ensure_bpffs().map_err(|error| chain(&error))?;
+        let guard = self.start_guard()?;
+        let backend = guard.backend();
+        for program in guard.missing() {
+            tracing::warn!(program = program.name, hook = program.hook, "enforcing program is not attached");
+        }
+        let inherited = guard.list().into_iter().map(|known| known.membership);
+        let inherited = inherited.filter(|known| known.container.0 != 0).collect();
+        let ring = guard.ring().map_err(|error| chain(&error))?;
+        let guard = Arc::new(Mutex::new(guard));
+        let reader = DenialReader::start(ring, self.wakes.clone(), self.tasks.clone())
+            .map_err(|error| chain(&error))?;
+        let gated = Arc::new(GatedContainers::default());
+        let gate = match backend {
+            // The kernel decides before anybody could be asked.
+            GuardBackend::Lsm => None,
+            GuardBackend::Signal => self.open_gate(&guard, &gated),
+        };
+        Ok(Running {
+            guard,
+            backend,
+            inherited,
+            reader,
+            gate,
+            gated,
+            marked: HashMap::new(),
+            memfd: HashMap::new(),
+        })
+    }
+
+    /// The stronger backend that this kernel takes.
+    fn start_guard(&self) -> Result<Guard, String> {
+        let mut why = String::new();
+        for backend in GuardBackend::ALL {
+            match Guard::start(backend, &self.settings.pins) {
+                Ok(guard) => return Ok(guard),
+                Err(error) => {
+                    why = chain(&error);
+                    tracing::debug!(backend = backend.as_str(), why, "backend is not to be had");
+                }
+            }
+        }
+        Err(why)
+    }
+
+    fn open_gate(&self, guard: &Shared, gated: &Arc<GatedContainers>) -> Option<ExecGate> {
+        let gate = Gate {
+            containers: Arc::clone(gated),
+            asker: self.asker.clone(),
+            around: Rest {
+                guard: Arc::clone(guard),
+                wakes: self.wakes.clone(),
+                tasks: self.tasks.clone(),
+            },
+        };
+        match ExecGate::start(GateOptions::default(), move |question| gate.answer(question)) {
+            Ok(gate) => Some(gate),
+            Err(error) => {
+                tracing::warn!(error = chain(&error), "files that drifted are not refused, their programs are ended");
+                None
+            }
+        }
+    }
+
+    /// What holds for containers of which nothing is known yet.
+    ///
+    /// # Errors
+    /// Why it can't be put in force, in words.
+    pub(super) fn set_default(&mut self, row: &EnforcementRow) -> Result<(), String> {
+        // What an earlier sensor left in force has to be changed, too.
+        if row.is_empty() && self.running.is_none() && !self.settings.pins.exists() {
+            return Ok(());
+        }
+        let running = self.start()?;
+        locked(&running.guard)
+            .set_default(row)
+            .map_err(|error| chain(&error))
+    }
+
+    /// Enforces a row on a container. What could not be done is told in words.
+    pub(super) fn protect(&mut self, news: &News, row: &EnforcementRow) -> Vec<String> {
+        if row.is_empty() && self.running.is_none() {
+            return Vec::new();
+        }
+        let running = match self.start() {
+            Ok(running) => running,
+            Err(why) => return vec![why],
+        };
+        let mut shortfalls = Vec::new();
+        if let Err(error) = running.put(&news.membership, row) {
+            shortfalls.push(chain(&error));
+        }
+        if running.backend == GuardBackend::Signal {
+            shortfalls.extend(running.ask_before_exec(news, row).err());
+            shortfalls.extend(running.keep_from_memory_files(news, row).err());
+        }
+        shortfalls
+    }
+
+    /// Takes back what was enforced on a container that has ended.
+    pub(super) fn forget(&mut self, news: &News) -> Vec<String> {
+        let key = news.membership.container;
+        let Some(running) = &mut self.running else {
+            return Vec::new();
+        };
+        running.gated.remove(key);
+        running.marked.remove(&key);
+        running.memfd.remove(&key);
+        let forgotten = locked(&running.guard).forget(key);
+        forgotten.map_err(|error| chain(&error)).err().into_iter().collect()
+    }
+
+    /// Lets a file of a container run until it changes.
+    ///
+    /// # Errors
+    /// Why that can't be done, in words.
+    pub(super) fn trust(&mut self, key: ContainerKey, file: &FileFacts) -> Result<(), String> {
+        match &self.running {
+            Some(running) => locked(&running.guard)
+                .trust_file(key, file)
+                .map_err(|error| chain(&error)),
+            None => Ok(()),
+        }
+    }
+
+    /// Switches all denial off or on at once.
+    ///
+    /// # Errors
+    /// Why that can't be done, in words.
+    pub(super) fn switch(&mut self, on: bool) -> Result<(), String> {
+        match &self.running {
+            Some(running) => {
+                let mut guard = locked(&running.guard);
+                let switched = match on {
+                    true => guard.resume(None),
+                    false => guard.release(None),
+                };
+                switched.map_err(|error| chain(&error))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Finds mounts that were added to containers.
+    pub(super) fn look<'n>(&mut self, containers: impl Iterator<Item = &'n News>) -> Vec<String> {
+        let Some(running) = &mut self.running else {
+            return Vec::new();
+        };
+        let Some(gate) = &running.gate else {
+            return Vec::new();
+        };
+        for news in containers {
+            let marked = running.marked.get(&news.membership.container);
+            if let Some(pid) = marked {
+                // A container that has ended has no mounts.
+                let _ = gate.mark(*pid);
+            }
+        }
+        Vec::new()
+    }
+
+    /// What was lost since the last call.
+    pub(super) fn losses(&mut self) -> Vec<Lost> {
+        let Some(running) = &self.running else {
+            return Vec::new();
+        };
+        let mut losses = locked(&running.guard).losses();
+        losses.extend(running.gate.iter().flat_map(ExecGate::take_losses));
+        losses
+    }
+
+    /// What becomes of a behaviour here, and by what means.
+    pub(super) fn of_behaviour(&self, behaviour: Behaviour) -> (&'static str, Vec<EnforcementMeans>) {
+        let Some(running) = &self.running else {
+            return (NOT_STOPPED, Vec::new());
+        };
+        match stopping(running.backend, behaviour) {
+            Stopping::Blocked(means) => (DenialOutcome::Blocked.as_str(), vec![means]),
+            Stopping::Killed(means) => (DenialOutcome::Killed.as_str(), vec![means]),
+            Stopping::KilledAfterEffect(means) => ("killed-after-effect", vec![means]),
+            Stopping::NotStopped(_) => (NOT_STOPPED, Vec::new()),
+        }
+    }
+
+    /// What becomes of drift here, and by what means.
+    pub(super) fn of_drift(
+        &self,
+        kind: DriftKind,
+        key: ContainerKey,
+    ) -> (DenialOutcome, Vec<EnforcementMeans>) {
+        let Some(running) = &self.running else {
+            return (DenialOutcome::Watched, Vec::new());
+        };
+        match (running.backend, kind) {
+            (GuardBackend::Lsm, _) => (DenialOutcome::Blocked, vec![EnforcementMeans::BpfLsm]),
+            (GuardBackend::Signal, DriftKind::Binaries) => running.of_binaries(key),
+            (GuardBackend::Signal, _) => (DenialOutcome::Killed, vec![EnforcementMeans::KillAtCall]),
+        }
+    }
+
+    /// Ends what needs somebody in user space; takes everything away unless it is to stay.
+    pub(super) fn stop(mut self) {
+        let Some(running) = self.running.take() else {
+            return;
+        };
+        running.reader.stop();
+        drop(running.gate);
+        drop(running.guard);
+        if !self.settings.keep
+            && let Err(error) = Guard::remove(&self.settings.pins)
+        {
+            tracing::error!(error = chain(&error), "enforcement is left behind");
+        }
+    }
+}
+
+impl Running {
+    /// Puts a row in force. What a former sensor knew the same container by has no row any more.
+    fn put(&mut self, membership: &Membership, row: &EnforcementRow) -> Result<(), GuardError> {
+        let mut guard = locked(&self.guard);
+        guard.protect(membership, row)?;
+        let is_same = |known: &Membership| {
+            known.container != membership.container
+                && ((known.cgroup == membership.cgroup && known.cgroup.0 != 0)
+                    || (known.mount_namespace == membership.mount_namespace
+                        && known.mount_namespace != 0))
+        };
+        for known in self.inherited.extract_if(.., |known| is_same(known)) {
+            guard.forget(known.container)?;
+        }
+        Ok(())
+    }
+
+    /// Has the kernel ask before a file of the container is executed, if drift is denied there.
+    fn ask_before_exec(&mut self, news: &News, row: &EnforcementRow) -> Result<(), String> {
+        let key = news.membership.container;
+        let denies = OriginClass::ALL.iter().any(|class| {
+            row.cell(DriftKind::Binaries, *class)
+                .is_some_and(|cell| cell.action == CellAction::Deny)
+        });
+        let Some(gate) = &self.gate else {
+            return Ok(());
+        };
+        if !denies {
+            self.gated.remove(key);
+            self.marked.remove(&key);
+            return Ok(());
+        }
+        self.gated.set(GatedContainer {
+            key,
+            row: Arc::new(row.clone()),
+            root: news.root,
+            layers: news.layers.clone(),
+            mount_namespace: news.membership.mount_namespace,
+            cgroup: cgroup_of(news.init.pid).unwrap_or_default(),
+        });
+        let marked = gate.mark(news.init.pid).map_err(|error| {
+            format!("drifted programs are ended rather than refused: {}", chain(&error))
+        })?;
+        self.marked.insert(key, news.init.pid);
+        match marked.left_out.len() {
+            0 => Ok(()),
+            count => Err(format!(
+                "from {count} mounts drifted programs are ended rather than refused"
+            )),
+        }
+    }
+
+    /// Keeps the container from memory files that can be executed, if the policy denies them without exception.
+    fn keep_from_memory_files(&mut self, news: &News, row: &EnforcementRow) -> Result<(), String> {
+        let key = news.membership.container;
+        let cell = row.cell(DriftKind::Binaries, OriginClass::Memfd);
+        let denies =
+            cell.is_some_and(|cell| cell.action == CellAction::Deny && cell.allow.is_empty());
+        match (denies, self.memfd.get(&key).copied()) {
+            (true, None) => match deny_memfd_exec(news.init.pid) {
+                Ok(change) => {
+                    self.memfd.insert(key, change);
+                    Ok(())
+                }
+                // Ended at their first instruction instead, which the status tells.
+                Err(MemfdError::Unsupported(_) | MemfdError::HostNamespace { .. }) => Ok(()),
+                Err(error) => Err(chain(&error)),
+            },
+            (false, Some(change)) => {
+                self.memfd.remove(&key);
+                restore_memfd_exec(news.init.pid, change.before)
+                    .map(drop)
+                    .map_err(|error| chain(&error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn of_binaries(&self, key: ContainerKey) -> (DenialOutcome, Vec<EnforcementMeans>) {
+        let mut means = Vec::new();
+        if self.marked.contains_key(&key) {
+            means.push(EnforcementMeans::Fanotify);
+        }
+        if self.memfd.contains_key(&key) {
+            means.push(EnforcementMeans::MemfdNoexec);
+        }
+        means.push(EnforcementMeans::KillAtExec);
+        match means.first() {
+            Some(EnforcementMeans::Fanotify) => (DenialOutcome::Blocked, means),
+            _ => (DenialOutcome::Killed, means),
+        }
+    }
+}
+
+/// What the gate needs from the rest of the sensor.
+struct Rest {
+    guard: Shared,
+    wakes: Wakes,
+    tasks: Sender<Task>,
+}
+
+impl Around for Rest {
+    fn trust(&self, container: ContainerKey, file: &FileFacts) -> Trust {
+        match locked(&self.guard).trust_file(container, file) {
+            Ok(()) => Trust::Given,
+            Err(GuardError::TooFresh(_)) => Trust::TooFresh,
+            Err(error) => {
+                tracing::debug!(error = chain(&error), "a file of the image may be ended");
+                Trust::Refused
+            }
+        }
+    }
+
+    fn denied(&self, event: DenialEvent) {
+        tell(&self.wakes, &self.tasks, event);
+    }
+}
+
+/// Tells the loop, which makes an alert of it, and the thread that counts.
+fn tell(wakes: &Wakes, tasks: &Sender<Task>, event: DenialEvent) {
+    if tasks.try_send(Task::Denied(Box::new(event.clone()))).is_err() {
+        wakes.lost(Lost {
+            place: DropPlace::Enforcer,
+            reason: DropReason::Full,
+            count: 1,
+        });
+    }
+    wakes.denied(event);
+}
+
+/// The thread that reads the ring of denials.
+struct DenialReader {
+    stop: Arc<AtomicBool>,
+    thread: JoinHandle<()>,
+}
+
+impl DenialReader {
+    fn start(ring: GuardRing, wakes: Wakes, tasks: Sender<Task>) -> std::io::Result<DenialReader> {
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&stop);
+        let thread = std::thread::Builder::new()
+            .name("denials".to_owned())
+            .spawn(move || {
+                let read = ring.read(
+                    || !stopped.load(Ordering::Relaxed),
+                    |bytes| record(bytes, &wakes, &tasks),
+                );
+                if let Err(error) = read {
+                    tracing::error!(error = chain(&error), "denials can't be read any more");
+                }
+            })?;
+        Ok(DenialReader { stop, thread })
+    }
+
+    fn stop(self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if self.thread.join().is_err() {
+            tracing::error!("thread that reads denials ended unexpectedly");
+        }
+    }
+}
+
+fn record(bytes: &[u8], wakes: &Wakes, tasks: &Sender<Task>) {
+    match yagura_kernel::decode(bytes) {
+        Ok(KernelEvent::Denied(event)) => tell(wakes, tasks, *event),
+        Ok(_) | Err(_) => wakes.lost(Lost {
+            place: DropPlace::Decode,
+            reason: DropReason::Malformed,
+            count: 1,
+        }),
+    }
+}
+
+/// An error with its causes, in words.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}

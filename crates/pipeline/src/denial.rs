@@ -8,9 +8,8 @@ use crate::process_table::{ProcessTable, Program};
 use std::sync::Arc;
 use yagura_event::{
     Action, Alert, AlertProcess, AlertStatus, Base, Behaviour, Category, Container, DenialEvent,
-    DenialEvidence, DenialOutcome, DenialRule, Denied, DriftKind, EnforcementMeans, MonotonicNs, Node,
-    OriginClass, Provenance,
-    PolicyEvidence, ProcessKey, Severity, Text, WallTime,
+    DenialEvidence, DenialOutcome, DenialRule, Denied, DriftKind, EnforcementMeans, MonotonicNs,
+    Node, OriginClass, PolicyEvidence, ProcessKey, Provenance, Severity, Text, WallTime,
 };
 
 /// A denial with all that is known of it.

@@ -1,8 +1,8 @@
 //! The judgement of a candidate, once everything that could be learned in time is there.
 
 use crate::alert::{self, Ruling};
-use crate::denial;
 use crate::case::{Case, replaces_image_file, shown_path, with_writer, writer_facts};
+use crate::denial;
 use crate::detect::SeenDrift;
 use crate::drift::{self, Candidate, Trigger};
 use crate::origin::{self, Origin};
@@ -11,8 +11,8 @@ use crate::pipeline::Pipeline;
 use crate::process_table::ExeOrigin;
 use crate::sink::Sink;
 use yagura_event::{
-    Alert, Base, ContainerKey, DriftKind, DriftVector, DropReason, FileFlags, Provenance,
-    WrittenHow,
+    Alert, Base, BaseFlags, ContainerKey, DriftKind, DriftVector, DropReason, FileFlags,
+    Provenance, WrittenHow,
 };
 use yagura_policy::drift::{Decision, DriftPolicy, ProvenanceSet, Verdict, decide};
 

@@ -17,8 +17,8 @@ mod start;
 
 pub use config::SensorConfig;
 pub use enforce::{
-    Answer, ControlError, DenialCount, EnforceError, EnforceSettings, EnforcedContainer, EnforcedItem, EnforcementStatus,
-    Question, Shortfall, ask,
+    Answer, ControlError, DenialCount, EnforceError, EnforceSettings, EnforcedContainer,
+    EnforcedItem, EnforcementStatus, Question, Shortfall, ask,
 };
 pub use main_loop::now;
 pub use node::{NodeSettings, find_node};

@@ -13,13 +13,14 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 use yagura_event::{
-    Alert, BaseFlags, Call, ContainerFact, ContainerKey, ContainerQuery, DenialEvent, DenialRule, Drop, DropPlace,
-    DropReason, FileFacts, Inspection, InspectionRequest, KernelEvent, LossEvent, MonotonicNs,
-    OpenClass, OpenKey, ProcessKey, ScanAnswer, ScanRequest, Text, Twin,
+    Alert, BaseFlags, Call, ContainerFact, ContainerKey, ContainerQuery, DenialEvent, DenialRule,
+    Drop, DropPlace, DropReason, FileFacts, Inspection, InspectionRequest, KernelEvent, LossEvent,
+    MonotonicNs, OpenClass, OpenKey, ProcessKey, ScanAnswer, ScanRequest, Text, Twin,
 };
 use yagura_kernel::{CallFilter, Observer, OpenClasses, Reader, TellError, wall_minus_boot_ns};
 use yagura_pipeline::{Enforced, Input, Pipeline, Sink, Stats, Wishes};
-use yagura_policy::{PolicySet, RuleKind};
+use yagura_policy::PolicySet;
+use yagura_policy::set::RuleKind;
 use yagura_rules::RuleSet;
 use yagura_runtimes::RuntimesHandle;
 use yagura_sources::Recorded;

@@ -8,9 +8,8 @@ use std::io::{self, Read, Write as _};
 use std::os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use yagura_event::escape;
-use yagura_policy::{PolicySet, Severity};
-use yagura_policy::drift::{DriftPolicy, parse};
 use yagura_policy::limits::DOCUMENT_BYTES_MAX;
+use yagura_policy::{PolicySet, Severity};
 
 /// Policy files taken from one folder. Stops a folder that is no folder of policies from being read whole.
 const FOLDER_FILES_MAX: usize = 1024;
@@ -124,39 +123,6 @@ pub(crate) fn sources_of(path: &Path) -> Result<Vec<Source>> {
     }
     files.sort();
     Ok(files.into_iter().map(Source::File).collect())
-}
-
-/// The drift policy of a file. All that is wrong or doubtful in it is told on standard error.
-///
-/// # Errors
-/// [`Failure::BadInput`] if the file can't be read or has an error.
-pub(crate) fn drift_policy(path: &Path) -> Result<DriftPolicy, Failure> {
-    let source = Source::from(path);
-    let file = source.name();
-    // Standard error that can't be written leaves nobody to tell.
-    let mut err = io::stderr().lock();
-    let errors = match source.read(DOCUMENT_BYTES_MAX) {
-        Ok(text) => {
-            let parsed = parse(&file, &text);
-            for diagnostic in &parsed.diagnostics {
-                let _ = writeln!(err, "{diagnostic}");
-            }
-            if let Some(policy) = parsed.policy {
-                return Ok(policy);
-            }
-            let found = parsed.diagnostics.iter();
-            found.filter(|d| d.severity == Severity::Error).count()
-        }
-        Err(error) => {
-            let _ = writeln!(err, "{}", unreadable(&file, &error));
-            1
-        }
-    };
-    let file = escape(file.as_bytes());
-    let plural = if errors == 1 { "" } else { "s" };
-    Err(Failure::BadInput(anyhow!(
-        "{file} can't be used: {errors} error{plural}"
-    )))
 }
 
 /// A file that can't be read, in the form of a diagnostic.

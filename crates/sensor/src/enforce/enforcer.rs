@@ -18,7 +18,9 @@ use yagura_event::{
     FileFacts, LayerDirs, Membership, Node, ProcessKey, WallTime,
 };
 use yagura_kernel::wall_minus_boot_ns;
-use yagura_policy::{Compiled, ContainerFacts, Fuse, PolicySet, RuleKind, compile};
+use yagura_policy::defence::Fuse;
+use yagura_policy::set::RuleKind;
+use yagura_policy::{Compiled, ContainerFacts, PolicySet, compile};
 
 /// How often expiry is looked at, losses are counted, and mounts that were added are found.
 const LOOK: Duration = Duration::from_secs(2);

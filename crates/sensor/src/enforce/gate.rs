@@ -332,10 +332,7 @@ fn start_of(pid: u32) -> Option<u64> {
 fn mount_namespace_of(pid: u32) -> Option<u32> {
     let link = std::fs::read_link(format!("/proc/{pid}/ns/mnt")).ok()?;
     let text = link.to_str()?;
-    text.strip_prefix("mnt:[")?
-        .strip_suffix(']')?
-        .parse()
-        .ok()
+    text.strip_prefix("mnt:[")?.strip_suffix(']')?.parse().ok()
 }
 
 /// The cgroup (v2) of a process as /proc writes it.

@@ -9,17 +9,18 @@ use crate::inspect::Asker;
 use crate::start::Wakes;
 use crossbeam_channel::Sender;
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use yagura_event::{
     Behaviour, CellAction, ContainerKey, DenialEvent, DenialOutcome, DriftKind, Drop as Lost,
-    DropPlace, DropReason, EnforcementMeans, EnforcementRow, FileFacts, KernelEvent, Membership, OriginClass,
+    DropPlace, DropReason, EnforcementMeans, EnforcementRow, FileFacts, KernelEvent, Membership,
+    OriginClass,
 };
-use yagura_kernel::guard::{Guard, GuardBackend, GuardError, GuardRing, Stopping, stopping};
 use yagura_kernel::{
     ExecGate, GateOptions, MemfdChange, MemfdError, deny_memfd_exec, restore_memfd_exec,
 };
+use yagura_kernel::{Guard, GuardBackend, GuardError, GuardRing, Stopping, means_of};
 use yagura_policy::PolicySet;
 use yagura_policy::drift::RuleAction;
 
@@ -111,7 +112,9 @@ impl Means {
                 }
             }
         }
-        self.running.as_mut().ok_or_else(|| "nothing is loaded".to_owned())
+        self.running
+            .as_mut()
+            .ok_or_else(|| "nothing is loaded".to_owned())
     }
 
     fn load(&self) -> Result<Running, String> {
@@ -119,7 +122,11 @@ impl Means {
         let guard = self.start_guard()?;
         let backend = guard.backend();
         for program in guard.missing() {
-            tracing::warn!(program = program.name, hook = program.hook, "enforcing program is not attached");
+            tracing::warn!(
+                program = program.name,
+                hook = program.hook,
+                "enforcing program is not attached"
+            );
         }
         let inherited = guard.list().into_iter().map(|known| known.membership);
         let inherited = inherited.filter(|known| known.container.0 != 0).collect();
@@ -170,10 +177,15 @@ impl Means {
                 tasks: self.tasks.clone(),
             },
         };
-        match ExecGate::start(GateOptions::default(), move |question| gate.answer(question)) {
+        match ExecGate::start(GateOptions::default(), move |question| {
+            gate.answer(question)
+        }) {
             Ok(gate) => Some(gate),
             Err(error) => {
-                tracing::warn!(error = chain(&error), "files that drifted are not refused, their programs are ended");
+                tracing::warn!(
+                    error = chain(&error),
+                    "files that drifted are not refused, their programs are ended"
+                );
                 None
             }
         }
@@ -224,7 +236,11 @@ impl Means {
         running.marked.remove(&key);
         running.memfd.remove(&key);
         let forgotten = locked(&running.guard).forget(key);
-        forgotten.map_err(|error| chain(&error)).err().into_iter().collect()
+        forgotten
+            .map_err(|error| chain(&error))
+            .err()
+            .into_iter()
+            .collect()
     }
 
     /// Lets a file of a container run until it changes.
@@ -287,11 +303,14 @@ impl Means {
     }
 
     /// What becomes of a behaviour here, and by what means.
-    pub(super) fn of_behaviour(&self, behaviour: Behaviour) -> (&'static str, Vec<EnforcementMeans>) {
+    pub(super) fn of_behaviour(
+        &self,
+        behaviour: Behaviour,
+    ) -> (&'static str, Vec<EnforcementMeans>) {
         let Some(running) = &self.running else {
             return (NOT_STOPPED, Vec::new());
         };
-        match stopping(running.backend, behaviour) {
+        match means_of(running.backend, behaviour) {
             Stopping::Blocked(means) => (DenialOutcome::Blocked.as_str(), vec![means]),
             Stopping::Killed(means) => (DenialOutcome::Killed.as_str(), vec![means]),
             Stopping::KilledAfterEffect(means) => ("killed-after-effect", vec![means]),
@@ -311,7 +330,9 @@ impl Means {
         match (running.backend, kind) {
             (GuardBackend::Lsm, _) => (DenialOutcome::Blocked, vec![EnforcementMeans::BpfLsm]),
             (GuardBackend::Signal, DriftKind::Binaries) => running.of_binaries(key),
-            (GuardBackend::Signal, _) => (DenialOutcome::Killed, vec![EnforcementMeans::KillAtCall]),
+            (GuardBackend::Signal, _) => {
+                (DenialOutcome::Killed, vec![EnforcementMeans::KillAtCall])
+            }
         }
     }
 
@@ -372,7 +393,10 @@ impl Running {
             cgroup: cgroup_of(news.init.pid).unwrap_or_default(),
         });
         let marked = gate.mark(news.init.pid).map_err(|error| {
-            format!("drifted programs are ended rather than refused: {}", chain(&error))
+            format!(
+                "drifted programs are ended rather than refused: {}",
+                chain(&error)
+            )
         })?;
         self.marked.insert(key, news.init.pid);
         match marked.left_out.len() {
@@ -451,7 +475,10 @@ impl Around for Rest {
 
 /// Tells the loop, which makes an alert of it, and the thread that counts.
 fn tell(wakes: &Wakes, tasks: &Sender<Task>, event: DenialEvent) {
-    if tasks.try_send(Task::Denied(Box::new(event.clone()))).is_err() {
+    if tasks
+        .try_send(Task::Denied(Box::new(event.clone())))
+        .is_err()
+    {
         wakes.lost(Lost {
             place: DropPlace::Enforcer,
             reason: DropReason::Full,

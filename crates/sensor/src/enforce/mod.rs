@@ -84,7 +84,12 @@ impl Enforcement {
             Err(error) => return Err(error.into()),
         };
         let (tasks, queue) = bounded(TASKS_MAX);
-        let means = Means::new(start.settings, start.asker, start.wakes.clone(), tasks.clone());
+        let means = Means::new(
+            start.settings,
+            start.asker,
+            start.wakes.clone(),
+            tasks.clone(),
+        );
         let spared = Arc::new(Spared::default());
         let enforcer = Enforcer::new(
             means,

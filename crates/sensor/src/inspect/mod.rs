@@ -30,8 +30,8 @@ mod recent;
 pub(crate) mod tests;
 
 pub(crate) use file::{Found, Lookup, look_up};
-pub(crate) use layers::holds_content;
 pub(crate) use hash::{Reader, key_of};
+pub(crate) use layers::holds_content;
 pub(crate) use open::{Held, Search};
 pub(crate) use process::Process;
 pub(crate) use recent::Recent;

@@ -6,7 +6,7 @@ use crate::output::{self, Form, table};
 use anyhow::anyhow;
 use serde::Serialize;
 use yagura_event::escape;
-use yagura_kernel::guard::Guard;
+use yagura_kernel::Guard;
 use yagura_sensor::{
     Answer, ControlError, EnforceSettings, EnforcedContainer, EnforcementStatus, Question, ask,
 };
@@ -74,7 +74,9 @@ pub(crate) fn run(command: &Command) -> Result<Outcome, Failure> {
     let (sensor, status) = match ask(&settings.state, &Question::Status) {
         Ok(Answer::Status(status)) => (true, *status),
         Ok(Answer::Refused(why)) => return Err(Failure::Failed(anyhow!(escaped(&why)))),
-        Ok(Answer::Done(_)) => return Err(Failure::Failed(anyhow!("sensor answered something else"))),
+        Ok(Answer::Done(_)) => {
+            return Err(Failure::Failed(anyhow!("sensor answered something else")));
+        }
         Err(ControlError::Nobody(_)) => (false, pinned_status(settings)?),
         Err(error) => return Err(Failure::CannotRun(error.into())),
     };
@@ -115,11 +117,19 @@ fn text(sensor: bool, status: &EnforcementStatus) -> String {
         (true, backend) => format!(
             "Policy version {}, by {backend}{}.\n",
             status.policy_version,
-            if status.released { ", RELEASED: nothing is blocked" } else { "" }
+            if status.released {
+                ", RELEASED: nothing is blocked"
+            } else {
+                ""
+            }
         ),
         (false, backend) => format!(
             "No sensor is running; the kernel goes on by itself, by {backend}{}.\n",
-            if status.released { ", RELEASED: nothing is blocked" } else { "" }
+            if status.released {
+                ", RELEASED: nothing is blocked"
+            } else {
+                ""
+            }
         ),
     };
     text.push_str(&head);
@@ -130,7 +140,10 @@ fn text(sensor: bool, status: &EnforcementStatus) -> String {
     }
     for shortfall in &status.shortfalls {
         let what = escape(shortfall.what.as_bytes());
-        text.push_str(&format!("falls short: {what} ({} times)\n", shortfall.count));
+        text.push_str(&format!(
+            "falls short: {what} ({} times)\n",
+            shortfall.count
+        ));
     }
     text
 }
@@ -179,7 +192,11 @@ pub(crate) fn release(arguments: &ReleaseArguments) -> Result<Outcome, Failure> 
         true => Question::Resume { container },
         false => Question::Release { container },
     };
-    let word = if arguments.undo { "enforced on again" } else { "released" };
+    let word = if arguments.undo {
+        "enforced on again"
+    } else {
+        "released"
+    };
     match ask(&settings.state, &question) {
         Ok(Answer::Done(count)) => {
             let plural = if count == 1 { "" } else { "s" };

@@ -115,7 +115,11 @@ fn install_in(options: &InstallOptions) -> Result<Outcome, Failure> {
 }
 
 fn remove_from(options: &InstallOptions, purge: bool) -> Result<Outcome, Failure> {
-    let programs = if purge { Programs::Delete } else { Programs::Keep };
+    let programs = if purge {
+        Programs::Delete
+    } else {
+        Programs::Keep
+    };
     let removed =
         remove(options, programs).map_err(|error| Failure::Failed(anyhow::Error::new(error)))?;
     let mut text = String::new();

@@ -16,7 +16,9 @@ use std::time::{Duration, SystemTime};
 use yagura_event::{Cloud, Provider};
 use yagura_policy::PolicySet;
 use yagura_runtimes::RuntimesConfig;
-use yagura_sensor::{EnforceSettings, NodeSettings, Sensor, SensorConfig, SensorError, Summary, find_node};
+use yagura_sensor::{
+    EnforceSettings, NodeSettings, Sensor, SensorConfig, SensorError, Summary, find_node,
+};
 
 /// How often the policy file is looked at.
 const POLICY_LOOK: Duration = Duration::from_secs(1);

@@ -6,31 +6,18 @@ mod guard;
 mod keys;
 
 use crate::exit::{Failure, Outcome};
-use crate::output::{self, Form, table};
 use crate::signals::Signals;
 use anyhow::Context as _;
-use crossbeam_channel::{Receiver, unbounded};
-use serde::Serialize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
-use yagura_event::{Alert, DriftVector, MonotonicNs};
+use yagura_event::{Alert, MonotonicNs};
 use yagura_policy::PolicySet;
 use yagura_policy::drift::DriftPolicy;
-use yagura_rehearsal::drift::{self, BenignCase, DriftCase};
-use yagura_rehearsal::{
-    ContainerOptions, Privileges, Rehearsed, RootKind, RuntimeChoice, RuntimeProgram,
-    ThrowAwayContainer, ThrowAwayImage, cleanup_all, cleanup_leftovers, rehearse, rehearse_benign,
-};
+use yagura_rehearsal::{RuntimeChoice, RuntimeProgram, cleanup_all, cleanup_leftovers};
 use yagura_rules::RuleSet;
 use yagura_runtimes::RuntimesConfig;
 use yagura_sensor::{NodeSettings, ScanSettings, Sensor, SensorConfig, find_node};
-
-/// How long an alert may take before a rehearsal counts as missed.
-const ALERT_WAIT: Duration = Duration::from_secs(5);
-/// How long after a benign case an alert still counts as its false alarm.
-const BENIGN_WAIT: Duration = Duration::from_millis(400);
 
 /// Everything that drifts is to be reported.
 pub(crate) const ALL_DRIFT: &str = "apiVersion: yagura.dev/v1
@@ -181,6 +168,12 @@ pub(crate) fn start_own_sensor(
         record,
     };
     Sensor::start(config, alerts).map_err(super::sensor::cannot_start)
+}
+
+/// Milliseconds with microseconds as the fraction.
+fn milliseconds(ns: u64) -> f64 {
+    let us = u32::try_from(ns / 1000).unwrap_or(u32::MAX);
+    f64::from(us) / 1000.0
 }
 
 #[cfg(test)]

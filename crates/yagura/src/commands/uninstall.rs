@@ -4,7 +4,7 @@ use crate::exit::{Failure, Outcome};
 use crate::output;
 use anyhow::anyhow;
 use std::path::Path;
-use yagura_kernel::guard::Guard;
+use yagura_kernel::Guard;
 use yagura_sensor::{ControlError, EnforceSettings, Question, ask};
 use yagura_wrapper::{InstallOptions, Programs, remove};
 
@@ -54,7 +54,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
         let _ = std::fs::remove_dir(parent);
     }
     lines.push(wrapper(arguments.purge_wrapper)?);
-    for program in yagura_kernel::guard::loaded_programs() {
+    for program in yagura_kernel::loaded_guard_programs() {
         left.push(format!("BPF program {program}"));
     }
     for path in &left {
@@ -97,7 +97,11 @@ fn names_in(folder: &Path) -> Vec<String> {
 fn wrapper(purge: bool) -> Result<String, Failure> {
     let options =
         InstallOptions::here().map_err(|error| Failure::Failed(anyhow::Error::new(error)))?;
-    let programs = if purge { Programs::Delete } else { Programs::Keep };
+    let programs = if purge {
+        Programs::Delete
+    } else {
+        Programs::Keep
+    };
     let removed =
         remove(&options, programs).map_err(|error| Failure::Failed(anyhow::Error::new(error)))?;
     let count = removed.restored.len() + removed.edited.len();

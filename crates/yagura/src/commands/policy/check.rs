@@ -156,115 +156,16 @@ fn summary(set: &PolicySet) -> String {
     let parts = [
         drift,
         some(set.defence().len(), "defence rule"),
-        some(set.images().len(), "rule on images"),
+        some(set.images().len(), "image rule"),
     ];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
     parts.join(", ")
 }
 
-fn count(&self, severity: Severity) -> usize {
-        let of_policy = self.diagnostics.iter().filter(|d| d.severity == severity);
-        of_policy.count() + usize::from(severity == Severity::Error && self.unreadable.is_some())
-    }
-}
-
-/// The whole result as JSON.
-#[derive(Debug, Serialize)]
-struct CheckJson {
-    valid: bool,
-    errors: usize,
-    warnings: usize,
-    files: Vec<FileJson>,
-    diagnostics: Vec<DiagnosticJson>,
-}
-
-#[derive(Debug, Serialize)]
-struct FileJson {
-    file: String,
-    valid: bool,
-    /// Rules of the drift policy without the default rule; null if there is none.
-    rules: Option<usize>,
-    default_action: Option<&'static str>,
-    defence_rules: Option<usize>,
-    image_rules: Option<usize>,
-}
-
-#[derive(Debug, Serialize)]
-struct DiagnosticJson {
-    file: String,
-    /// None of the place and code for a file that can't be read.
-    line: Option<usize>,
-    column: Option<usize>,
-    severity: &'static str,
-    code: Option<&'static str>,
-    message: String,
-    hint: Option<String>,
-}
-
-/// Checks every file, whatever is wrong with those before it.
-///
-/// # Errors
-/// If standard output can't be written.
-pub(super) fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
-    let sources = arguments
-        .files
-        .iter()
-        .map(|file| Source::from(file.as_path()));
-    let checked: Vec<Checked> = sources.map(|source| Checked::new(&source)).collect();
-    match arguments.output {
-        Form::Table => output::print(&text(&checked))?,
-        Form::Json => output::print_json(&json(&checked))?,
-    }
-    let valid = checked.iter().all(|file| file.policies.is_some());
-    Ok(if valid {
-        Outcome::Done
-    } else {
-        Outcome::BadInput
-    })
-}
-
-fn text(checked: &[Checked]) -> String {
-    let mut text = String::new();
-    for file in checked {
-        let name = escape(file.file.as_bytes());
-        for diagnostic in &file.diagnostics {
-            let _ = writeln!(text, "{diagnostic}");
-        }
-        if let Some(error) = &file.unreadable {
-            let _ = writeln!(text, "{}", unreadable(&file.file, error));
-        }
-        let (errors, warnings) = (file.count(Severity::Error), file.count(Severity::Warning));
-        let _ = match &file.policies {
-            Some(set) if warnings == 0 => writeln!(text, "{name}: ok, {}", summary(set)),
-            Some(set) => writeln!(
-                text,
-                "{name}: ok, {}, {}",
-                summary(set),
-                count(warnings, "warning")
-            ),
-            None => writeln!(
-                text,
-                "{name}: {}, {}",
-                count(errors, "error"),
-                count(warnings, "warning")
-            ),
-        };
-    }
-    text
-}
-
-fn summary(policy: &DriftPolicy) -> String {
-    let rules = count(policy.rules().len(), "rule");
-    format!("{rules} and the default: {}", policy.default_action())
-}
-
 fn count(number: usize, noun: &str) -> String {
     match number {
         1 => format!("1 {noun}"),
-        number => match noun.split_once(' ') {
-            Some(("rule", rest)) => format!("{number} rules {rest}"),
-            _ => format!("{number} {noun}s"),
-        },
+        number => format!("{number} {noun}s"),
     }
 }
 

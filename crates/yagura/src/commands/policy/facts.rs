@@ -1,7 +1,9 @@
 //! What the arguments of `yagura policy test` say of a container and a node.
 
 use std::collections::BTreeMap;
-use yagura_event::{Behaviour, Cloud, Container, DriftKind, Pod, Provenance, Provider, Sha256, escape};
+use yagura_event::{
+    Behaviour, Cloud, Container, DriftKind, Pod, Provenance, Provider, Sha256, escape,
+};
 
 /// One `KEY=VALUE` of `--container`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

@@ -3,7 +3,7 @@
 use super::guard::Guard;
 use super::{
     ALL_DRIFT, Arrived, RuntimeArgument, clean_up_leftovers, clean_up_on_signal, find_runtime,
-    parse_own_policy,
+    milliseconds, parse_own_policy,
 };
 use crate::exit::{Failure, Outcome};
 use crate::output::{self, Form, table};
@@ -128,7 +128,7 @@ pub(super) fn run(arguments: &DriftArguments) -> Result<Outcome, Failure> {
         false => parse_own_policy(ALL_DRIFT),
     };
     let policies = PolicySet::default().with_drift(policy);
-    let guard = Guard::start(policies, arguments.enforce)?;
+    let guard = Guard::start(policies, arguments.enforce, &base)?;
     let image = ThrowAwayImage::build(&base)
         .context("image can't be made")
         .map_err(Failure::CannotRun)?;
@@ -309,12 +309,6 @@ fn result(
     }
 }
 
-/// Milliseconds with microseconds as the fraction.
-fn milliseconds(ns: u64) -> f64 {
-    let us = u32::try_from(ns / 1000).unwrap_or(u32::MAX);
-    f64::from(us) / 1000.0
-}
-
 fn show(result: &CaseResult, form: Form) -> Result<(), Failure> {
     if form == Form::Json {
         return output::print_line(result);
@@ -344,11 +338,23 @@ fn conclude(results: &[CaseResult], form: Form) -> Result<Outcome, Failure> {
                 result.case.to_owned(),
                 seen.to_owned(),
                 time,
-                result.means.or(result.provenance).unwrap_or_default().to_owned(),
+                result
+                    .means
+                    .or(result.provenance)
+                    .unwrap_or_default()
+                    .to_owned(),
                 result.note.clone(),
             ]
         });
-        let heads = ["", "vector", "case", "seen", "after", "provenance or means", "note"];
+        let heads = [
+            "",
+            "vector",
+            "case",
+            "seen",
+            "after",
+            "provenance or means",
+            "note",
+        ];
         output::print(&table::aligned(&heads, rows))?;
         output::print(&format!("{good} of {} as they should be\n", results.len()))?;
     }
@@ -372,7 +378,10 @@ mod tests {
     #[test]
     fn the_policy_that_blocks_is_for_throw_away_containers_only() {
         let policy = parse_own_policy(BLOCK_DRIFT);
-        let scoped = policy.rules().iter().filter(|rule| !rule.scope.is_everywhere());
+        let scoped = policy
+            .rules()
+            .iter()
+            .filter(|rule| !rule.scope.is_everywhere());
         assert_eq!((policy.rules().len(), scoped.count()), (1, 1));
     }
 }

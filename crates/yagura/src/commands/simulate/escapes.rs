@@ -119,7 +119,11 @@ pub(super) fn run(arguments: &EscapeArguments) -> Result<Outcome, Failure> {
     let base = std::env::temp_dir();
     clean_up_leftovers(&base);
     let guard = match arguments.enforce {
-        true => Some(Guard::start(super::parse_own_policies(DENY_ALL), true)?),
+        true => Some(Guard::start(
+            super::parse_own_policies(DENY_ALL),
+            true,
+            &base,
+        )?),
         false => None,
     };
     let image = ThrowAwayImage::build(&base)
@@ -170,7 +174,6 @@ fn told(guard: &Guard, attempt: &Attempt, expects: bool) -> (Vec<&'static str>, 
     }
     (means, told)
 }
-}
 
 fn take(next: &Arrived, attempt: &Attempt, means: &mut Vec<&'static str>, told: &mut bool) {
     let alert = &next.alert;
@@ -204,7 +207,9 @@ fn guarded(
     guard: &Guard,
 ) -> Result<EscapeResult, Failure> {
     let failed = |error: EscapeError| {
-        Failure::Failed(anyhow::Error::new(error).context(format!("{} can't be rehearsed", technique.name)))
+        Failure::Failed(
+            anyhow::Error::new(error).context(format!("{} can't be rehearsed", technique.name)),
+        )
     };
     // What the machine refuses by itself is not to anybody's credit.
     let alone = control(technique, image, options).map_err(failed)?;
@@ -238,9 +243,11 @@ fn result(
             (Stopped::NotPossibleHere, None, reason.clone())
         }
         (_, true) => (Stopped::NotStopped, None, "its effect is there".to_owned()),
-        (AttemptResult::Refused { step, message, .. }, false) => {
-            (Stopped::Blocked, Some(step.clone()), format!("{step}: {message}"))
-        }
+        (AttemptResult::Refused { step, message, .. }, false) => (
+            Stopped::Blocked,
+            Some(step.clone()),
+            format!("{step}: {message}"),
+        ),
         (
             AttemptResult::Killed {
                 step,

@@ -4,6 +4,7 @@ use super::Arrived;
 use crate::exit::Failure;
 use anyhow::Context as _;
 use crossbeam_channel::{Receiver, unbounded};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use yagura_policy::PolicySet;
@@ -23,8 +24,16 @@ pub(super) struct Guard {
 }
 
 impl Guard {
-    /// Starts a sensor with these policies; it enforces them and leaves nothing behind, or only tells.
-    pub(super) fn start(policies: PolicySet, enforces: bool) -> Result<Guard, Failure> {
+    /// Starts a sensor with these policies; it enforces them and leaves nothing behind, or only tells. `base` is
+    /// where throw-away containers are made.
+    pub(super) fn start(
+        policies: PolicySet,
+        enforces: bool,
+        base: &Path,
+    ) -> Result<Guard, Failure> {
+        let mut runtimes = RuntimesConfig::default();
+        // Throw-away containers keep their runtime's records apart from those of the host's own containers.
+        runtimes.runc_roots.push(base.to_owned());
         let (sender, arrived) = unbounded();
         let config = SensorConfig {
             node: Arc::new(find_node(NodeSettings::default())),
@@ -33,7 +42,7 @@ impl Guard {
             enforce: enforces.then(own_instance).transpose()?,
             rules: Arc::new(RuleSet::empty()),
             send_all: false,
-            runtimes: RuntimesConfig::default(),
+            runtimes,
             scan: None,
             record: None,
         };

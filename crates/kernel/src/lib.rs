@@ -31,7 +31,7 @@ pub use fanotify::{
 };
 pub use guard::{
     Guard, GuardBackend, GuardError, GuardProgram, GuardRing, Guarded, KernelQuestion, RowJudge,
-    Stopping, means_of, programs_of,
+    PinnedGuard, Stopping, loaded_guard_programs, means_of, programs_of,
 };
 pub use memfd::{
     MemfdChange, MemfdError, MemfdExec, deny_memfd_exec, probe_memfd_exec, restore_memfd_exec,

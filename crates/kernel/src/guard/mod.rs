@@ -5,10 +5,12 @@ mod ask;
 mod error;
 mod pins;
 mod programs;
+mod read;
 mod rows;
 
 pub use ask::{KernelQuestion, RowJudge};
 pub use error::GuardError;
+pub use read::{PinnedGuard, loaded_guard_programs};
 pub use programs::{GuardProgram, Stopping, means_of, programs_of};
 
 use libbpf_rs::{MapCore as _, MapFlags, MapHandle, RingBufferBuilder};
@@ -127,7 +129,10 @@ impl Guard {
     /// # Errors
     /// [`GuardError`] says which step failed; what was in force before still is.
     pub fn start(backend: GuardBackend, pin_dir: &Path) -> Result<Guard, GuardError> {
-        let pinned = pins::begin(backend, pin_dir)?;
+        Guard::of(backend, pins::begin(backend, pin_dir)?)
+    }
+
+    fn of(backend: GuardBackend, pinned: Pinned) -> Result<Guard, GuardError> {
         let mut guard = Guard {
             backend,
             rows: Rows::new(pinned.map("guard_rows")?, pinned.map("guard_allow")?),

@@ -67,19 +67,11 @@ impl Pinned {
 /// Adopts what is in force, or puts this version in its place.
 pub(super) fn begin(backend: GuardBackend, pin_dir: &Path) -> Result<Pinned, GuardError> {
     require_bpffs(pin_dir)?;
-    let dir = pin_dir.join(version_of(backend));
-    if dir.exists() {
-        let missing = programs_of(backend)
-            .iter()
-            .filter(|program| !dir.join(program.name).exists())
-            .collect();
-        clear_others(pin_dir, &dir)?;
-        return Ok(Pinned {
-            dir,
-            missing,
-            adopted: true,
-        });
+    if let Some(pinned) = find(backend, pin_dir) {
+        clear_others(pin_dir, &pinned.dir)?;
+        return Ok(pinned);
     }
+    let dir = pin_dir.join(version_of(backend));
     let unfinished = pin_dir.join(UNFINISHED);
     remove_dir(&unfinished)?;
     create_dir(&unfinished)?;
@@ -101,6 +93,23 @@ pub(super) fn begin(backend: GuardBackend, pin_dir: &Path) -> Result<Pinned, Gua
         dir,
         missing,
         adopted: false,
+    })
+}
+
+/// What is pinned of this version.
+pub(super) fn find(backend: GuardBackend, pin_dir: &Path) -> Option<Pinned> {
+    let dir = pin_dir.join(version_of(backend));
+    if !dir.exists() {
+        return None;
+    }
+    let missing = programs_of(backend)
+        .iter()
+        .filter(|program| !dir.join(program.name).exists())
+        .collect();
+    Some(Pinned {
+        dir,
+        missing,
+        adopted: true,
     })
 }
 

@@ -30,8 +30,8 @@ pub use fanotify::{
     Marked, NamespaceError, probe_exec_gate,
 };
 pub use guard::{
-    Guard, GuardBackend, GuardError, GuardProgram, GuardRing, Guarded, KernelQuestion, RowJudge,
-    PinnedGuard, Stopping, loaded_guard_programs, means_of, programs_of,
+    Guard, GuardBackend, GuardError, GuardProgram, GuardRing, Guarded, KernelQuestion, PinnedGuard,
+    RowJudge, Stopping, loaded_guard_programs, means_of, programs_of,
 };
 pub use memfd::{
     MemfdChange, MemfdError, MemfdExec, deny_memfd_exec, probe_memfd_exec, restore_memfd_exec,

@@ -270,6 +270,7 @@ fn start_enforcement(
     };
     let start = EnforcementStart {
         settings: settings.clone(),
+        cgroup_root: config.runtimes.cgroup_root.clone(),
         policies: Arc::clone(&config.policies),
         version: config.policy_version,
         node: Arc::clone(&config.node),

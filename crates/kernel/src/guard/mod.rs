@@ -10,8 +10,8 @@ mod rows;
 
 pub use ask::{KernelQuestion, RowJudge};
 pub use error::GuardError;
-pub use read::{PinnedGuard, loaded_guard_programs};
 pub use programs::{GuardProgram, Stopping, means_of, programs_of};
+pub use read::{PinnedGuard, loaded_guard_programs};
 
 use libbpf_rs::{MapCore as _, MapFlags, MapHandle, RingBufferBuilder};
 use pins::Pinned;

@@ -2,6 +2,7 @@
 
 use super::{Guard, GuardBackend, GuardError, GuardRing, Guarded, pins, read_settings};
 use libbpf_rs::RingBufferBuilder;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
 use std::time::Duration;
 
@@ -19,6 +20,12 @@ pub struct PinnedGuard {
     pub is_on: bool,
     /// What is enforced on; the row of containers of which nothing is known is left out.
     pub containers: Vec<Guarded>,
+}
+
+impl AsFd for GuardRing {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
 }
 
 impl GuardRing {

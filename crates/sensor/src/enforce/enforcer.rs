@@ -14,8 +14,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 use yagura_event::{
-    CellAction, Container, ContainerKey, ContainerRoot, DenialEvent, Denied, EnforcementRow,
-    FileFacts, LayerDirs, Membership, Node, ProcessKey, WallTime,
+    Container, ContainerKey, ContainerRoot, DenialEvent, Denied, EnforcementRow, FileFacts,
+    LayerDirs, Membership, Node, ProcessKey, WallTime,
 };
 use yagura_kernel::wall_minus_boot_ns;
 use yagura_policy::defence::Fuse;
@@ -213,7 +213,7 @@ impl Enforcer {
 
     /// What holds for containers of which nothing is known yet: rules without a scope.
     fn set_default(&mut self) {
-        let compiled = self.compile(None);
+        let compiled = self.compile(None, &HashSet::new());
         let row = match self.released {
             true => EnforcementRow::default(),
             false => compiled.row,
@@ -223,10 +223,12 @@ impl Enforcer {
         }
     }
 
-    fn compile(&self, container: Option<&Container>) -> Compiled {
+    fn compile(&self, container: Option<&Container>, blown: &HashSet<u32>) -> Compiled {
+        let blown_fuses: Vec<u32> = blown.iter().copied().collect();
         let facts = ContainerFacts {
             container,
             now: wall_now(),
+            blown_fuses: &blown_fuses,
         };
         compile(&self.policies, &facts, &self.node)
     }
@@ -247,8 +249,7 @@ impl Enforcer {
         if guarded.news.container.is_none() {
             return;
         }
-        let mut compiled = self.compile(guarded.news.container.as_deref());
-        only_tell(&mut compiled.row, &guarded.blown);
+        let compiled = self.compile(guarded.news.container.as_deref(), &guarded.blown);
         let sparing = Sparing {
             released: guarded.released,
             rules: guarded.blown.clone(),
@@ -392,21 +393,6 @@ fn is_meant(container: &Container, wanted: &str) -> bool {
         || (wanted.len() >= ID_CHARS_MIN && container.id.starts_with(wanted))
 }
 
-/// Turns denial into telling for some rules.
-fn only_tell(row: &mut EnforcementRow, rules: &HashSet<u32>) {
-    for slot in &mut row.defence {
-        if rules.contains(&slot.rule) {
-            slot.watch.0 |= slot.deny.0;
-            slot.deny.0 = 0;
-        }
-    }
-    for cell in row.drift.iter_mut().flatten() {
-        if rules.contains(&cell.rule) && cell.action == CellAction::Deny {
-            cell.action = CellAction::Watch;
-        }
-    }
-}
-
 /// The fuse of a rule; drift rules all have the usual one.
 fn fuse_of(policies: &PolicySet, number: u32) -> Fuse {
     let rule = policies.rule_numbered(number);
@@ -432,25 +418,6 @@ fn wall_now() -> WallTime {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use yagura_event::{Behaviour, BehaviourSet, DefenceSlot};
-
-    #[test]
-    fn a_rule_whose_fuse_has_blown_tells_what_it_denied() {
-        let deny: BehaviourSet = [Behaviour::Mount].into_iter().collect();
-        let slot = |rule| DefenceSlot {
-            rule,
-            deny,
-            ..DefenceSlot::default()
-        };
-        let mut row = EnforcementRow {
-            defence: vec![slot(1), slot(2)],
-            ..EnforcementRow::default()
-        };
-        only_tell(&mut row, &HashSet::from([1]));
-        let denied: Vec<_> = row.defence.iter().map(|slot| slot.deny).collect();
-        assert_eq!(denied, [BehaviourSet::EMPTY, deny]);
-        assert!(row.defence.first().is_some_and(|slot| slot.watch == deny));
-    }
 
     #[test]
     fn a_container_is_meant_by_its_name_or_the_beginning_of_its_id() {

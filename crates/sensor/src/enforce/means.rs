@@ -9,16 +9,19 @@ use crate::inspect::Asker;
 use crate::start::Wakes;
 use crossbeam_channel::Sender;
 use std::collections::HashMap;
+use std::os::fd::AsFd as _;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use yagura_event::{
-    Behaviour, CellAction, ContainerKey, DenialEvent, DenialOutcome, DriftKind, Drop as Lost,
-    DropPlace, DropReason, EnforcementMeans, EnforcementRow, FileFacts, KernelEvent, Membership,
-    OriginClass,
+    Behaviour, BehaviourSet, CellAction, ContainerKey, DenialEvent, DenialOutcome, DriftKind,
+    Drop as Lost, DropPlace, DropReason, EnforcementMeans, EnforcementRow, FileFacts, KernelEvent,
+    Membership, OriginClass,
 };
 use yagura_kernel::{
-    ExecGate, GateOptions, MemfdChange, MemfdError, deny_memfd_exec, restore_memfd_exec,
+    CgroupGuard, ExecGate, GateOptions, MemfdChange, MemfdError, deny_memfd_exec,
+    remove_cgroup_pins, restore_memfd_exec,
 };
 use yagura_kernel::{Guard, GuardBackend, GuardError, GuardRing, Stopping, means_of};
 use yagura_policy::PolicySet;
@@ -49,6 +52,8 @@ pub(super) fn is_asked_for(policies: &PolicySet) -> bool {
 /// All means of this node.
 pub(super) struct Means {
     settings: EnforceSettings,
+    /// Mount point of the v2 cgroup hierarchy.
+    cgroup_root: PathBuf,
     asker: Asker,
     wakes: Wakes,
     tasks: Sender<Task>,
@@ -63,23 +68,29 @@ struct Running {
     backend: GuardBackend,
     /// Containers that a former sensor enforced on, until they are met again.
     inherited: Vec<Membership>,
+    cgroup_root: PathBuf,
     reader: DenialReader,
     gate: Option<ExecGate>,
     gated: Arc<GatedContainers>,
     /// Containers whose mounts are marked, by the process through which that was done.
     marked: HashMap<ContainerKey, u32>,
     memfd: HashMap<ContainerKey, MemfdChange>,
+    cgroups: Option<CgroupGuard>,
+    /// What is decided by cgroup programs, by container.
+    by_cgroup: HashMap<ContainerKey, BehaviourSet>,
 }
 
 impl Means {
     pub(super) fn new(
         settings: EnforceSettings,
+        cgroup_root: PathBuf,
         asker: Asker,
         wakes: Wakes,
         tasks: Sender<Task>,
     ) -> Means {
         Means {
             settings,
+            cgroup_root,
             asker,
             wakes,
             tasks,
@@ -131,24 +142,38 @@ impl Means {
         let inherited = guard.list().into_iter().map(|known| known.membership);
         let inherited = inherited.filter(|known| known.container.0 != 0).collect();
         let ring = guard.ring().map_err(|error| chain(&error))?;
+        let cgroups = match CgroupGuard::start(&self.settings.pins, Some(ring.as_fd())) {
+            Ok(cgroups) if backend == GuardBackend::Signal => Some(cgroups),
+            Ok(_) => None,
+            Err(error) => {
+                tracing::warn!(
+                    error = chain(&error),
+                    "devices, settings and sockets are not refused"
+                );
+                None
+            }
+        };
         let guard = Arc::new(Mutex::new(guard));
         let reader = DenialReader::start(ring, self.wakes.clone(), self.tasks.clone())
             .map_err(|error| chain(&error))?;
         let gated = Arc::new(GatedContainers::default());
-        let gate = match backend {
-            // The kernel decides before anybody could be asked.
-            GuardBackend::Lsm => None,
-            GuardBackend::Signal => self.open_gate(&guard, &gated),
+        let (gate, cgroups) = match backend {
+            // The kernel decides before anybody could be asked, and whatever it is about.
+            GuardBackend::Lsm => (None, None),
+            GuardBackend::Signal => (self.open_gate(&guard, &gated), cgroups),
         };
         Ok(Running {
             guard,
             backend,
             inherited,
+            cgroup_root: self.cgroup_root.clone(),
             reader,
             gate,
             gated,
             marked: HashMap::new(),
             memfd: HashMap::new(),
+            cgroups,
+            by_cgroup: HashMap::new(),
         })
     }
 
@@ -222,6 +247,7 @@ impl Means {
         if running.backend == GuardBackend::Signal {
             shortfalls.extend(running.ask_before_exec(news, row).err());
             shortfalls.extend(running.keep_from_memory_files(news, row).err());
+            shortfalls.extend(running.refuse_by_cgroup(news, row).err());
         }
         shortfalls
     }
@@ -235,6 +261,16 @@ impl Means {
         running.gated.remove(key);
         running.marked.remove(&key);
         running.memfd.remove(&key);
+        running.by_cgroup.remove(&key);
+        if let Some(cgroups) = &running.cgroups
+            && news.membership.cgroup.0 != 0
+            && let Err(error) = cgroups.remove(news.membership.cgroup)
+        {
+            tracing::debug!(
+                error = chain(&error),
+                "cgroup programs are left until the next look"
+            );
+        }
         let forgotten = locked(&running.guard).forget(key);
         forgotten
             .map_err(|error| chain(&error))
@@ -299,6 +335,7 @@ impl Means {
         };
         let mut losses = locked(&running.guard).losses();
         losses.extend(running.gate.iter().flat_map(ExecGate::take_losses));
+        losses.extend(running.cgroups.iter().filter_map(CgroupGuard::take_losses));
         losses
     }
 
@@ -306,10 +343,22 @@ impl Means {
     pub(super) fn of_behaviour(
         &self,
         behaviour: Behaviour,
+        key: ContainerKey,
     ) -> (&'static str, Vec<EnforcementMeans>) {
         let Some(running) = &self.running else {
             return (NOT_STOPPED, Vec::new());
         };
+        let by_cgroup = running.by_cgroup.get(&key).copied().unwrap_or_default();
+        if by_cgroup.contains(behaviour) {
+            let means = match behaviour {
+                Behaviour::BlockDevice | Behaviour::DeviceNode | Behaviour::KernelMemory => {
+                    EnforcementMeans::CgroupDevice
+                }
+                Behaviour::RuntimeSocket => EnforcementMeans::CgroupConnect,
+                _ => EnforcementMeans::CgroupSysctl,
+            };
+            return (DenialOutcome::Blocked.as_str(), vec![means]);
+        }
         match means_of(running.backend, behaviour) {
             Stopping::Blocked(means) => (DenialOutcome::Blocked.as_str(), vec![means]),
             Stopping::Killed(means) => (DenialOutcome::Killed.as_str(), vec![means]),
@@ -344,9 +393,14 @@ impl Means {
         running.reader.stop();
         drop(running.gate);
         drop(running.guard);
-        if !self.settings.keep
-            && let Err(error) = Guard::remove(&self.settings.pins)
-        {
+        drop(running.cgroups);
+        if self.settings.keep {
+            return;
+        }
+        if let Err(error) = remove_cgroup_pins(&self.settings.pins) {
+            tracing::error!(error = chain(&error), "cgroup programs are left behind");
+        }
+        if let Err(error) = Guard::remove(&self.settings.pins) {
             tracing::error!(error = chain(&error), "enforcement is left behind");
         }
     }
@@ -430,6 +484,38 @@ impl Running {
                     .map_err(|error| chain(&error))
             }
             _ => Ok(()),
+        }
+    }
+
+    /// Has programs of the container's own cgroup refuse what they can decide.
+    fn refuse_by_cgroup(&mut self, news: &News, row: &EnforcementRow) -> Result<(), String> {
+        let key = news.membership.container;
+        let Some(cgroups) = &self.cgroups else {
+            return Ok(());
+        };
+        let was = self.by_cgroup.contains_key(&key);
+        let asks = row
+            .defence
+            .iter()
+            .any(|slot| !slot.deny.is_empty() || !slot.watch.is_empty());
+        if news.membership.cgroup.0 == 0 || (!asks && !was) {
+            return Ok(());
+        }
+        let Some(directory) = cgroup_of(news.init.pid) else {
+            return Err("the container's cgroup could not be looked up in time".to_owned());
+        };
+        let directory = self.cgroup_root.join(directory.trim_start_matches('/'));
+        let installed = cgroups
+            .install(&news.membership, &directory, row)
+            .map_err(|error| chain(&error))?;
+        self.by_cgroup.insert(key, installed.decided);
+        match installed.refused.as_slice() {
+            [] => Ok(()),
+            [first, ..] => Err(format!(
+                "{} is not to be had: {}",
+                first.means,
+                chain(&first.reason)
+            )),
         }
     }
 

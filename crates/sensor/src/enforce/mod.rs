@@ -28,6 +28,7 @@ use crossbeam_channel::{Sender, bounded};
 use enforcer::Enforcer;
 use means::Means;
 use spared::Spared;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use yagura_event::Node;
@@ -51,6 +52,7 @@ pub enum EnforceError {
 #[derive(Debug)]
 pub(crate) struct EnforcementStart {
     pub(crate) settings: EnforceSettings,
+    pub(crate) cgroup_root: PathBuf,
     pub(crate) policies: Arc<PolicySet>,
     pub(crate) version: u64,
     pub(crate) node: Arc<Node>,
@@ -86,6 +88,7 @@ impl Enforcement {
         let (tasks, queue) = bounded(TASKS_MAX);
         let means = Means::new(
             start.settings,
+            start.cgroup_root,
             start.asker,
             start.wakes.clone(),
             tasks.clone(),

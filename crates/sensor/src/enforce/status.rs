@@ -103,7 +103,7 @@ fn container(enforcer: &Enforcer, guarded: &Guarded) -> Option<EnforcedContainer
         pod: pod.map(|pod| pod.name.clone()).unwrap_or_default(),
         image: container.image.clone(),
         released: guarded.released || enforcer.released,
-        enforced: behaviours(enforcer, compiled)
+        enforced: behaviours(enforcer, guarded, compiled)
             .chain(drift(enforcer, guarded, compiled))
             .collect(),
         gaps: gaps.chain(guarded.shortfalls.iter().cloned()).collect(),
@@ -118,6 +118,7 @@ fn rule(compiled: &Compiled, number: u32) -> String {
 /// Behaviours that a rule denies or watches, each by the rule that asks for the most.
 fn behaviours<'e>(
     enforcer: &'e Enforcer,
+    guarded: &'e Guarded,
     compiled: &'e Compiled,
 ) -> impl Iterator<Item = EnforcedItem> + 'e {
     let slots = &compiled.row.defence;
@@ -128,7 +129,8 @@ fn behaviours<'e>(
             Some(slot) => (slot, "deny"),
             None => (watching()?, "watch"),
         };
-        let (outcome, means) = enforcer.means.of_behaviour(*behaviour);
+        let key = guarded.news.membership.container;
+        let (outcome, means) = enforcer.means.of_behaviour(*behaviour, key);
         Some(EnforcedItem {
             what: behaviour.as_str().to_owned(),
             rule: rule(compiled, slot.rule),

@@ -4,7 +4,7 @@ use crate::exit::{Failure, Outcome};
 use crate::output;
 use anyhow::anyhow;
 use std::path::Path;
-use yagura_kernel::Guard;
+use yagura_kernel::{Guard, remove_cgroup_pins};
 use yagura_sensor::{ControlError, EnforceSettings, Question, ask};
 use yagura_wrapper::{InstallOptions, Programs, remove};
 
@@ -38,6 +38,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
                 )));
             }
         }
+        remove_cgroup_pins(&settings.pins)
+            .map_err(|error| Failure::CannotRun(anyhow::Error::new(error)))?;
         Guard::remove(&settings.pins)
             .map_err(|error| Failure::CannotRun(anyhow::Error::new(error)))?;
         lines.push(format!("{name}: nothing is pinned any more"));

@@ -17,7 +17,9 @@ use yagura_event::{
     Drop, DropPlace, DropReason, FileFacts, Inspection, InspectionRequest, KernelEvent, LossEvent,
     MonotonicNs, OpenClass, OpenKey, ProcessKey, ScanAnswer, ScanRequest, Text, Twin,
 };
-use yagura_kernel::{CallFilter, Observer, OpenClasses, Reader, TellError, wall_minus_boot_ns};
+use yagura_kernel::{
+    CallFilter, GuardRing, Observer, OpenClasses, Reader, TellError, wall_minus_boot_ns,
+};
 use yagura_pipeline::{Enforced, Input, Pipeline, Sink, Stats, Wishes};
 use yagura_policy::PolicySet;
 use yagura_policy::set::RuleKind;
@@ -43,6 +45,8 @@ pub(crate) enum Wake {
     Policies(Arc<PolicySet>, u64),
     /// A process was kept from something.
     Denied(Box<DenialEvent>),
+    /// Denials are told in a further ring.
+    Ring(GuardRing),
     /// Something was lost on the way.
     Lost(Drop),
     /// Other detection rules are in force from now on.
@@ -78,6 +82,8 @@ pub(crate) struct MainLoop<'a> {
     next_look: MonotonicNs,
     /// Records read since the last turn.
     batch: Vec<KernelEvent>,
+    /// A further ring, for which reading has to begin again.
+    ring: Option<GuardRing>,
 }
 
 /// Hands out what the pipeline pushes, and keeps what was pushed back.
@@ -263,6 +269,7 @@ impl<'a> MainLoop<'a> {
             wall_minus_boot_ns: 0,
             next_look: MonotonicNs::default(),
             batch: Vec::new(),
+            ring: None,
         };
         main_loop.set_clock(wall_minus_boot_ns());
         main_loop.ask_for_events();
@@ -307,11 +314,26 @@ impl<'a> MainLoop<'a> {
         let mut batch = std::mem::take(&mut self.batch);
         batch.sort_by_key(KernelEvent::time);
         for event in batch.drain(..) {
-            self.step(Input::Kernel(event));
+            match event {
+                KernelEvent::Denied(event) => self.denied(event),
+                event => self.step(Input::Kernel(event)),
+            }
             self.settle();
         }
         // Kept for its room.
         self.batch = batch;
+    }
+
+    /// A process was kept from something.
+    fn denied(&mut self, event: Box<DenialEvent>) {
+        let rule = self.edges.rule_of(&event);
+        self.edges.enforce(|| Task::Denied(event.clone()));
+        self.step(Input::Denied(event, rule));
+    }
+
+    /// The further ring because of which reading stopped.
+    pub(crate) fn take_ring(&mut self) -> Option<GuardRing> {
+        self.ring.take()
     }
 
     /// What the step pushed back becomes input in turn.
@@ -397,9 +419,10 @@ impl<'a> MainLoop<'a> {
                 self.edges.edges.policies = (policies, version);
                 self.step(Input::Policy(drift, version));
             }
-            Wake::Denied(event) => {
-                let rule = self.edges.rule_of(&event);
-                self.step(Input::Denied(event, rule));
+            Wake::Denied(event) => self.denied(event),
+            Wake::Ring(ring) => {
+                self.ring = Some(ring);
+                return ControlFlow::Break(());
             }
             Wake::Lost(lost) => self.lose(lost),
             Wake::Rules(rules) => {

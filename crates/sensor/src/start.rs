@@ -8,12 +8,14 @@ use crate::recorder::Recorder;
 use crate::scan::{FileScanner, ScanSettings};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use rustix::event::{EventfdFlags, eventfd};
-use rustix::fd::{AsFd as _, OwnedFd};
+use rustix::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 use yagura_event::{Alert, DenialEvent};
-use yagura_kernel::{MountError, ObserveError, Observer, StartError, wall_minus_boot_ns};
+use yagura_kernel::{
+    GuardRing, MountError, ObserveError, Observer, StartError, wall_minus_boot_ns,
+};
 use yagura_pipeline::{Pipeline, PipelineConfig, Stats};
 use yagura_policy::PolicySet;
 use yagura_rules::RuleSet;
@@ -83,6 +85,11 @@ impl Wakes {
     /// Something was lost on the way.
     pub(crate) fn lost(&self, lost: yagura_event::Drop) {
         self.send(Wake::Lost(lost));
+    }
+
+    /// Denials are told in a further ring.
+    pub(crate) fn ring(&self, ring: GuardRing) {
+        self.send(Wake::Ring(ring));
     }
 
     /// A process was kept from something.
@@ -249,7 +256,7 @@ fn run(
     let mut main_loop = MainLoop::new(pipeline, edges, queue, &wakes.fd, config.send_all);
     // The receiver waits for exactly this.
     let _ = ready.send(());
-    let read = observer.read(&mut main_loop, wakes.fd.as_fd());
+    let read = read(&observer, &mut main_loop, wakes.fd.as_fd());
     let stats = main_loop.finish();
     // Closes the queues: the threads that send to the loop end, and the output hands out what it has.
     drop(main_loop);
@@ -258,6 +265,22 @@ fn run(
     }
     read?;
     Ok(Summary { stats })
+}
+
+/// Reads until the loop stops; begins again whenever there is a further ring.
+fn read(
+    observer: &Observer,
+    main_loop: &mut MainLoop<'_>,
+    wake: BorrowedFd<'_>,
+) -> Result<(), ObserveError> {
+    let mut rings = Vec::new();
+    loop {
+        observer.read_with(&rings, main_loop, wake)?;
+        match main_loop.take_ring() {
+            Some(ring) => rings.push(ring),
+            None => return Ok(()),
+        }
+    }
 }
 
 fn start_enforcement(

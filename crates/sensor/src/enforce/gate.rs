@@ -23,6 +23,8 @@ const READ_MAX: Duration = Duration::from_millis(350);
 const FRESH_FOR: Duration = Duration::from_millis(25);
 /// Ancestors looked up for an allow list: as many as the kernel side climbs.
 const ANCESTORS_MAX: usize = 16;
+/// What every program begins with (elf(5)).
+const ELF_MAGIC: [u8; 4] = *b"\x7fELF";
 /// Bytes of a line of /proc that are read.
 const LINE_BYTES_MAX: usize = 4096;
 
@@ -107,14 +109,7 @@ impl<A: Around> Gate<A> {
         let Some(container) = self.containers.find(question.pid) else {
             return Answer::Allow;
         };
-        let kind = DriftKind::Binaries;
-        let does_nothing = OriginClass::ALL.iter().all(|class| {
-            let cell = container.row.cell(kind, *class);
-            cell.is_none_or(|cell| cell.action != CellAction::Deny)
-        });
-        if does_nothing {
-            return Answer::Allow;
-        }
+        let kind = kind_of(question.file);
         let mut file = question.facts.clone();
         let class = match self.origin(&container, &mut file, question) {
             Origin::Image => return Answer::Allow,
@@ -227,6 +222,26 @@ impl<A: Around> Gate<A> {
             // Whether it is the image's could not be told: what can't be told never runs under a rule that blocks.
             Twin::Unknown => Origin::Unknown,
         }
+    }
+}
+
+/// Whether a row denies files that are executed, be they programs or scripts.
+pub(super) fn denies_files(row: &EnforcementRow) -> bool {
+    let kinds = [DriftKind::Binaries, DriftKind::Scripts];
+    let cells = kinds
+        .into_iter()
+        .flat_map(|kind| OriginClass::ALL.map(|class| row.cell(kind, class)));
+    cells.flatten().any(|cell| cell.action == CellAction::Deny)
+}
+
+/// A file that is no program of the machine is run by an interpreter: its own, or the shell that finds it can't be
+/// executed.
+fn kind_of(file: BorrowedFd<'_>) -> DriftKind {
+    let mut head = [0; ELF_MAGIC.len()];
+    match rustix::io::pread(file, &mut head, 0) {
+        Ok(_) if head == ELF_MAGIC => DriftKind::Binaries,
+        Ok(_) => DriftKind::Scripts,
+        Err(_) => DriftKind::Binaries,
     }
 }
 

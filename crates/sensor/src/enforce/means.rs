@@ -2,28 +2,21 @@
 //!
 //! Nothing is loaded before a policy asks for something.
 
-use super::enforcer::{News, Task};
-use super::gate::{Around, Gate, GatedContainer, GatedContainers, Trust, cgroup_of};
+use super::enforcer::News;
+use super::gate::{Around, Gate, GatedContainer, GatedContainers, Trust, cgroup_of, denies_files};
 use super::settings::EnforceSettings;
 use crate::inspect::Asker;
 use crate::start::Wakes;
-use crossbeam_channel::Sender;
 use std::collections::HashMap;
 use std::os::fd::AsFd as _;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
 use yagura_event::{
-    Behaviour, BehaviourSet, CellAction, ContainerKey, DenialEvent, DenialOutcome, DriftKind,
-    Drop as Lost, DropPlace, DropReason, EnforcementMeans, EnforcementRow, FileFacts, KernelEvent,
-    Membership, OriginClass,
+    Behaviour, BehaviourSet, ContainerKey, DenialEvent, DenialOutcome, DriftKind,
+    Drop as Lost, EnforcementMeans, EnforcementRow, FileFacts, Membership,
 };
-use yagura_kernel::{
-    CgroupGuard, ExecGate, GateOptions, MemfdChange, MemfdError, deny_memfd_exec,
-    remove_cgroup_pins, restore_memfd_exec,
-};
-use yagura_kernel::{Guard, GuardBackend, GuardError, GuardRing, Stopping, means_of};
+use yagura_kernel::{CgroupGuard, ExecGate, GateOptions, remove_cgroup_pins};
+use yagura_kernel::{Guard, GuardBackend, GuardError, Stopping, means_of};
 use yagura_policy::PolicySet;
 use yagura_policy::drift::RuleAction;
 
@@ -56,7 +49,6 @@ pub(super) struct Means {
     cgroup_root: PathBuf,
     asker: Asker,
     wakes: Wakes,
-    tasks: Sender<Task>,
     running: Option<Running>,
     /// Why nothing can be enforced here; told once for each container.
     refused: Option<String>,
@@ -69,12 +61,10 @@ struct Running {
     /// Containers that a former sensor enforced on, until they are met again.
     inherited: Vec<Membership>,
     cgroup_root: PathBuf,
-    reader: DenialReader,
     gate: Option<ExecGate>,
     gated: Arc<GatedContainers>,
     /// Containers whose mounts are marked, by the process through which that was done.
     marked: HashMap<ContainerKey, u32>,
-    memfd: HashMap<ContainerKey, MemfdChange>,
     cgroups: Option<CgroupGuard>,
     /// What is decided by cgroup programs, by container.
     by_cgroup: HashMap<ContainerKey, BehaviourSet>,
@@ -86,14 +76,12 @@ impl Means {
         cgroup_root: PathBuf,
         asker: Asker,
         wakes: Wakes,
-        tasks: Sender<Task>,
     ) -> Means {
         Means {
             settings,
             cgroup_root,
             asker,
             wakes,
-            tasks,
             running: None,
             refused: None,
         }
@@ -154,8 +142,8 @@ impl Means {
             }
         };
         let guard = Arc::new(Mutex::new(guard));
-        let reader = DenialReader::start(ring, self.wakes.clone(), self.tasks.clone())
-            .map_err(|error| chain(&error))?;
+        // The loop that reads the observer's rings reads this one, too: a program's record and its end belong together.
+        self.wakes.ring(ring);
         let gated = Arc::new(GatedContainers::default());
         let (gate, cgroups) = match backend {
             // The kernel decides before anybody could be asked, and whatever it is about.
@@ -167,11 +155,9 @@ impl Means {
             backend,
             inherited,
             cgroup_root: self.cgroup_root.clone(),
-            reader,
             gate,
             gated,
             marked: HashMap::new(),
-            memfd: HashMap::new(),
             cgroups,
             by_cgroup: HashMap::new(),
         })
@@ -199,7 +185,6 @@ impl Means {
             around: Rest {
                 guard: Arc::clone(guard),
                 wakes: self.wakes.clone(),
-                tasks: self.tasks.clone(),
             },
         };
         match ExecGate::start(GateOptions::default(), move |question| {
@@ -246,7 +231,6 @@ impl Means {
         }
         if running.backend == GuardBackend::Signal {
             shortfalls.extend(running.ask_before_exec(news, row).err());
-            shortfalls.extend(running.keep_from_memory_files(news, row).err());
             shortfalls.extend(running.refuse_by_cgroup(news, row).err());
         }
         shortfalls
@@ -260,7 +244,6 @@ impl Means {
         };
         running.gated.remove(key);
         running.marked.remove(&key);
-        running.memfd.remove(&key);
         running.by_cgroup.remove(&key);
         if let Some(cgroups) = &running.cgroups
             && news.membership.cgroup.0 != 0
@@ -390,7 +373,6 @@ impl Means {
         let Some(running) = self.running.take() else {
             return;
         };
-        running.reader.stop();
         drop(running.gate);
         drop(running.guard);
         drop(running.cgroups);
@@ -426,10 +408,7 @@ impl Running {
     /// Has the kernel ask before a file of the container is executed, if drift is denied there.
     fn ask_before_exec(&mut self, news: &News, row: &EnforcementRow) -> Result<(), String> {
         let key = news.membership.container;
-        let denies = OriginClass::ALL.iter().any(|class| {
-            row.cell(DriftKind::Binaries, *class)
-                .is_some_and(|cell| cell.action == CellAction::Deny)
-        });
+        let denies = denies_files(row);
         let Some(gate) = &self.gate else {
             return Ok(());
         };
@@ -458,32 +437,6 @@ impl Running {
             count => Err(format!(
                 "from {count} mounts drifted programs are ended rather than refused"
             )),
-        }
-    }
-
-    /// Keeps the container from memory files that can be executed, if the policy denies them without exception.
-    fn keep_from_memory_files(&mut self, news: &News, row: &EnforcementRow) -> Result<(), String> {
-        let key = news.membership.container;
-        let cell = row.cell(DriftKind::Binaries, OriginClass::Memfd);
-        let denies =
-            cell.is_some_and(|cell| cell.action == CellAction::Deny && cell.allow.is_empty());
-        match (denies, self.memfd.get(&key).copied()) {
-            (true, None) => match deny_memfd_exec(news.init.pid) {
-                Ok(change) => {
-                    self.memfd.insert(key, change);
-                    Ok(())
-                }
-                // Ended at their first instruction instead, which the status tells.
-                Err(MemfdError::Unsupported(_) | MemfdError::HostNamespace { .. }) => Ok(()),
-                Err(error) => Err(chain(&error)),
-            },
-            (false, Some(change)) => {
-                self.memfd.remove(&key);
-                restore_memfd_exec(news.init.pid, change.before)
-                    .map(drop)
-                    .map_err(|error| chain(&error))
-            }
-            _ => Ok(()),
         }
     }
 
@@ -524,9 +477,6 @@ impl Running {
         if self.marked.contains_key(&key) {
             means.push(EnforcementMeans::Fanotify);
         }
-        if self.memfd.contains_key(&key) {
-            means.push(EnforcementMeans::MemfdNoexec);
-        }
         means.push(EnforcementMeans::KillAtExec);
         match means.first() {
             Some(EnforcementMeans::Fanotify) => (DenialOutcome::Blocked, means),
@@ -539,7 +489,6 @@ impl Running {
 struct Rest {
     guard: Shared,
     wakes: Wakes,
-    tasks: Sender<Task>,
 }
 
 impl Around for Rest {
@@ -555,65 +504,7 @@ impl Around for Rest {
     }
 
     fn denied(&self, event: DenialEvent) {
-        tell(&self.wakes, &self.tasks, event);
-    }
-}
-
-/// Tells the loop, which makes an alert of it, and the thread that counts.
-fn tell(wakes: &Wakes, tasks: &Sender<Task>, event: DenialEvent) {
-    if tasks
-        .try_send(Task::Denied(Box::new(event.clone())))
-        .is_err()
-    {
-        wakes.lost(Lost {
-            place: DropPlace::Enforcer,
-            reason: DropReason::Full,
-            count: 1,
-        });
-    }
-    wakes.denied(event);
-}
-
-/// The thread that reads the ring of denials.
-struct DenialReader {
-    stop: Arc<AtomicBool>,
-    thread: JoinHandle<()>,
-}
-
-impl DenialReader {
-    fn start(ring: GuardRing, wakes: Wakes, tasks: Sender<Task>) -> std::io::Result<DenialReader> {
-        let stop = Arc::new(AtomicBool::new(false));
-        let stopped = Arc::clone(&stop);
-        let thread = std::thread::Builder::new()
-            .name("denials".to_owned())
-            .spawn(move || {
-                let read = ring.read(
-                    || !stopped.load(Ordering::Relaxed),
-                    |bytes| record(bytes, &wakes, &tasks),
-                );
-                if let Err(error) = read {
-                    tracing::error!(error = chain(&error), "denials can't be read any more");
-                }
-            })?;
-        Ok(DenialReader { stop, thread })
-    }
-
-    fn stop(self) {
-        self.stop.store(true, Ordering::Relaxed);
-        if self.thread.join().is_err() {
-            tracing::error!("thread that reads denials ended unexpectedly");
-        }
-    }
-}
-
-fn record(bytes: &[u8], wakes: &Wakes, tasks: &Sender<Task>) {
-    match yagura_kernel::decode(bytes) {
-        Ok(KernelEvent::Denied(event)) => tell(wakes, tasks, *event),
-        Ok(_) | Err(_) => wakes.lost(Lost {
-            place: DropPlace::Decode,
-            reason: DropReason::Malformed,
-            count: 1,
-        }),
+        self.wakes.denied(event);
     }
 }
 

@@ -91,7 +91,6 @@ impl Enforcement {
             start.cgroup_root,
             start.asker,
             start.wakes.clone(),
-            tasks.clone(),
         );
         let spared = Arc::new(Spared::default());
         let enforcer = Enforcer::new(

@@ -174,8 +174,6 @@ pub enum EnforcementMeans {
     CgroupDevice = 6,
     /// cgroup BPF: kernel settings.
     CgroupSysctl = 7,
-    /// The kernel's own setting against memory files.
-    MemfdNoexec = 8,
     /// seccomp notification, placed by the runtime wrapper.
     SeccompNotify = 9,
     /// A signal from the sensor, after the fact.
@@ -184,7 +182,7 @@ pub enum EnforcementMeans {
 
 impl EnforcementMeans {
     /// Every means.
-    pub const ALL: [EnforcementMeans; 10] = [
+    pub const ALL: [EnforcementMeans; 9] = [
         EnforcementMeans::BpfLsm,
         EnforcementMeans::KillAtExec,
         EnforcementMeans::KillAtCall,
@@ -192,7 +190,6 @@ impl EnforcementMeans {
         EnforcementMeans::CgroupConnect,
         EnforcementMeans::CgroupDevice,
         EnforcementMeans::CgroupSysctl,
-        EnforcementMeans::MemfdNoexec,
         EnforcementMeans::SeccompNotify,
         EnforcementMeans::KillBySensor,
     ];
@@ -207,7 +204,6 @@ impl EnforcementMeans {
             EnforcementMeans::CgroupConnect => "cgroup-connect",
             EnforcementMeans::CgroupDevice => "cgroup-device",
             EnforcementMeans::CgroupSysctl => "cgroup-sysctl",
-            EnforcementMeans::MemfdNoexec => "memfd-noexec",
             EnforcementMeans::SeccompNotify => "seccomp-notify",
             EnforcementMeans::KillBySensor => "kill-by-sensor",
         }

@@ -11,7 +11,6 @@ mod cursor;
 pub mod decode;
 mod fanotify;
 mod guard;
-mod memfd;
 mod mounts;
 mod observer;
 mod probe;
@@ -32,9 +31,6 @@ pub use fanotify::{
 pub use guard::{
     Guard, GuardBackend, GuardError, GuardProgram, GuardRing, Guarded, KernelQuestion, PinnedGuard,
     RowJudge, Stopping, loaded_guard_programs, means_of, programs_of,
-};
-pub use memfd::{
-    MemfdChange, MemfdError, MemfdExec, deny_memfd_exec, probe_memfd_exec, restore_memfd_exec,
 };
 pub use mounts::{MountError, ensure_bpffs, ensure_tracefs};
 pub use observer::{ObserveError, Observer, Reader, StartError, wall_minus_boot_ns};

@@ -15,7 +15,6 @@ mod cgroup;
 mod decode;
 mod encode;
 mod fanotify;
-mod memfd;
 mod observed;
 mod proc;
 mod programs;

@@ -40,7 +40,6 @@ pub(crate) fn trials() -> Vec<Trial> {
         ("written", written::CASES),
         ("cgroup", crate::cgroup::CASES),
         ("fanotify", crate::fanotify::CASES),
-        ("memfd", crate::memfd::CASES),
     ];
     let named = |(module, cases): (&'static str, &'static [Case])| {
         cases.iter().map(move |&(name, test)| {

@@ -221,7 +221,6 @@ pub(crate) fn by_means(means: EnforcementMeans) -> &'static str {
         EnforcementMeans::CgroupConnect => "in the kernel, before the connection was made",
         EnforcementMeans::CgroupDevice => "in the kernel, before the device was reached",
         EnforcementMeans::CgroupSysctl => "in the kernel, before the setting was written",
-        EnforcementMeans::MemfdNoexec => "by the kernel's own setting against memory files",
         EnforcementMeans::SeccompNotify => "by the sensor, whom the kernel asked before the call",
         EnforcementMeans::KillBySensor => "by ending the process after it had begun",
     }

@@ -12,8 +12,8 @@ use std::os::fd::AsFd as _;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use yagura_event::{
-    Behaviour, BehaviourSet, ContainerKey, DenialEvent, DenialOutcome, DriftKind,
-    Drop as Lost, EnforcementMeans, EnforcementRow, FileFacts, Membership,
+    Behaviour, BehaviourSet, ContainerKey, DenialEvent, DenialOutcome, DriftKind, Drop as Lost,
+    EnforcementMeans, EnforcementRow, FileFacts, Membership,
 };
 use yagura_kernel::{CgroupGuard, ExecGate, GateOptions, remove_cgroup_pins};
 use yagura_kernel::{Guard, GuardBackend, GuardError, Stopping, means_of};

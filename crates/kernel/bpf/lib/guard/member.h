@@ -48,11 +48,14 @@ static __always_inline u64 find_key(struct task_struct *task, struct guarded *me
 static __always_inline void refresh_member(struct task_struct *task, struct guarded *member)
 {
 	struct guard_settings *set = guard_set();
+	u64 key;
 
 	if (!set || member->generation == set->generation)
 		return;
-	if (!member->key)
-		member->key = find_key(task, member);
+	/* A sensor that was started anew may know the container by another key. */
+	key = find_key(task, member);
+	if (key)
+		member->key = key;
 	member->generation = set->generation;
 }
 

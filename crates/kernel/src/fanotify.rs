@@ -5,7 +5,7 @@
 //!   mount namespace, with the pid of that process. The container's root (if it is an overlay) and its own tmpfs are marked
 //!   whole and need that not: they are seen through every mount and namespace. Volumes of the host are seen through the
 //!   container's mounts only, since the host's programs would be asked about otherwise;
-//! * memory files (memfd), which stand on a mount of the kernel's own: see [`deny_memfd_exec`](crate::deny_memfd_exec);
+//! * memory files (memfd), which stand on a mount of the kernel's own;
 //! * FUSE and what is mounted below it: whoever serves it could keep the sensor waiting;
 //! * libraries, and scripts that an interpreter opens by itself: only execve and the loaders it starts are asked about;
 //! * processes in the host's mount namespace: they are let through without being looked at.

@@ -23,7 +23,7 @@ pub(crate) type Case = (&'static str, fn());
 
 /// Every test that needs containers.
 pub(crate) fn trials() -> Vec<Trial> {
-    let modules: [(&str, &[Case]); 17] = [
+    let modules: [(&str, &[Case]); 16] = [
         ("dup", dup::CASES),
         ("dispatch", dispatch::CASES),
         ("exec", exec::CASES),

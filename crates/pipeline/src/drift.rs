@@ -71,23 +71,23 @@ pub(crate) fn find(
     program: Option<&Program>,
     inspection: Option<&Inspection>,
 ) -> Option<Finding> {
-    // What was denied was told apart by the kernel side, and never came to show what it is.
-    if let Some(denial) = &candidate.denial {
-        return Some(Finding {
-            kind: denial.kind,
-            vector: match denial.kind {
-                DriftKind::Binaries => None,
-                DriftKind::Libraries => Some(DriftVector::Library),
-                DriftKind::Scripts => Some(DriftVector::Script),
-            },
-        });
-    }
+    // What was denied never came to show what it is: if nothing else tells, it is what the kernel side took it for.
+    let denied = candidate.denial.as_ref().map(|denial| Finding {
+        kind: denial.kind,
+        vector: match denial.kind {
+            DriftKind::Binaries => None,
+            DriftKind::Libraries => Some(DriftVector::Library),
+            DriftKind::Scripts => Some(DriftVector::Script),
+        },
+    });
     match candidate.trigger {
         Trigger::Exec => Some(Finding {
             kind: DriftKind::Binaries,
             vector: None,
         }),
-        Trigger::Map => find_mapped(&candidate.file, program, inspection),
+        Trigger::Map => find_mapped(&candidate.file, program, inspection).or(denied),
+        // The kernel side had the interpreter's arguments before it.
+        Trigger::Script if denied.is_some() => denied,
         Trigger::Script => {
             let is_run = match program {
                 Some(program) => {

@@ -73,6 +73,14 @@ impl Pipeline {
         }
     }
 
+    /// Whether a rule blocks what this turned out to be, so that the kernel may have ended it and has not said so yet.
+    pub(crate) fn may_have_been_ended(&self, pending: &Pending) -> bool {
+        self.config.can_block
+            && pending.candidate.denial.is_none()
+            && !pending.candidate.flags.has(BaseFlags::EXISTING)
+            && matches!(self.judgement(pending, false), Judgement::Drift(drifted) if drifted.blocks)
+    }
+
     /// Whether what is known so far shows that the file is the image's, so that nothing else matters.
     pub(crate) fn is_found_image(&self, pending: &Pending) -> bool {
         self.origin(pending).provenance == Provenance::Image

@@ -118,3 +118,7 @@ const _: () = {
 
 /// Files remembered that processes were ended for. Stops a loop of denied executions from filling memory.
 pub(crate) const DENIED_FILES_MAX: usize = 4096;
+
+/// Nanoseconds from the start of a program that a rule blocks until word that the kernel has ended it is waited for no
+/// more: both records are made within microseconds, by programs of two objects.
+pub(crate) const END_WAIT_NS: u64 = 10_000_000;

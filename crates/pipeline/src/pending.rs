@@ -1,6 +1,6 @@
 //! Candidates that wait for an answer: an inspection, or the container's metadata. Never longer than their deadlines.
 
-use crate::drift::{Candidate, Denial};
+use crate::drift::Candidate;
 use crate::limits::PENDING_MAX;
 use std::collections::{BTreeMap, BTreeSet};
 use yagura_event::{ContainerKey, FileId, Inspection, MonotonicNs, ProcessKey, Twin};
@@ -22,21 +22,42 @@ pub(crate) struct Pending {
     pub(crate) inspection_timed_out: bool,
     /// Whether metadata did not come in time.
     pub(crate) metadata_timed_out: bool,
+    /// Whether, and until when, word is waited for that the kernel has ended it.
+    pub(crate) ended: EndWait,
+}
+
+/// Waiting for word that the kernel has ended a program: the record of its start may come before that of its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum EndWait {
+    /// Not yet.
+    #[default]
+    Before,
+    /// Until then.
+    Until(MonotonicNs),
+    /// No more.
+    Over,
 }
 
 impl Pending {
     /// The time at which something has to be given up.
     fn deadline(&self) -> Option<MonotonicNs> {
         let metadata = (!self.metadata_timed_out).then_some(self.metadata_until);
-        match (self.inspection_until, metadata) {
-            (Some(a), Some(b)) => Some(a.min(b)),
-            (a, b) => a.or(b),
-        }
+        let ended = match self.ended {
+            EndWait::Until(until) => Some(until),
+            EndWait::Before | EndWait::Over => None,
+        };
+        [self.inspection_until, metadata, ended]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// Gives up what is overdue and says how many things that were.
     fn expire(&mut self, now: MonotonicNs) -> u64 {
         let mut given_up = 0;
+        if matches!(self.ended, EndWait::Until(until) if until <= now) {
+            self.ended = EndWait::Over;
+        }
         if self.inspection_until.is_some_and(|until| until <= now) {
             self.inspection_until = None;
             self.inspection_timed_out = true;
@@ -161,19 +182,16 @@ impl PendingQueue {
             .collect()
     }
 
-    /// Notes that a process was ended for using a file, and says whether that use waits here.
-    pub(crate) fn deny(&mut self, process: ProcessKey, file: FileId, denial: &Denial) -> bool {
-        let found = self.waiting.values_mut().find(|pending| {
+    /// The use of a file by a process, if it waits here.
+    pub(crate) fn find(&self, process: ProcessKey, file: FileId) -> Option<u64> {
+        let is_it = |pending: &Pending| {
             let candidate = &pending.candidate;
             candidate.process == process && candidate.file.key.id == file
-        });
-        match found {
-            Some(pending) => {
-                pending.candidate.denial = Some(Box::new(denial.clone()));
-                true
-            }
-            None => false,
-        }
+        };
+        let mut waiting = self.waiting.iter();
+        waiting
+            .find(|(_, pending)| is_it(pending))
+            .map(|(token, _)| *token)
     }
 
     /// Moves every deadline: those set before the time was known were counted from zero.

@@ -76,7 +76,16 @@ impl Pipeline {
             self.denied_files.insert(base.process, file.key.id);
         }
         let denial = Box::new(Denial { event, kind, rule });
-        if killed && self.pending.deny(base.process, file.key.id, &denial) || is_known {
+        let waiting = self.pending.find(base.process, file.key.id);
+        if let Some((token, mut pending)) = waiting
+            .filter(|_| killed)
+            .and_then(|token| Some((token, self.pending.remove(token)?)))
+        {
+            pending.candidate.denial = Some(denial);
+            self.settle(token, pending, sink);
+            return;
+        }
+        if is_known {
             return;
         }
         let trigger = match kind {

@@ -2,7 +2,8 @@
 
 use super::{Pipeline, later};
 use crate::drift::{self, Candidate, Trigger};
-use crate::pending::Pending;
+use crate::limits::END_WAIT_NS;
+use crate::pending::{EndWait, Pending};
 use crate::script;
 use crate::sink::Sink;
 use yagura_event::{DropReason, InspectionRequest, MonotonicNs, Text, Twin};
@@ -21,6 +22,7 @@ impl Pipeline {
             metadata_until: later(now, self.config.metadata_wait_ns),
             inspection_timed_out: false,
             metadata_timed_out: false,
+            ended: EndWait::Before,
             candidate,
         };
         sink.inspect(request);
@@ -94,7 +96,17 @@ impl Pipeline {
             sink.inspect(request);
             self.pending.insert(token, pending);
         } else if self.is_ready(&pending) {
-            self.judge(pending, sink);
+            if pending.ended == EndWait::Before && self.may_have_been_ended(&pending) {
+                pending.ended = EndWait::Until(later(pending.candidate.time, END_WAIT_NS));
+            }
+            match pending.ended {
+                EndWait::Until(until)
+                    if until > self.now() && pending.candidate.denial.is_none() =>
+                {
+                    self.pending.insert(token, pending);
+                }
+                _ => self.judge(pending, sink),
+            }
         } else {
             self.pending.insert(token, pending);
         }

@@ -23,6 +23,8 @@ const READ_MAX: Duration = Duration::from_millis(350);
 const FRESH_FOR: Duration = Duration::from_millis(25);
 /// Ancestors looked up for an allow list: as many as the kernel side climbs.
 const ANCESTORS_MAX: usize = 16;
+/// Bytes of a table of mounts that are looked through: thousands of mounts.
+const MOUNTS_BYTES_MAX: u64 = 1 << 20;
 /// What every program begins with (elf(5)).
 const ELF_MAGIC: [u8; 4] = *b"\x7fELF";
 /// Bytes of a line of /proc that are read.
@@ -119,6 +121,9 @@ impl<A: Around> Gate<A> {
             }
             // Left to the signal at its first instruction, which needs no answer.
             Origin::Unknown => return Answer::Allow,
+            // So is what the process does not see where it lies, such as a layer of a mount of its own: nobody would
+            // know the path.
+            Origin::Drift(_) if !is_seen_by(question.pid, question.file) => return Answer::Allow,
             Origin::Drift(class) => class,
         };
         let process = Ancestry::of(question.pid, needs_ancestry(&container.row));
@@ -243,6 +248,29 @@ fn kind_of(file: BorrowedFd<'_>) -> DriftKind {
         Ok(_) => DriftKind::Scripts,
         Err(_) => DriftKind::Binaries,
     }
+}
+
+/// Whether a file lies on a mount that a process sees.
+fn is_seen_by(pid: u32, file: BorrowedFd<'_>) -> bool {
+    use rustix::fd::AsRawFd as _;
+    let info = std::fs::read_to_string(format!("/proc/self/fdinfo/{}", file.as_raw_fd()));
+    let mount = info.ok().and_then(|info| {
+        let line = info.lines().find_map(|line| line.strip_prefix("mnt_id:"))?;
+        Some(format!("{} ", line.trim()))
+    });
+    // A table that can't be read, or is too long, leaves the file to the signal.
+    let table = std::fs::File::open(format!("/proc/{pid}/mountinfo"));
+    let mut text = Vec::new();
+    let read = table.and_then(|table| {
+        use std::io::Read as _;
+        table.take(MOUNTS_BYTES_MAX).read_to_end(&mut text)
+    });
+    mount.is_some_and(|mount| {
+        read.is_ok()
+            && text
+                .split(|byte| *byte == b'\n')
+                .any(|line| line.starts_with(mount.as_bytes()))
+    })
 }
 
 /// Where a file comes from, as far as the gate can tell.

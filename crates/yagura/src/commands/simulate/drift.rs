@@ -270,9 +270,15 @@ fn wait_for(
     while let Ok(next) = arrived.recv_deadline(deadline) {
         let alert = &next.alert;
         let in_time = alert.monotonic >= rehearsed.started;
-        if in_time && alert.container_id().contains(container.id()) && fits(alert) {
+        let is_its = in_time && alert.container_id().contains(container.id());
+        if is_its && fits(alert) {
             return Some(next);
         }
+        tracing::debug!(
+            is_its,
+            alert.explanation,
+            "another alert than the one that is waited for"
+        );
     }
     None
 }

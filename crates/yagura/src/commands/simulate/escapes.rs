@@ -118,14 +118,6 @@ pub(super) fn run(arguments: &EscapeArguments) -> Result<Outcome, Failure> {
     clean_up_on_signal()?;
     let base = std::env::temp_dir();
     clean_up_leftovers(&base);
-    let guard = match arguments.enforce {
-        true => Some(Guard::start(
-            super::parse_own_policies(DENY_ALL),
-            true,
-            &base,
-        )?),
-        false => None,
-    };
     let image = ThrowAwayImage::build(&base)
         .context("image can't be made")
         .map_err(Failure::CannotRun)?;
@@ -136,24 +128,31 @@ pub(super) fn run(arguments: &EscapeArguments) -> Result<Outcome, Failure> {
         true => &all,
         false => &arguments.technique,
     };
-    let mut results = Vec::new();
+    // What the machine refuses by itself is not to anybody's credit: everything is attempted without a guard first.
+    let mut results: Vec<EscapeResult> = Vec::new();
     for technique in wanted {
-        let result = match &guard {
-            Some(guard) => guarded(technique, &image, &options, guard)?,
-            None => unguarded(technique, &image, &options)?,
-        };
-        if arguments.output == Form::Json {
+        let result = unguarded(technique, &image, &options);
+        if !arguments.enforce && arguments.output == Form::Json {
             output::print_line(&result)?;
         }
         results.push(result);
+    }
+    if arguments.enforce {
+        let guard = Guard::start(super::parse_own_policies(DENY_ALL), true, &base)?;
+        for (technique, result) in wanted.iter().zip(&mut results) {
+            if result.outcome != Stopped::NotPossibleHere {
+                *result = guarded(technique, &image, &options, &guard);
+            }
+            if arguments.output == Form::Json {
+                output::print_line(result)?;
+            }
+        }
+        guard.stop()?;
     }
     image
         .remove()
         .context("image can't be removed")
         .map_err(Failure::Failed)?;
-    if let Some(guard) = guard {
-        guard.stop()?;
-    }
     conclude(&results, arguments)
 }
 
@@ -193,11 +192,11 @@ fn unguarded(
     technique: &'static EscapeTechnique,
     image: &Arc<ThrowAwayImage>,
     options: &ContainerOptions,
-) -> Result<EscapeResult, Failure> {
-    let attempt = control(technique, image, options)
-        .with_context(|| format!("{} can't be rehearsed", technique.name))
-        .map_err(Failure::Failed)?;
-    Ok(result(technique, &attempt, Vec::new(), false))
+) -> EscapeResult {
+    match control(technique, image, options) {
+        Ok(attempt) => result(technique, &attempt, Vec::new(), false),
+        Err(error) => broken(technique, &error),
+    }
 }
 
 fn guarded(
@@ -205,31 +204,53 @@ fn guarded(
     image: &Arc<ThrowAwayImage>,
     options: &ContainerOptions,
     guard: &Guard,
-) -> Result<EscapeResult, Failure> {
-    let failed = |error: EscapeError| {
-        Failure::Failed(
-            anyhow::Error::new(error).context(format!("{} can't be rehearsed", technique.name)),
-        )
-    };
-    // What the machine refuses by itself is not to anybody's credit.
-    let alone = control(technique, image, options).map_err(failed)?;
-    if let AttemptResult::NotPossibleHere { .. } = alone.result {
-        return Ok(result(technique, &alone, Vec::new(), false));
+) -> EscapeResult {
+    match attempt(technique, image, options, guard) {
+        Ok(result) => result,
+        Err(error) => broken(technique, &error),
     }
-    let mut stage = EscapeStage::set(technique, image, options).map_err(failed)?;
+}
+
+fn attempt(
+    technique: &'static EscapeTechnique,
+    image: &Arc<ThrowAwayImage>,
+    options: &ContainerOptions,
+    guard: &Guard,
+) -> Result<EscapeResult, EscapeError> {
+    let mut stage = EscapeStage::set(technique, image, options)?;
     let in_force = guard.wait_until_in_force(stage.container().id());
-    let attempt = stage.attempt().map_err(failed)?;
+    let attempt = stage.attempt()?;
     let expects = in_force && !attempt.effect;
     let (means, alerted) = told(guard, &attempt, expects);
-    stage
-        .finish()
-        .with_context(|| format!("{} left something behind", technique.name))
-        .map_err(Failure::Failed)?;
+    stage.finish()?;
     let mut result = result(technique, &attempt, means, alerted);
     if !in_force {
         result.reason = format!("rules were not in force in time; {}", result.reason);
     }
     Ok(result)
+}
+
+/// The result of a rehearsal that did not come to its attempt.
+fn broken(technique: &'static EscapeTechnique, error: &EscapeError) -> EscapeResult {
+    let mut reason = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        reason.push_str(&format!(": {cause}"));
+        source = cause.source();
+    }
+    EscapeResult {
+        technique: technique.name,
+        title: technique.title,
+        cve: technique.cve,
+        variant_of: technique.variant_of,
+        behaviours: technique.behaviours.iter().map(|b| b.as_str()).collect(),
+        outcome: Stopped::NotPossibleHere,
+        effect: false,
+        means: Vec::new(),
+        step: None,
+        reason,
+        alerted: false,
+    }
 }
 
 fn result(

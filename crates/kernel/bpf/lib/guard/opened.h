@@ -19,7 +19,6 @@
 #define SECURITYFS_MAGIC 0x73636673
 #define BINFMTFS_MAGIC 0x42494e4d
 #define EFIVARFS_MAGIC 0xde5e81e4
-#define TMPFS_MAGIC 0x01021994
 #define DEVPTS_SUPER_MAGIC 0x1cd1
 #define MQUEUE_MAGIC 0x19800202
 /* include/uapi/linux/stat.h */
@@ -73,15 +72,82 @@ __noinline int walk_inside(u64 dentry_address)
 	return 0;
 }
 
+/* The first bytes of folders that matter on a host, as numbers in memory. */
+#define FIRST_ETC 0x2f6374652fULL /* "/etc/" */
+#define FIRST_ETC_MASK 0xffffffffffULL
+#define FIRST_VAR_LIB 0x62696c2f7261762fULL /* "/var/lib" */
+#define NEXT_KUBELET 0x74656c6562756b2fULL /* "/kubelet" */
+#define NEXT_DOCKER 0x2f72656b636f642fULL /* "/docker/" */
+#define NEXT_CONTAINE 0x656e6961746e6f63ULL /* "containe", behind a slash: containerd, containers */
+#define FIRST_VAR_SPOOL 0x6f70732f7261762fULL /* "/var/spo" */
+#define FIRST_VAR_LOG 0x676f6c2f7261762fULL /* "/var/log" */
+#define FIRST_ROOT_SSH 0x732e2f746f6f722fULL /* "/root/.s" */
+#define FIRST_USR_LIB 0x62696c2f7273752fULL /* "/usr/lib" */
+#define NEXT_SYSTEMD 0x646d65747379732fULL /* "/systemd" */
+/* Bytes of a path that are looked through for such folders. */
+#define HOST_SCAN_BYTES 512
+
+/* Eight bytes of the path; behind it is slack. */
+static __always_inline u64 path_word(struct walk *walk, u32 at, u32 behind)
+{
+	return *(u64 *)&walk->text[at + behind];
+}
+
+/*
+ * Where a host's own path begins in the path in the walk: a whole tree of a host's may stand in a folder of another, as
+ * the root of a virtual machine, a chroot or a node in a container does. Storage of containers is none. Global: verified
+ * once. Returns where the path begins if there is nothing of the kind.
+ */
+__noinline int find_host_path(void)
+{
+	struct walk *walk = get_walk();
+	u32 start;
+
+	if (!walk)
+		return 0;
+	start = walk->start;
+	for (u32 i = 0; i < HOST_SCAN_BYTES; i++) {
+		u32 at = (start + i) & (PATH_BYTES_MAX - 1);
+		u64 word, next;
+
+		/* The compiler must not forget the bound that it can prove and the verifier can't. */
+		asm volatile("" : "+r"(at));
+		at &= PATH_BYTES_MAX - 1;
+		if (at < start)
+			break;
+		if (walk->text[at] != '/')
+			continue;
+		word = path_word(walk, at, 0);
+		next = path_word(walk, at, 8);
+		if (word == FIRST_VAR_LIB && (next == NEXT_DOCKER || path_word(walk, at, 9) == NEXT_CONTAINE))
+			break;
+		if ((word & FIRST_ETC_MASK) == FIRST_ETC || word == FIRST_VAR_SPOOL || word == FIRST_VAR_LOG ||
+		    word == FIRST_ROOT_SSH || (word == FIRST_VAR_LIB && next == NEXT_KUBELET) ||
+		    (word == FIRST_USR_LIB && next == NEXT_SYSTEMD))
+			return at;
+	}
+	return start;
+}
+
+static __always_inline bool is_on_host_device(struct dentry *dentry)
+{
+	u32 zero = 0;
+	struct host_root *host = bpf_map_lookup_elem(&host_roots, &zero);
+
+	return host && host->known && BPF_CORE_READ(dentry, d_sb, s_dev) == host->dev;
+}
+
 static __always_inline void read_inside(struct dentry *dentry, struct inside *inside)
 {
 	struct walk *walk = get_walk();
+	u32 start;
 
 	if (!walk)
 		return;
 	walk_inside((u64)dentry);
+	start = is_on_host_device(dentry) ? (u32)find_host_path() : walk->start;
 	/* Behind the path is slack. */
-	bpf_probe_read_kernel_str(inside->path, INSIDE_BYTES, &walk->text[walk->start & (PATH_BYTES_MAX - 1)]);
+	bpf_probe_read_kernel_str(inside->path, INSIDE_BYTES, &walk->text[start & (PATH_BYTES_MAX - 1)]);
 	bpf_probe_read_kernel_str(inside->name, INSIDE_BYTES, BPF_CORE_READ(dentry, d_name.name));
 }
 
@@ -168,14 +234,13 @@ static __always_inline u32 behaviour_on_host(struct opened *opened, struct insid
 	return BEHAVIOUR_NONE;
 }
 
-/* Whether the file is on a disk and not in the container's root. */
+/* Whether the file may be the host's: it is not in the container's root. The host's own root may be in memory. */
 static __always_inline bool is_hosts(struct opened *opened, struct guarded *member)
 {
 	struct inode *inode = opened->inode;
 
 	switch (opened->magic) {
 	case OVERLAYFS_SUPER_MAGIC:
-	case TMPFS_MAGIC:
 	case DEVPTS_SUPER_MAGIC:
 	case MQUEUE_MAGIC:
 		return false;

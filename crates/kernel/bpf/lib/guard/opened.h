@@ -7,7 +7,9 @@
 #define YAGURA_GUARD_OPENED_H
 
 #include "act.h"
+#include "rights.h"
 #include "../descriptor.h"
+#include "../pid.h"
 
 /* include/uapi/linux/magic.h */
 #define PROC_SUPER_MAGIC 0x9fa0
@@ -34,6 +36,12 @@
 #define BEHAVIOUR_NONE 0xff
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+/* Of an entry of /proc: what it is about (fs/proc/internal.h). */
+struct proc_inode___guard {
+	struct pid *pid;
+	struct inode vfs_inode;
+};
 
 /* Of a cgroup's directory: its node. */
 struct inode___node {
@@ -163,12 +171,22 @@ static __always_inline bool begins(const char *text, const char *with, u32 bytes
 #define IS(text, wanted) begins(text, wanted, sizeof(wanted))
 #define BEGINS(text, wanted) begins(text, wanted, sizeof(wanted) - 1)
 
-static __always_inline u32 behaviour_in_proc(struct opened *opened, struct inside *inside)
+/* The process that an entry of /proc is about, zero if it is gone. */
+static __always_inline u64 process_of_entry(struct inode *inode)
+{
+	struct proc_inode___guard *entry = (void *)inode - bpf_core_field_offset(struct proc_inode___guard, vfs_inode);
+
+	return task_of_pid((u64)BPF_CORE_READ(entry, pid));
+}
+
+static __always_inline u32 behaviour_in_proc(struct opened *opened, struct inside *inside, struct guarded *member)
 {
 	if (IS(inside->path, "/kcore"))
 		return BEHAVIOUR_KERNEL_MEMORY;
 	if (!opened->writes)
 		return BEHAVIOUR_NONE;
+	if (IS(inside->name, "mem") && is_outside(process_of_entry(opened->inode), member))
+		return BEHAVIOUR_PROCESS_OUTSIDE;
 	if (IS(inside->path, "/sysrq-trigger"))
 		return BEHAVIOUR_SYSRQ;
 	if (!BEGINS(inside->path, "/sys/"))
@@ -286,7 +304,7 @@ static __always_inline u32 behaviour_by_place(struct opened *opened, struct insi
 {
 	switch (opened->magic) {
 	case PROC_SUPER_MAGIC:
-		return behaviour_in_proc(opened, inside);
+		return behaviour_in_proc(opened, inside, member);
 	case CGROUP_SUPER_MAGIC:
 	case CGROUP2_SUPER_MAGIC:
 		return behaviour_in_cgroup(opened, inside, member);

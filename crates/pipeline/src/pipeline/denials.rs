@@ -53,7 +53,7 @@ impl Pipeline {
             // It ran: the records of its use come by themselves.
             (Denied::Drift(..), DenialOutcome::Watched) => {}
             (Denied::Drift(kind, _), _) => self.drift_denied(kind, event, rule, sink),
-            (Denied::Behaviour(_), _) => self.behaviour_denied(&event, rule, sink),
+            (Denied::Behaviour(_), _) => self.behaviour_denied(&event, rule.as_ref(), sink),
         }
     }
 
@@ -109,13 +109,13 @@ impl Pipeline {
     fn behaviour_denied(
         &mut self,
         event: &DenialEvent,
-        rule: Option<DenialRule>,
+        rule: Option<&DenialRule>,
         sink: &mut impl Sink,
     ) {
         let base = self.with_program(event.base);
         let scene = Scene {
             event,
-            rule: rule.as_ref(),
+            rule,
             base: &base,
             program: self.programs.program(base.program),
             programs: &self.programs,

@@ -5,6 +5,7 @@ mod names;
 mod syntax;
 #[cfg(test)]
 mod tests;
+mod texts;
 mod unpack;
 
 use std::sync::LazyLock;

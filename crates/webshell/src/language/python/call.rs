@@ -408,6 +408,16 @@ fn files(machine: &mut Machine<'_>, entity: &str, call: &Invocation<'_>) -> Opti
     Some(Value::unknown())
 }
 
+/// What a path of `pathlib` does to its file or folder.
+fn path_method(machine: &mut Machine<'_>, call: &Invocation<'_>, path: &Value, name: &str) {
+    let (act, content) = match name {
+        "write_text" | "write_bytes" => (FileAct::Write, call.arg(0)),
+        "read_text" | "read_bytes" => (FileAct::Read, None),
+        _ => (FileAct::List, None),
+    };
+    machine.touches(act, path, content, call.at);
+}
+
 /// Methods of values.
 fn method(
     machine: &mut Machine<'_>,
@@ -459,16 +469,8 @@ fn method(
             machine.touches(FileAct::Write, &first, Some(object), call.at);
             Some(Value::unknown())
         }
-        "write_text" | "write_bytes" => {
-            machine.touches(FileAct::Write, object, call.arg(0), call.at);
-            Some(Value::unknown())
-        }
-        "read_text" | "read_bytes" => {
-            machine.touches(FileAct::Read, object, None, call.at);
-            Some(Value::unknown())
-        }
-        "iterdir" | "rglob" => {
-            machine.touches(FileAct::List, object, None, call.at);
+        "write_text" | "write_bytes" | "read_text" | "read_bytes" | "iterdir" | "rglob" => {
+            path_method(machine, call, object, name);
             Some(Value::unknown())
         }
         "submit" | "run_in_executor" | "apply_async" | "apply" | "to_thread" => {

@@ -65,7 +65,7 @@ fn parse_technique(name: &str) -> Result<&'static EscapeTechnique, String> {
 /// What became of a technique.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-enum Stopped {
+enum Ended {
     /// Refused before it took effect.
     Blocked,
     /// The process was ended, and the effect is not there.
@@ -76,13 +76,13 @@ enum Stopped {
     NotPossibleHere,
 }
 
-impl Stopped {
+impl Ended {
     fn as_str(self) -> &'static str {
         match self {
-            Stopped::Blocked => "blocked",
-            Stopped::Killed => "killed",
-            Stopped::NotStopped => "not-stopped",
-            Stopped::NotPossibleHere => "not-possible-here",
+            Ended::Blocked => "blocked",
+            Ended::Killed => "killed",
+            Ended::NotStopped => "not-stopped",
+            Ended::NotPossibleHere => "not-possible-here",
         }
     }
 }
@@ -96,7 +96,7 @@ struct EscapeResult {
     variant_of: Option<&'static str>,
     /// Behaviours that cover it.
     behaviours: Vec<&'static str>,
-    outcome: Stopped,
+    outcome: Ended,
     /// Whether its harmless effect is there.
     effect: bool,
     /// By what means it was stopped, as the sensor told; empty if it was not, or nobody told.
@@ -140,7 +140,7 @@ pub(super) fn run(arguments: &EscapeArguments) -> Result<Outcome, Failure> {
     if arguments.enforce {
         let guard = Guard::start(super::parse_own_policies(DENY_ALL), true, &base)?;
         for (technique, result) in wanted.iter().zip(&mut results) {
-            if result.outcome != Stopped::NotPossibleHere {
+            if result.outcome != Ended::NotPossibleHere {
                 *result = guarded(technique, &image, &options, &guard);
             }
             if arguments.output == Form::Json {
@@ -244,7 +244,7 @@ fn broken(technique: &'static EscapeTechnique, error: &EscapeError) -> EscapeRes
         cve: technique.cve,
         variant_of: technique.variant_of,
         behaviours: technique.behaviours.iter().map(|b| b.as_str()).collect(),
-        outcome: Stopped::NotPossibleHere,
+        outcome: Ended::NotPossibleHere,
         effect: false,
         means: Vec::new(),
         step: None,
@@ -261,11 +261,11 @@ fn result(
 ) -> EscapeResult {
     let (outcome, step, reason) = match (&attempt.result, attempt.effect) {
         (AttemptResult::NotPossibleHere { reason }, _) => {
-            (Stopped::NotPossibleHere, None, reason.clone())
+            (Ended::NotPossibleHere, None, reason.clone())
         }
-        (_, true) => (Stopped::NotStopped, None, "its effect is there".to_owned()),
+        (_, true) => (Ended::NotStopped, None, "its effect is there".to_owned()),
         (AttemptResult::Refused { step, message, .. }, false) => (
-            Stopped::Blocked,
+            Ended::Blocked,
             Some(step.clone()),
             format!("{step}: {message}"),
         ),
@@ -279,10 +279,10 @@ fn result(
         ) => {
             let when = if *cut_off { "in" } else { "after" };
             let reason = format!("ended by signal {signal} {when} {step}; its effect is not there");
-            (Stopped::Killed, Some(step.clone()), reason)
+            (Ended::Killed, Some(step.clone()), reason)
         }
         (AttemptResult::Happened, false) => (
-            Stopped::Blocked,
+            Ended::Blocked,
             None,
             "every step was done, and its effect is not there".to_owned(),
         ),
@@ -318,15 +318,15 @@ fn conclude(results: &[EscapeResult], arguments: &EscapeArguments) -> Result<Out
         output::print(&table::aligned(&heads, rows))?;
         output::print(&format!(
             "{} blocked, {} killed, {} not stopped, {} not possible here, of {}\n",
-            count(Stopped::Blocked),
-            count(Stopped::Killed),
-            count(Stopped::NotStopped),
-            count(Stopped::NotPossibleHere),
+            count(Ended::Blocked),
+            count(Ended::Killed),
+            count(Ended::NotStopped),
+            count(Ended::NotPossibleHere),
             results.len()
         ))?;
     }
     // Without a guard nothing was to be stopped.
-    let got_through = arguments.enforce && count(Stopped::NotStopped) > 0;
+    let got_through = arguments.enforce && count(Ended::NotStopped) > 0;
     Ok(if got_through {
         Outcome::Findings
     } else {

@@ -11,6 +11,7 @@
 #include "lib/guard/program.h"
 #include "lib/guard/opened.h"
 #include "lib/guard/rights.h"
+#include "lib/guard/copied_up.h"
 #include "lib/guard/unix.h"
 #include "lib/interpreter.h"
 #include "lib/syscalls.h"

@@ -138,6 +138,7 @@ struct mount {
 
 struct file {
 	unsigned int f_mode;
+	unsigned int f_flags;
 	struct inode *f_inode;
 	struct path f_path;
 };

@@ -29,6 +29,7 @@ const MAPS: &[&str] = &[
     "guard_roots",
     "guarded",
     "guard_scratches",
+    "guard_copied_up",
     "guard_question",
     "interpreters",
     "host_roots",
@@ -218,12 +219,13 @@ fn set_up(
 fn leave_out_unknown(backend: GuardBackend, open: &mut OpenObject) -> Vec<&'static GuardProgram> {
     let types = Btf::from_vmlinux().ok();
     let is_unknown = |program: &&GuardProgram| {
-        let hook = program.hook.strip_prefix("lsm/");
-        let function = hook.map(|hook| format!("bpf_lsm_{hook}"));
-        match (&types, function) {
-            (Some(types), Some(function)) => types.type_by_name::<Func<'_>>(&function).is_none(),
-            _ => false,
-        }
+        let mut hooks = program.hooks().filter_map(|hook| hook.strip_prefix("lsm/"));
+        hooks.any(|hook| {
+            let function = format!("bpf_lsm_{hook}");
+            types
+                .as_ref()
+                .is_some_and(|types| types.type_by_name::<Func<'_>>(&function).is_none())
+        })
     };
     let missing: Vec<_> = programs_of(backend).iter().filter(is_unknown).collect();
     for mut program in open.progs_mut() {

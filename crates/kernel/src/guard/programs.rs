@@ -13,9 +13,15 @@ pub struct GuardProgram {
     /// What is not prevented without it; empty for programs without which there is no guard.
     pub without: &'static [Behaviour],
     required: bool,
+    only_with: Option<&'static str>,
 }
 
 impl GuardProgram {
+    /// The hooks that the kernel must have for it: its own, and one without which it would say what is not so.
+    pub(super) fn hooks(&self) -> impl Iterator<Item = &'static str> {
+        [Some(self.hook), self.only_with].into_iter().flatten()
+    }
+
     /// Whether there is no guard without it.
     pub fn is_required(&self) -> bool {
         self.required
@@ -27,6 +33,7 @@ impl GuardProgram {
             hook,
             without: &[],
             required: true,
+            only_with: None,
         }
     }
 
@@ -40,7 +47,13 @@ impl GuardProgram {
             hook,
             without,
             required: false,
+            only_with: None,
         }
+    }
+
+    const fn only_with(mut self, hook: &'static str) -> GuardProgram {
+        self.only_with = Some(hook);
+        self
     }
 }
 
@@ -80,6 +93,11 @@ const LSM: &[GuardProgram] = &[
     GuardProgram::required("enforce_mmap", "lsm/mmap_file"),
     GuardProgram::required("enforce_mprotect", "lsm/file_mprotect"),
     GuardProgram::required("enforce_open", "lsm/file_open"),
+    GuardProgram::required("enforce_transfer", "lsm/file_permission"),
+    GuardProgram::required("note_truncated", "lsm/path_truncate"),
+    GuardProgram::required("note_file_truncated", "lsm/file_truncate"),
+    // What is known of a file that was copied up would be wrong where a change of its content is not met.
+    GuardProgram::required("note_copy_up", "lsm/inode_copy_up").only_with("lsm/path_truncate"),
     GuardProgram::optional("enforce_mount", "lsm/sb_mount", &[Behaviour::Mount]),
     GuardProgram::optional("enforce_move_mount", "lsm/move_mount", &[Behaviour::Mount]),
     GuardProgram::optional("enforce_remount", "lsm/sb_remount", &[Behaviour::Mount]),

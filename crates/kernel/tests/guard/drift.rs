@@ -4,12 +4,22 @@ use crate::scene::{Scene, World, all_drift, membership};
 use yagura_event::{
     AllowRow, CellAction, DenialOutcome, Denied, DriftKind, EnforcementRow, OriginClass,
 };
-use yagura_rehearsal::{DriftOutcome, RootKind, drift, rehearse};
+use yagura_kernel::GuardBackend;
+use yagura_rehearsal::drift::BENIGN;
+use yagura_rehearsal::{DriftOutcome, RootKind, drift, rehearse, rehearse_benign};
 
 pub(super) const CASES: &[crate::Case] = &[
     ("a_copied_program_never_runs", a_copied_program_never_runs),
     ("nothing_of_the_matrix_runs", nothing_of_the_matrix_runs),
     ("what_is_the_image_s_runs", what_is_the_image_s_runs),
+    (
+        "what_only_metadata_changed_runs",
+        what_only_metadata_changed_runs,
+    ),
+    (
+        "what_was_written_after_it_never_runs",
+        what_was_written_after_it_never_runs,
+    ),
     ("watching_only_tells", watching_only_tells),
     ("allow_lists_let_through", allow_lists_let_through),
     ("others_are_left_alone", others_are_left_alone),
@@ -73,6 +83,64 @@ fn what_is_the_image_s_runs() {
             );
         }
         assert_eq!(scene.denials(), []);
+        scene.end();
+    }
+}
+
+/// Files of the image that are copied up with their content as it was.
+const ONLY_METADATA: &[&str] = &[
+    "benign-chmod",
+    "benign-chown",
+    "benign-touch",
+    "benign-hard-link",
+    "benign-script-touched",
+    "benign-init",
+];
+
+fn what_only_metadata_changed_runs() {
+    if World::get().backend != GuardBackend::Lsm {
+        println!("only hooks meet a file before it is copied up");
+        return;
+    }
+    let scene = Scene::begin(RootKind::Overlay, &all_drift(CellAction::Deny));
+    let mut refused = Vec::new();
+    for case in BENIGN
+        .iter()
+        .filter(|case| ONLY_METADATA.contains(&case.name))
+    {
+        match rehearse_benign(case, &scene.container).outcome {
+            DriftOutcome::Ran | DriftOutcome::NotPossibleHere { .. } => {}
+            other => refused.push((case.name, other)),
+        }
+    }
+    assert!(refused.is_empty(), "{refused:?} {:?}", scene.denials());
+    scene.end();
+}
+
+/// What makes a file drift that was copied up by a change of its mode before, and the name that is run then.
+const AFTER_COPY_UP: &[(&str, &str)] = &[
+    ("ln $F /tmp/other", "/tmp/other"),
+    ("mv $F $F.moved", "$F.moved"),
+    ("ln $F $F.linked", "$F.linked"),
+    ("echo >> $F", "$F"),
+    ("exec 3>> $F; chmod 711 $F; echo >&3; exec 3>&-", "$F"),
+    (
+        "dd if=/usr/bin/sh of=$F bs=1 count=9 conv=notrunc 2> /dev/null",
+        "$F",
+    ),
+    (": > $F; cat /payload/drifted > $F", "$F"),
+    ("cp $F /tmp/copy; mv /tmp/copy $F", "$F"),
+];
+
+fn what_was_written_after_it_never_runs() {
+    for (change, run) in AFTER_COPY_UP {
+        let scene = Scene::begin(RootKind::Overlay, &all_drift(CellAction::Deny));
+        let output = scene.shell(&format!(
+            "F=/usr/bin/shipped; chmod 755 $F; {change}; {run}"
+        ));
+        assert!(output.stdout.is_empty(), "{change}: {output:?}");
+        let told = scene.denials();
+        assert!(!told.is_empty(), "{change}: {output:?}");
         scene.end();
     }
 }

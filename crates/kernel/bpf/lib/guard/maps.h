@@ -116,6 +116,7 @@ struct guarded {
 	u64 mount_ns; /* identity of the mount namespace that it is in lawfully, and likewise below */
 	u64 cgroup_ns;
 	u64 script; /* hash of the base name of the script that an interpreter was given, zero if none */
+	u64 intact; /* inode that a hook has just found to be the image's although it was copied up, zero if none */
 	struct guard_rights rights;
 	u32 home_namespace; /* inode number of the mount namespace in which it came into the container */
 	u32 root_dev;

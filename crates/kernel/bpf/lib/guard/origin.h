@@ -22,8 +22,9 @@ static __always_inline bool has_verdict(struct inode *inode, u64 container)
 }
 
 /*
- * Whether the file is the image's: a lower layer of the container's overlay, a file that was below a plain root before the
- * container began, or one that user space has compared. None that is open for writing is.
+ * Whether the file is the image's: a lower layer of the container's overlay, one that was copied up with its content as it
+ * was, a file that was below a plain root before the container began, or one that user space has compared. None that is
+ * open for writing is.
  */
 static __always_inline bool is_of_image(struct seen_file *seen, struct guarded *member)
 {
@@ -34,6 +35,8 @@ static __always_inline bool is_of_image(struct seen_file *seen, struct guarded *
 		return true;
 	if (BPF_CORE_READ(inode, i_writecount.counter) > 0)
 		return false;
+	if (is_of_root && (u64)inode == member->intact)
+		return true;
 	if (is_of_root && !is_overlay(inode) && inode_ctime_ns(inode) <= member->since_ns &&
 	    is_below((u64)seen->dentry, member->root_dentry))
 		return true;

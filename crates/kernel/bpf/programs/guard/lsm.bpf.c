@@ -6,6 +6,7 @@
 
 /* include/uapi/asm-generic/errno-base.h */
 #define EPERM 1
+#define ENOMEM 12
 /* include/uapi/asm-generic/mman-common.h */
 #define PROT_EXEC 0x4
 /* include/linux/ptrace.h */
@@ -66,6 +67,7 @@ int BPF_PROG(enforce_exec, struct linux_binprm *bprm)
 	struct namespace_root root = {};
 	u32 kind = DRIFT_BINARIES;
 	char head[2] = {};
+	bool is_denied;
 
 	/* The container's first program: it belongs to it from here on. */
 	if (!current_member(task) &&
@@ -79,7 +81,21 @@ int BPF_PROG(enforce_exec, struct linux_binprm *bprm)
 	/* The script is asked about first, then its interpreter. */
 	if (head[0] == '#' && head[1] == '!')
 		kind = DRIFT_SCRIPTS;
-	return answer(on_drift(&matter, kind, file));
+	tell_intact(matter.member, bprm->file->f_path.dentry);
+	is_denied = on_drift(&matter, kind, file);
+	forget_intact(matter.member);
+	return answer(is_denied);
+}
+
+/* A mapping of a file that may be executed. */
+static __always_inline int judge_mapped(struct guard_case *matter, struct file *file)
+{
+	bool is_denied;
+
+	tell_intact(matter->member, file->f_path.dentry);
+	is_denied = on_mapped(matter, as_address(file));
+	forget_intact(matter->member);
+	return answer(is_denied);
 }
 
 SEC("lsm/mmap_file")
@@ -89,31 +105,76 @@ int BPF_PROG(enforce_mmap, struct file *file, unsigned long asked, unsigned long
 
 	if (!file || !(prot & PROT_EXEC) || !begin_case(bpf_get_current_task_btf(), MEANS_BPF_LSM, &matter))
 		return 0;
-	return answer(on_mapped(&matter, as_address(file)));
+	return judge_mapped(&matter, file);
 }
 
 SEC("lsm/file_mprotect")
 int BPF_PROG(enforce_mprotect, struct vm_area_struct *vma, unsigned long asked, unsigned long prot)
 {
 	struct guard_case matter = {};
-	struct file *file = BPF_CORE_READ(vma, vm_file);
+	struct file *file = vma->vm_file;
 
 	if (!file || !(prot & PROT_EXEC) || !begin_case(bpf_get_current_task_btf(), MEANS_BPF_LSM, &matter))
 		return 0;
-	return answer(on_mapped(&matter, file));
+	return judge_mapped(&matter, file);
 }
 
 SEC("lsm/file_open")
 int BPF_PROG(enforce_open, struct file *file)
 {
+	bool is_noted = !may_write_unseen(file) || note_written(file->f_path.dentry->d_inode);
 	struct guard_case matter = {};
+	struct file *address;
+	bool is_denied;
 
 	if (!begin_case(bpf_get_current_task_btf(), MEANS_BPF_LSM, &matter))
 		return 0;
-	file = as_address(file);
-	if (judge_opened(&matter, file))
+	if (!is_noted)
+		return -ENOMEM;
+	address = as_address(file);
+	if (judge_opened(&matter, address))
 		return -EPERM;
-	return answer(is_given_script(matter.member, file) && on_drift(&matter, DRIFT_SCRIPTS, file));
+	if (!is_given_script(matter.member, address))
+		return 0;
+	tell_intact(matter.member, file->f_path.dentry);
+	is_denied = on_drift(&matter, DRIFT_SCRIPTS, address);
+	forget_intact(matter.member);
+	return answer(is_denied);
+}
+
+/* A container may not do what could not be noted. */
+static __always_inline int unless_unnoted(bool is_noted)
+{
+	return is_noted || !current_member(bpf_get_current_task_btf()) ? 0 : -ENOMEM;
+}
+
+SEC("lsm/path_truncate")
+int BPF_PROG(note_truncated, const struct path *path)
+{
+	return unless_unnoted(note_written(path->dentry->d_inode));
+}
+
+/* Linux 6.2 and later: truncations by descriptor. */
+SEC("lsm/file_truncate")
+int BPF_PROG(note_file_truncated, struct file *file)
+{
+	return unless_unnoted(note_written(file->f_path.dentry->d_inode));
+}
+
+/* Every read and write of the machine comes here. */
+SEC("lsm/file_permission")
+int BPF_PROG(enforce_transfer, struct file *file, int mask)
+{
+	if (mask & MAY_WRITE)
+		return unless_unnoted(note_written(file->f_path.dentry->d_inode));
+	return 0;
+}
+
+SEC("lsm/inode_copy_up")
+int BPF_PROG(note_copy_up, struct dentry *dentry)
+{
+	note_copied_up(dentry);
+	return 0;
 }
 
 SEC("lsm/path_mknod")

@@ -4,6 +4,9 @@ mod drift;
 mod escapes;
 mod guard;
 mod keys;
+mod prove;
+
+pub(crate) use prove::prove;
 
 use crate::exit::{Failure, Outcome};
 use crate::signals::Signals;

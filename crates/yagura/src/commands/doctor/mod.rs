@@ -1,8 +1,10 @@
 //! `yagura doctor`: what this machine allows, found by trying.
 
 mod containers;
+mod enforcement;
 mod observation;
 mod privileges;
+mod prove;
 
 pub(crate) use privileges::require as require_rights;
 
@@ -14,8 +16,13 @@ use yagura_event::escape;
 
 /// Try what this kernel, these rights and the container runtimes allow, and tell what to do about each shortfall
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Exit codes: 0 the sensor can observe here, 3 it can't.")]
+#[command(
+    after_help = "Exit codes: 0 the sensor can observe here (with --prove: and blocks), 1 with --prove: it does not block, 3 it can't observe."
+)]
 pub(crate) struct Arguments {
+    /// Have a harmless drifted program and an attempt to escape blocked in a container of Yagura's own
+    #[arg(long)]
+    prove: bool,
     /// Form of the result
     #[arg(long, value_enum, default_value_t)]
     output: Form,
@@ -79,7 +86,7 @@ struct Findings {
     can_observe: bool,
     /// What it would observe with; null if it can't.
     observation: Option<&'static str>,
-    /// Whether a sensor of this version can block here.
+    /// Whether a sensor can block here.
     can_block: bool,
     checks: Vec<Check>,
 }
@@ -89,13 +96,20 @@ struct Findings {
 /// # Errors
 /// If standard output can't be written.
 pub(crate) fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
-    let findings = find();
+    let mut findings = find();
+    let mut is_proved = true;
+    if arguments.prove && findings.can_observe {
+        let proofs = prove::checks()?;
+        is_proved = proofs.iter().all(|proof| proof.status == Status::Ok);
+        findings.checks.extend(proofs);
+    }
     match arguments.output {
         Form::Table => output::print(&text(&findings, output::stdout_has_colours()))?,
         Form::Json => output::print_json(&findings)?,
     }
     Ok(match findings.can_observe {
-        true => Outcome::Done,
+        true if is_proved => Outcome::Done,
+        true => Outcome::Findings,
         false => Outcome::CannotRun,
     })
 }
@@ -104,12 +118,15 @@ fn find() -> Findings {
     let mut checks = vec![observation::kernel()];
     checks.extend(privileges::checks());
     checks.extend(observation::checks());
+    let enforcement = enforcement::find();
+    let can_block = enforcement.backend.is_some();
+    checks.push(enforcement.check);
     checks.extend(containers::checks());
     let can_observe = checks.iter().all(|check| check.status != Status::Missing);
     Findings {
         can_observe,
         observation: can_observe.then_some(observation::BACKEND),
-        can_block: false,
+        can_block,
         checks,
     }
 }

@@ -31,7 +31,6 @@ fn try_all() -> Vec<Check> {
     let capabilities = probe();
     checks.extend(capabilities.iter().map(means));
     checks.push(observer());
-    checks.push(enforcement(&capabilities));
     checks
 }
 
@@ -86,7 +85,7 @@ fn means(capability: &Capability) -> Check {
         Means::BpfLsm => Check::warning(
             name,
             found,
-            "nothing for now: it is for blocking, which this version can't. Later: a kernel with CONFIG_BPF_LSM and `bpf` in its `lsm=` list",
+            "a kernel with CONFIG_BPF_LSM and `bpf` in its `lsm=` list, if what rules block is to be refused rather than ended",
         ),
         Means::Fentry => Check::warning(name, found, "nothing: the sensor observes without it"),
     }
@@ -120,24 +119,6 @@ fn observer() -> Check {
     }
 }
 
-/// What `block` rules come to.
-fn enforcement(capabilities: &[Capability]) -> Check {
-    let lsm = capabilities
-        .iter()
-        .any(|c| c.means == Means::BpfLsm && c.shortfall.is_none());
-    let later = match lsm {
-        true => "this kernel has BPF LSM, with which a later version can deny executions",
-        false => {
-            "this kernel offers no BPF LSM either, with which a later version can deny executions"
-        }
-    };
-    Check::warning(
-        "enforcement",
-        format!("none: this version can't block yet; {later}"),
-        "nothing: executions that a `block` rule would deny are reported as alerts, which say that they were not blocked",
-    )
-}
-
 /// An error and what caused it, on one line.
 fn chain(error: impl Into<anyhow::Error>) -> String {
     shown(format!("{:#}", error.into()))
@@ -165,14 +146,5 @@ mod tests {
             assert_eq!(refused(spare), Status::Warning);
         }
         assert_eq!(means(&capability(Means::TpBtf, None)).status, Status::Ok);
-    }
-
-    #[test]
-    fn blocking_is_never_promised() {
-        for shortfall in [None, Some("refused")] {
-            let check = enforcement(&[capability(Means::BpfLsm, shortfall)]);
-            assert_eq!(check.status, Status::Warning);
-            assert!(check.found.contains("can't block yet"));
-        }
     }
 }

@@ -1,6 +1,7 @@
 //! `yagura simulate drift`: the twelve vectors, and whether they were noticed or stopped.
 
 use super::guard::Guard;
+use super::prove::Proof;
 use super::{
     ALL_DRIFT, Arrived, RuntimeArgument, clean_up_leftovers, clean_up_on_signal, find_runtime,
     milliseconds, parse_own_policy,
@@ -14,6 +15,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use yagura_event::{Alert, DriftVector};
 use yagura_policy::PolicySet;
+use yagura_policy::drift::DriftPolicy;
 use yagura_rehearsal::drift::{self, BenignCase, DriftCase};
 use yagura_rehearsal::{
     ContainerOptions, DriftOutcome, Privileges, Rehearsed, RootKind, ThrowAwayContainer,
@@ -124,7 +126,7 @@ pub(super) fn run(arguments: &DriftArguments) -> Result<Outcome, Failure> {
     let base = std::env::temp_dir();
     clean_up_leftovers(&base);
     let policy = match arguments.enforce {
-        true => parse_own_policy(BLOCK_DRIFT),
+        true => block_all(),
         false => parse_own_policy(ALL_DRIFT),
     };
     let policies = PolicySet::default().with_drift(policy);
@@ -174,6 +176,44 @@ pub(super) fn run(arguments: &DriftArguments) -> Result<Outcome, Failure> {
         .map_err(Failure::Failed)?;
     guard.stop()?;
     conclude(&results, arguments.output)
+}
+
+/// The policy that blocks everything that drifts in throw-away containers.
+pub(super) fn block_all() -> DriftPolicy {
+    parse_own_policy(BLOCK_DRIFT)
+}
+
+/// A program that was written into the container is run in one.
+///
+/// # Errors
+/// If no container can be started or removed.
+pub(super) fn proof(
+    image: &Arc<ThrowAwayImage>,
+    options: &ContainerOptions,
+    guard: &Guard,
+) -> Result<Proof, Failure> {
+    let container = ThrowAwayContainer::start(image, options)
+        .context("container can't be started")
+        .map_err(Failure::CannotRun)?;
+    guard.wait_until_in_force(container.id());
+    let case = drift::cases()
+        .next()
+        .context("no case to rehearse")
+        .map_err(Failure::Failed)?;
+    let result = rehearse_drift(case, &container, guard, true);
+    container
+        .remove()
+        .context("container can't be removed")
+        .map_err(Failure::Failed)?;
+    Ok(Proof {
+        name: "canary_drift",
+        what: "a program that was written into the container",
+        outcome: result.outcome.unwrap_or("not-possible-here"),
+        is_stopped: result.blocked,
+        is_told: result.detected,
+        means: result.means.unwrap_or_default().to_owned(),
+        milliseconds: result.time_to_alert_ms,
+    })
 }
 
 fn options(arguments: &DriftArguments) -> Result<ContainerOptions, Failure> {

@@ -1,6 +1,7 @@
 //! `yagura simulate escapes`: every way out of a container, and whether it was stopped.
 
 use super::guard::Guard;
+use super::prove::Proof;
 use super::{Arrived, RuntimeArgument, clean_up_leftovers, clean_up_on_signal, find_runtime};
 use crate::exit::{Failure, Outcome};
 use crate::output::{self, Form, table};
@@ -9,11 +10,14 @@ use serde::Serialize;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use yagura_event::{Action, Denied};
+use yagura_policy::PolicySet;
 use yagura_rehearsal::escapes::{
     Attempt, AttemptResult, EscapeError, EscapeStage, EscapeTechnique, TECHNIQUES, control,
 };
 use yagura_rehearsal::{ContainerOptions, ThrowAwayImage};
 
+/// The technique by which a node proves that it stops escapes.
+const PROOF: &str = "core-pattern";
 /// How long an alert of what was stopped may take.
 const ALERT_WAIT: Duration = Duration::from_secs(3);
 
@@ -138,7 +142,7 @@ pub(super) fn run(arguments: &EscapeArguments) -> Result<Outcome, Failure> {
         results.push(result);
     }
     if arguments.enforce {
-        let guard = Guard::start(super::parse_own_policies(DENY_ALL), true, &base)?;
+        let guard = Guard::start(deny_all(), true, &base)?;
         for (technique, result) in wanted.iter().zip(&mut results) {
             if result.outcome != Ended::NotPossibleHere {
                 *result = guarded(technique, &image, &options, &guard);
@@ -154,6 +158,37 @@ pub(super) fn run(arguments: &EscapeArguments) -> Result<Outcome, Failure> {
         .context("image can't be removed")
         .map_err(Failure::Failed)?;
     conclude(&results, arguments)
+}
+
+/// The rule that denies everything to throw-away containers.
+pub(super) fn deny_all() -> PolicySet {
+    super::parse_own_policies(DENY_ALL)
+}
+
+/// The kernel's core_pattern is written to from a privileged container, with what it holds.
+///
+/// # Errors
+/// If there is no such technique.
+pub(super) fn proof(
+    image: &Arc<ThrowAwayImage>,
+    options: &ContainerOptions,
+    guard: &Guard,
+) -> Result<Proof, Failure> {
+    let technique = TECHNIQUES
+        .iter()
+        .find(|technique| technique.name == PROOF)
+        .context("no technique to rehearse")
+        .map_err(Failure::Failed)?;
+    let result = guarded(technique, image, options, guard);
+    Ok(Proof {
+        name: "canary_escape",
+        what: "core_pattern written from a privileged container",
+        outcome: result.outcome.as_str(),
+        is_stopped: matches!(result.outcome, Ended::Blocked | Ended::Killed),
+        is_told: result.alerted,
+        means: result.means.join(", "),
+        milliseconds: None,
+    })
 }
 
 /// By what means the container was stopped since then, as alerts tell, and whether any alert told.
@@ -341,7 +376,7 @@ mod tests {
 
     #[test]
     fn the_rule_for_rehearsals_denies_everything_to_throw_away_containers_only() {
-        let policies = super::super::parse_own_policies(DENY_ALL);
+        let policies = deny_all();
         let [rule] = policies.defence() else {
             panic!("one rule");
         };

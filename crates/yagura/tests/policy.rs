@@ -324,7 +324,7 @@ spec:
     assert_eq!(json["valid"], false);
     assert_eq!(
         json["files"][0],
-        json!({ "file": good, "valid": true, "rules": 4, "default_action": "ignore" })
+        json!({ "file": good, "valid": true, "rules": 4, "default_action": "ignore", "defence_rules": 0, "image_rules": 0 })
     );
     assert_eq!(json["files"][1]["valid"], false);
     assert_eq!(json["files"][2]["valid"], false);

@@ -21,6 +21,7 @@
 #define SECURITYFS_MAGIC 0x73636673
 #define BINFMTFS_MAGIC 0x42494e4d
 #define EFIVARFS_MAGIC 0xde5e81e4
+#define TMPFS_MAGIC 0x01021994
 #define DEVPTS_SUPER_MAGIC 0x1cd1
 #define MQUEUE_MAGIC 0x19800202
 /* include/uapi/linux/stat.h */
@@ -137,12 +138,14 @@ __noinline int find_host_path(void)
 	return start;
 }
 
+/* Whether folders of the host's own are to be expected there: volumes of other disks hold what their users put there. */
 static __always_inline bool is_on_host_device(struct dentry *dentry)
 {
 	u32 zero = 0;
 	struct host_root *host = bpf_map_lookup_elem(&host_roots, &zero);
 
-	return host && host->known && BPF_CORE_READ(dentry, d_sb, s_dev) == host->dev;
+	return (host && host->known && BPF_CORE_READ(dentry, d_sb, s_dev) == host->dev) ||
+	       BPF_CORE_READ(dentry, d_sb, s_magic) == TMPFS_MAGIC;
 }
 
 static __always_inline void read_inside(struct dentry *dentry, struct inside *inside)

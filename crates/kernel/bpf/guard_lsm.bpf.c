@@ -12,6 +12,7 @@
 #include "lib/guard/opened.h"
 #include "lib/guard/rights.h"
 #include "lib/guard/copied_up.h"
+#include "lib/guard/lsm_names.h"
 #include "lib/guard/unix.h"
 #include "lib/interpreter.h"
 #include "lib/syscalls.h"
@@ -21,6 +22,7 @@
 #include "programs/guard/exec.bpf.c"
 #include "programs/guard/existing.bpf.c"
 #include "programs/guard/lsm.bpf.c"
+#include "programs/guard/lsm_names.bpf.c"
 
 SEC("license")
 char LICENSE[] = "Dual BSD/GPL";

@@ -256,6 +256,7 @@ struct task_struct {
 
 struct linux_binprm {
 	struct file *file;
+	struct cred *cred;
 	const char *filename;
 	const char *interp;
 	char buf[256];

@@ -85,6 +85,14 @@ const SIGNAL: &[GuardProgram] = &[
     GuardProgram::required("guard_call", "tp_btf/sys_exit"),
 ];
 
+/// What a file can be made to by a name alone.
+const HOST_FILES: &[Behaviour] = &[
+    Behaviour::HostJobs,
+    Behaviour::HostAccounts,
+    Behaviour::HostPreload,
+    Behaviour::KubeletFiles,
+];
+
 const LSM: &[GuardProgram] = &[
     GuardProgram::required("guard_fork", "tp_btf/sched_process_fork"),
     GuardProgram::required("guard_exec", "tp_btf/sched_process_exec"),
@@ -136,9 +144,26 @@ const LSM: &[GuardProgram] = &[
         &[Behaviour::DeviceNode],
     ),
     GuardProgram::optional(
+        "enforce_symlink",
+        "lsm/inode_symlink",
+        &[Behaviour::PlantedLink],
+    ),
+    GuardProgram::optional("enforce_link", "lsm/inode_link", HOST_FILES),
+    GuardProgram::optional("enforce_rename", "lsm/inode_rename", HOST_FILES),
+    GuardProgram::optional(
+        "enforce_program_rights",
+        "lsm/bprm_creds_from_file",
+        &[Behaviour::PrivilegeGain],
+    ),
+    GuardProgram::optional(
+        "enforce_rights",
+        "lsm/task_fix_setuid",
+        &[Behaviour::PrivilegeGain],
+    ),
+    GuardProgram::optional(
         "enforce_ptrace",
         "lsm/ptrace_access_check",
-        &[Behaviour::ProcessOutside],
+        &[Behaviour::ProcessOutside, Behaviour::ProcessMemory],
     ),
     GuardProgram::optional(
         "enforce_read_file",
@@ -175,11 +200,7 @@ pub fn means_of(backend: GuardBackend, behaviour: Behaviour) -> Stopping {
 fn lsm_means(behaviour: Behaviour) -> Stopping {
     use Behaviour as B;
     match behaviour {
-        B::PrivilegeGain => Stopping::Killed(EnforcementMeans::KillAtExec),
         B::Integrity => Stopping::Killed(EnforcementMeans::KillAtCall),
-        B::PlantedLink | B::ProcessMemory | B::SpliceReadOnly => {
-            Stopping::NotStopped("no program stands at its hook")
-        }
         _ => Stopping::Blocked(EnforcementMeans::BpfLsm),
     }
 }

@@ -68,15 +68,18 @@ static __always_inline void refresh_member(struct task_struct *task, struct guar
 		caps;                                                                              \
 	})
 
-static __always_inline void read_rights(struct task_struct *task, struct guard_rights *rights)
+static __always_inline void rights_of(const struct cred *cred, struct guard_rights *rights)
 {
-	const struct cred *cred = BPF_CORE_READ(task, real_cred);
-
 	rights->permitted = READ_CAPS(cred, cap_permitted);
 	rights->effective = READ_CAPS(cred, cap_effective);
 	rights->user_ns = (u64)BPF_CORE_READ(cred, user_ns);
 	rights->uid = BPF_CORE_READ(cred, uid.val);
 	rights->euid = BPF_CORE_READ(cred, euid.val);
+}
+
+static __always_inline void read_rights(struct task_struct *task, struct guard_rights *rights)
+{
+	rights_of(BPF_CORE_READ(task, real_cred), rights);
 }
 
 /* What a thread has and where it is now is lawful. */

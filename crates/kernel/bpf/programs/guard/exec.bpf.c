@@ -50,7 +50,8 @@ int BPF_PROG(guard_exec, struct task_struct *task, pid_t old_pid, struct linux_b
 			note_lawful(task, matter.member);
 		return 0;
 	}
-	judge_gain(&matter, file);
+	if (!IS_ASKED_BEFORE)
+		judge_gain(&matter, file);
 	note_lawful(task, matter.member);
 	/* Where the exec itself was asked about, it has been told. */
 	if (!IS_ASKED_BEFORE && (judge_program(&matter, file) || on_drift(&matter, DRIFT_BINARIES, file)))

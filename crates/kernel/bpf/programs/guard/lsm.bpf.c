@@ -28,6 +28,14 @@ static __always_inline struct file *as_address(struct file *file)
 	return address;
 }
 
+/* The call that the current thread makes. */
+static __always_inline u32 current_call(void)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+
+	return call_of(task, (struct pt_regs *)bpf_task_pt_regs(task));
+}
+
 /* A behaviour that the hook is by itself. */
 static __always_inline int refuse(u32 number)
 {
@@ -165,9 +173,16 @@ int BPF_PROG(note_file_truncated, struct file *file)
 SEC("lsm/file_permission")
 int BPF_PROG(enforce_transfer, struct file *file, int mask)
 {
+	struct guard_case matter = {};
+
 	if (mask & MAY_WRITE)
 		return unless_unnoted(note_written(file->f_path.dentry->d_inode));
-	return 0;
+	/* Pages of a file that may only be read go into a pipe. */
+	if (current_call() != CALL_SPLICE || (file->f_mode & FMODE_WRITE) ||
+	    (file->f_inode->i_mode & S_IFMT) != S_IFREG ||
+	    !begin_case(bpf_get_current_task_btf(), MEANS_BPF_LSM, &matter))
+		return 0;
+	return answer(on_behaviour(&matter, BEHAVIOUR_SPLICE_READ_ONLY, (u64)as_address(file)));
 }
 
 SEC("lsm/inode_copy_up")
@@ -203,9 +218,11 @@ int BPF_PROG(enforce_ptrace, struct task_struct *child, unsigned int mode)
 		return 0;
 	/* A pointer of the kernel's is no number to the verifier until it has been read. */
 	bpf_probe_read_kernel(&address, sizeof(address), &child);
-	if (!(mode & PTRACE_MODE_ATTACH) || !is_outside(address, matter.member))
+	if (!(mode & PTRACE_MODE_ATTACH))
 		return 0;
-	return answer(on_behaviour(&matter, BEHAVIOUR_PROCESS_OUTSIDE, 0));
+	if (is_outside(address, matter.member) && on_behaviour(&matter, BEHAVIOUR_PROCESS_OUTSIDE, 0))
+		return -EPERM;
+	return answer(current_call() == CALL_PROCESS_VM_WRITEV && on_behaviour(&matter, BEHAVIOUR_PROCESS_MEMORY, 0));
 }
 
 /* include/linux/kernel_read_file.h */
@@ -246,14 +263,6 @@ int BPF_PROG(enforce_unix, struct sock___guard *sk, struct sock___guard *other)
 	return answer(judge_peer(&matter, other));
 }
 
-/* The call that the current thread makes. */
-static __always_inline u32 current_call(void)
-{
-	struct task_struct *task = bpf_get_current_task_btf();
-
-	return call_of(task, (struct pt_regs *)bpf_task_pt_regs(task));
-}
-
 /* Calls that have no hook of their own ask for a capability. */
 static __always_inline u32 behaviour_by_right(u32 call)
 {
@@ -265,6 +274,7 @@ static __always_inline u32 behaviour_by_right(u32 call)
 		return BEHAVIOUR_NAMESPACE_CREATION;
 	case CALL_FSOPEN:
 	case CALL_FSPICK:
+	case CALL_FSCONFIG:
 	case CALL_FSMOUNT:
 		return BEHAVIOUR_FILESYSTEM_CONTEXT;
 	case CALL_OPEN_BY_HANDLE_AT:
@@ -308,6 +318,32 @@ int BPF_PROG(enforce_anonymous, struct inode *inode, const struct qstr *name)
 	return 0;
 }
 
+/* Judges the rights that the current thread is about to get. */
+static __always_inline int refuse_gain(const struct cred *cred, struct file *file)
+{
+	struct guard_case matter = {};
+	struct guard_rights next = {};
+
+	if (!begin_case(bpf_get_current_task_btf(), MEANS_BPF_LSM, &matter))
+		return 0;
+	rights_of(cred, &next);
+	if (!is_gain(&matter.member->rights, &next))
+		return 0;
+	return answer(on_behaviour(&matter, BEHAVIOUR_PRIVILEGE_GAIN, (u64)file));
+}
+
+SEC("lsm/bprm_creds_from_file")
+int BPF_PROG(enforce_program_rights, struct linux_binprm *bprm)
+{
+	return refuse_gain(BPF_CORE_READ(bprm, cred), BPF_CORE_READ(bprm, file));
+}
+
+SEC("lsm/task_fix_setuid")
+int BPF_PROG(enforce_rights, struct cred *next)
+{
+	return refuse_gain(next, NULL);
+}
+
 /* Rights that came by no lawful way: whoever has them is ended. */
 SEC("tp_btf/sys_exit")
 int BPF_PROG(enforce_integrity, struct pt_regs *regs, s64 ret)
@@ -315,14 +351,11 @@ int BPF_PROG(enforce_integrity, struct pt_regs *regs, s64 ret)
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct guarded *member = bpf_task_storage_get(&guarded, task, NULL, 0);
 	struct guard_case matter = {};
-	struct guard_rights now = {};
 
 	if (!member)
 		return 0;
+	/* What a call gains was asked about before. */
 	if (is_lawful_change(call_of(task, regs))) {
-		read_rights(task, &now);
-		if (begin_case(task, MEANS_KILL_AT_CALL, &matter) && is_gain(&member->rights, &now))
-			on_behaviour(&matter, BEHAVIOUR_PRIVILEGE_GAIN, 0);
 		note_lawful(task, member);
 		return 0;
 	}

@@ -59,6 +59,21 @@ impl Source {
 /// # Errors
 /// [`Failure::BadInput`] if a file can't be read or has an error.
 pub(crate) fn policies(paths: &[PathBuf]) -> Result<PolicySet, Failure> {
+    read_policies(paths, sources_of)
+}
+
+/// The policies of one file, as [`policies`] reads them.
+///
+/// # Errors
+/// As [`policies`]; a folder is no file.
+pub(crate) fn policy_file(path: &Path) -> Result<PolicySet, Failure> {
+    read_policies(&[path.to_owned()], |path| Ok(vec![Source::from(path)]))
+}
+
+fn read_policies(
+    paths: &[PathBuf],
+    sources_of: impl Fn(&Path) -> Result<Vec<Source>>,
+) -> Result<PolicySet, Failure> {
     // Standard error that can't be written leaves nobody to tell.
     let mut err = io::stderr().lock();
     let mut errors = 0;

@@ -88,8 +88,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
         return Err(Failure::BadInput(error));
     }
     // Both are read before either counts, so that the problems of both are told.
-    let old = input::policies(std::slice::from_ref(&arguments.old));
-    let new = input::policies(std::slice::from_ref(&arguments.new));
+    let old = input::policy_file(&arguments.old);
+    let new = input::policy_file(&arguments.new);
     let (old, new) = (old?, new?);
     let diff = set::diff(&old, &new);
     match arguments.output {

@@ -27,7 +27,7 @@ pub(crate) struct Arguments {
 /// If the file has errors, or standard output can't be written.
 pub(super) fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
     match &arguments.file {
-        Some(file) => output::print(&set::print(&input::policies(std::slice::from_ref(file))?))?,
+        Some(file) => output::print(&set::print(&input::policy_file(file)?))?,
         None => output::print(&drift::print(&DriftPolicy::built_in()))?,
     }
     Ok(Outcome::Done)

@@ -116,7 +116,7 @@ struct StepJson {
 pub(super) fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
     let facts = ContainerFacts::join(&arguments.container)
         .map_err(|error| Failure::BadInput(anyhow!("--container: {error}")))?;
-    let policies = input::policies(std::slice::from_ref(&arguments.file))?;
+    let policies = input::policy_file(&arguments.file)?;
     let policy = policies.drift();
     let node = Node {
         name: arguments.node.clone(),

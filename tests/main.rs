@@ -14,6 +14,7 @@ mod catalogue;
 mod churn;
 mod debian;
 mod demo;
+mod enforcement;
 mod harness;
 mod hostile;
 mod logs;
@@ -45,6 +46,7 @@ fn main() {
         logs::trials(),
         scan::trials(),
         quarantine::trials(),
+        enforcement::trials(),
     ];
     let first = libtest_mimic::run(&arguments, trials.into_iter().flatten().collect());
     // These count what a sensor remembers, or make hundreds of containers: nothing else may run beside them.

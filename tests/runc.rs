@@ -43,6 +43,8 @@ impl Image {
 /// What a container is to be.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Spec<'a> {
+    /// Its id, for policies that are written before it starts; one that nobody else has if left out.
+    pub(crate) id: Option<&'a str>,
     /// First program; one that only waits if empty.
     pub(crate) argv: &'a [&'a str],
     /// Directory of the host that it sees at /payload, read-only.
@@ -69,7 +71,10 @@ impl Container {
     pub(crate) fn start(image: &Image, spec: &Spec<'_>) -> Result<Container> {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let id = format!("yagura-product-{}-{number}", std::process::id());
+        let id = match spec.id {
+            Some(id) => id.to_owned(),
+            None => format!("yagura-product-{}-{number}", std::process::id()),
+        };
         let dir = ScratchDir::new()?;
         let rootfs = dir.join("bundle/rootfs");
         fs::create_dir_all(&rootfs)?;

@@ -65,7 +65,7 @@ pub(crate) fn write(case: &Case<'_>, ruling: &Ruling<'_>) -> Alert {
         count: 1,
         last_time: case.wall(candidate.time),
         node: Arc::clone(ruling.node),
-        process: Some(process(case, candidate.process, case.program)),
+        process: Some(own_process(case)),
         ancestors: case.ancestry.as_ref().map_or_else(Vec::new, |ancestry| {
             ancestry
                 .programs
@@ -168,6 +168,19 @@ fn written_by(case: &Case<'_>, writer: &WriterFacts<'_>) -> WriterEvidence {
         process: process(case, key, writer.program),
         time: case.wall(writer.seen.time),
         how: writer.how,
+    }
+}
+
+/// The process that an alert is about. Of one that was kept from running a file at least its executable is known.
+fn own_process(case: &Case<'_>) -> AlertProcess {
+    let candidate = case.candidate();
+    let known = process(case, candidate.process, case.program);
+    match &candidate.denial {
+        Some(denial) if case.program.is_none() => AlertProcess {
+            exe: denial.event.exe.clone(),
+            ..known
+        },
+        _ => known,
     }
 }
 

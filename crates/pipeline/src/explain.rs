@@ -50,6 +50,12 @@ fn what_ran(case: &Case<'_>, drift: &DriftEvidence, container: &Container) -> St
         Some(program) => shown(program.exe()),
         None => "A program that is not known".to_owned(),
     };
+    if let Some(denial) = &case.candidate().denial {
+        return format!(
+            "{path} was kept from running in {place}, where process {pid} ({}) was to run it.",
+            shown(denial.event.exe.as_bytes()),
+        );
+    }
     match (drift.kind, case.candidate().trigger) {
         (DriftKind::Binaries, Trigger::Exec) => {
             let filename = case.program.map_or_else(String::new, |program| {
@@ -292,7 +298,7 @@ fn process_gaps(case: &Case<'_>) -> impl Iterator<Item = &'static str> {
         .is_some_and(|ancestry| !ancestry.complete);
     [
         (
-            case.program.is_none(),
+            case.program.is_none() && case.outcome().is_none(),
             "the program that ran is not known: its record was lost or made room for others",
         ),
         (is_cut, "a part of the process's ancestry is not known"),

@@ -6,7 +6,7 @@ use crate::decode::DecodeError;
 use crate::records::{
     ARGUMENTS_MAX, ARGV_BYTES_MAX, ENVIRONMENT_BYTES_MAX, NAME_BYTES, PATH_BYTES_MAX, VARIABLES_MAX,
 };
-use yagura_event::{Base, ExecEvent, ProcessKey, Stream, StreamKind, Text};
+use yagura_event::{Base, BaseFlags, ExecEvent, MonotonicNs, ProcessKey, Stream, StreamKind, Text};
 
 /// Variables whose value can change what a program runs, where it came from or whether it leaves traces. The values of
 /// all others may be secrets: they go no further than this file.
@@ -44,7 +44,11 @@ struct Lengths {
     environment_truncated: bool,
 }
 
-pub(super) fn exec(base: Base, cursor: &mut Cursor<'_>) -> Result<ExecEvent, DecodeError> {
+pub(super) fn exec(mut base: Base, cursor: &mut Cursor<'_>) -> Result<ExecEvent, DecodeError> {
+    // What ran already comes before everything that was seen to begin: it is by the first of them that a container is known.
+    if base.flags.has(BaseFlags::EXISTING) && base.process.start_ns > 0 {
+        base.time = MonotonicNs(base.process.start_ns);
+    }
     let started_from = program(cursor)?;
     let parent_start_ns = cursor.u64()?;
     let parent = ProcessKey {

@@ -389,18 +389,32 @@ impl Guard {
         self.next_generation()
     }
 
+    /// Forgets by what a container's processes are known, unless another container has taken its place: a sensor that was
+    /// started anew knows the same container by another key.
     fn drop_member(&mut self, container: ContainerKey) {
-        if let Some(known) = self.members.remove(&container) {
-            // Gone already is as good.
-            let _ = self.cgroups.delete(&known.cgroup.0.to_ne_bytes());
-            let _ = self.namespaces.delete(&known.mount_namespace.to_ne_bytes());
-        }
+        let Some(known) = self.members.remove(&container) else {
+            return;
+        };
+        delete_own(&self.cgroups, &known.cgroup.0.to_ne_bytes(), container);
+        delete_own(
+            &self.namespaces,
+            &known.mount_namespace.to_ne_bytes(),
+            container,
+        );
     }
 
     fn next_generation(&self) -> Result<(), GuardError> {
         change_settings(&self.pinned.dir, |settings| {
             settings.generation = settings.generation.wrapping_add(1);
         })
+    }
+}
+
+/// Deletes an entry that leads to the container. Gone already is as good.
+fn delete_own(map: &MapHandle, key: &[u8], container: ContainerKey) {
+    let found = map.lookup(key, MapFlags::ANY).ok().flatten();
+    if found.is_some_and(|value| value == container.0.to_ne_bytes()) {
+        let _ = map.delete(key);
     }
 }
 

@@ -60,7 +60,7 @@ impl GuardRing {
 }
 
 impl Guard {
-    /// What a guard that is pinned in the folder enforces without a sensor; `None` if there is none of this version.
+    /// What a guard that is pinned in the folder enforces without a sensor; `None` if there is none. Containers are known of this version's alone.
     ///
     /// # Errors
     /// If a pin cannot be read.
@@ -76,6 +76,19 @@ impl Guard {
                     containers: containers
                         .filter(|known| known.membership.container.0 != 0)
                         .collect(),
+                }));
+            }
+        }
+        // Another version of the product may have left its own, of whose rows nothing is known here.
+        for version in pins::versions(pin_dir)? {
+            let name = version.file_name().unwrap_or_default();
+            let name = name.to_string_lossy();
+            let of = |backend: &GuardBackend| name.starts_with(backend.as_str());
+            if let Some(backend) = GuardBackend::ALL.into_iter().find(of) {
+                return Ok(Some(PinnedGuard {
+                    backend,
+                    is_on: read_settings(&version)?.enabled != 0,
+                    containers: Vec::new(),
                 }));
             }
         }

@@ -18,6 +18,7 @@ use yagura_event::{
     LayerDirs, Membership, Node, ProcessKey, WallTime,
 };
 use yagura_kernel::wall_minus_boot_ns;
+use yagura_policy::compile::Lack;
 use yagura_policy::defence::Fuse;
 use yagura_policy::set::RuleKind;
 use yagura_policy::{Compiled, ContainerFacts, PolicySet, compile};
@@ -105,6 +106,9 @@ impl Enforcer {
             shortfalls: BTreeMap::new(),
         };
         enforcer.set_default();
+        // What was released while no sensor ran stays so.
+        enforcer.released = enforcer.means.is_released();
+        enforcer.spared.set_everything(enforcer.released);
         enforcer
     }
 
@@ -250,6 +254,14 @@ impl Enforcer {
             return;
         }
         let compiled = self.compile(guarded.news.container.as_deref(), &guarded.blown);
+        // A former sensor knew more: what it put in force holds until this one knows as much.
+        let is_uncertain = compiled
+            .gaps
+            .iter()
+            .any(|gap| matches!(gap.lack, Lack::Scope(_)));
+        if is_uncertain && self.means.inherits(&guarded.news.membership) {
+            return;
+        }
         let sparing = Sparing {
             released: guarded.released,
             rules: guarded.blown.clone(),

@@ -191,6 +191,11 @@ impl<A: Around> Gate<A> {
             (true, None) => return Origin::Unknown,
             (false, _) => {
                 if file.key.ctime_ns <= container.root.since_ns {
+                    tracing::trace!(
+                        since_ns = container.root.since_ns,
+                        ctime_ns = file.key.ctime_ns,
+                        "older than its container"
+                    );
                     return Origin::Image;
                 }
                 file.flags.0 |= FileFlags::BELOW_ROOT;
@@ -219,6 +224,7 @@ impl<A: Around> Gate<A> {
         let Some(said) = self.asker.ask(request, own, READ_MAX) else {
             return Origin::Unknown;
         };
+        tracing::trace!(?said, "file was compared with the image");
         let is_own_copy = said.copy_of.as_ref() == Some(&facts.path);
         match said.twin {
             Twin::Same => Origin::ImageContent,

@@ -275,6 +275,21 @@ impl Means {
         }
     }
 
+    /// Whether a former sensor enforced on the container, and this one has not done so yet.
+    pub(super) fn inherits(&self, membership: &Membership) -> bool {
+        let running = self.running.as_ref();
+        running.is_some_and(|running| {
+            let mut inherited = running.inherited.iter();
+            inherited.any(|known| is_same_container(known, membership))
+        })
+    }
+
+    /// Whether somebody has released everything, and not taken it back.
+    pub(super) fn is_released(&self) -> bool {
+        let running = self.running.as_ref();
+        running.is_some_and(|running| !locked(&running.guard).is_on())
+    }
+
     /// Switches all denial off or on at once.
     ///
     /// # Errors
@@ -332,14 +347,15 @@ impl Means {
             return (NOT_STOPPED, Vec::new());
         };
         let by_cgroup = running.by_cgroup.get(&key).copied().unwrap_or_default();
-        if by_cgroup.contains(behaviour) {
-            let means = match behaviour {
-                Behaviour::BlockDevice | Behaviour::DeviceNode | Behaviour::KernelMemory => {
-                    EnforcementMeans::CgroupDevice
-                }
-                Behaviour::RuntimeSocket => EnforcementMeans::CgroupConnect,
-                _ => EnforcementMeans::CgroupSysctl,
-            };
+        let refused_by = match behaviour {
+            Behaviour::BlockDevice | Behaviour::DeviceNode | Behaviour::KernelMemory => {
+                Some(EnforcementMeans::CgroupDevice)
+            }
+            Behaviour::RuntimeSocket => Some(EnforcementMeans::CgroupConnect),
+            // Settings are opened before they are written: the process is ended there.
+            _ => None,
+        };
+        if let Some(means) = refused_by.filter(|_| by_cgroup.contains(behaviour)) {
             return (DenialOutcome::Blocked.as_str(), vec![means]);
         }
         match means_of(running.backend, behaviour) {
@@ -393,13 +409,8 @@ impl Running {
     fn put(&mut self, membership: &Membership, row: &EnforcementRow) -> Result<(), GuardError> {
         let mut guard = locked(&self.guard);
         guard.protect(membership, row)?;
-        let is_same = |known: &Membership| {
-            known.container != membership.container
-                && ((known.cgroup == membership.cgroup && known.cgroup.0 != 0)
-                    || (known.mount_namespace == membership.mount_namespace
-                        && known.mount_namespace != 0))
-        };
-        for known in self.inherited.extract_if(.., |known| is_same(known)) {
+        let is_same = |known: &mut Membership| is_same_container(known, membership);
+        for known in self.inherited.extract_if(.., is_same) {
             guard.forget(known.container)?;
         }
         Ok(())
@@ -483,6 +494,14 @@ impl Running {
             _ => (DenialOutcome::Killed, means),
         }
     }
+}
+
+/// Whether a former sensor knew the same container by another key.
+fn is_same_container(known: &Membership, membership: &Membership) -> bool {
+    let has_cgroup = known.cgroup == membership.cgroup && known.cgroup.0 != 0;
+    let has_namespace =
+        known.mount_namespace == membership.mount_namespace && known.mount_namespace != 0;
+    known.container != membership.container && (has_cgroup || has_namespace)
 }
 
 /// What the gate needs from the rest of the sensor.

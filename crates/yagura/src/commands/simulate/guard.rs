@@ -13,7 +13,7 @@ use yagura_runtimes::RuntimesConfig;
 use yagura_sensor::{EnforceSettings, NodeSettings, Sensor, SensorConfig, find_node};
 
 /// How long it may take until a new container's rules are in force.
-const IN_FORCE_WAIT: Duration = Duration::from_secs(5);
+const IN_FORCE_WAIT: Duration = Duration::from_secs(30);
 /// Pause between two looks at what is in force.
 const POLL: Duration = Duration::from_millis(5);
 

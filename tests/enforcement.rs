@@ -16,7 +16,8 @@ use serde_json::Value;
 
 pub(crate) fn trials() -> Vec<Trial> {
     let needs: Vec<&str> = runc::NEEDS.into_iter().chain(Payload::NEEDS).collect();
-    let tests: [(&'static str, fn() -> Result<()>); 6] = [
+    type Test = fn() -> Result<()>;
+    let tests: [(&'static str, Test); 6] = [
         ("enforcement::drift_is_refused_and_nobody_else_is", refused),
         ("enforcement::it_can_be_taken_back_at_any_time", released),
         ("enforcement::other_policies_hold_at_once", other_policies),

@@ -148,6 +148,10 @@ impl Drop for Door {
         if let Err(error) = std::fs::remove_file(&self.path) {
             tracing::debug!(%error, "control socket is left behind");
         }
+        // Only if nothing else is in it.
+        if let Some(state) = self.path.parent() {
+            let _ = std::fs::remove_dir(state);
+        }
     }
 }
 

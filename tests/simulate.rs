@@ -85,14 +85,15 @@ fn every_case(runtime: &str, root: &str) -> Result<()> {
         );
     }
     // Runs of others may come and go meanwhile; theirs do not bear the name of a process that has ended.
-    let left = traces("yagura-rehearsal-")?;
-    let left: Vec<String> = left
-        .into_iter()
-        .filter(|trace| !begun.contains(trace))
-        .collect();
-    let dead: Vec<&String> = left.iter().filter(|trace| !owner_lives(trace)).collect();
-    ensure!(dead.is_empty(), "left behind: {dead:#?}");
-    Ok(())
+    let dead = || -> Result<Vec<String>> {
+        let left = traces("yagura-rehearsal-")?.into_iter();
+        let left = left.filter(|trace| !begun.contains(trace));
+        Ok(left.filter(|trace| !owner_lives(trace)).collect())
+    };
+    // A run that was ended elsewhere meanwhile may still be cleaning up.
+    let is_clean = || dead().is_ok_and(|dead| dead.is_empty()).then_some(());
+    let cleaned = wait_for("nothing to be left", DYING_MAX, is_clean);
+    cleaned.with_context(|| format!("left behind: {:#?}", dead()))
 }
 
 fn interrupted(runtime: &str, root: &str) -> Result<()> {

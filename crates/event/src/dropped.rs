@@ -35,6 +35,8 @@ pub enum DropPlace {
     Fanotify,
     /// The queue of the thread that enforces.
     Enforcer,
+    /// A question of the kernel's whether a system call may be made.
+    SeccompAgent,
 }
 
 impl DropPlace {
@@ -56,6 +58,7 @@ impl DropPlace {
             DropPlace::EnforcementRing => "enforcement_ring",
             DropPlace::Fanotify => "fanotify",
             DropPlace::Enforcer => "enforcer",
+            DropPlace::SeccompAgent => "seccomp_agent",
         }
     }
 }

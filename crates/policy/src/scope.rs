@@ -2,7 +2,7 @@
 
 use crate::subject::{Fact, Facts, Missing, Truth};
 use std::fmt;
-use yagura_event::{Cloud, Provider, escape};
+use yagura_event::{Cloud, Node, Provider, escape};
 
 /// Where a rule applies. Clouds are ORed, conditions are ANDed; an empty scope is everywhere.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -28,6 +28,11 @@ impl Scope {
                 .iter()
                 .fold(Truth::Yes, |truth, c| truth.and(|| c.matches(facts)))
         })
+    }
+
+    /// Whether some container of the node can be in scope.
+    pub(crate) fn may_match_on(&self, node: &Node) -> bool {
+        self.matches(&Facts::of_container(node, None)) != Truth::No
     }
 
     /// Whether the node is in one of the clouds.

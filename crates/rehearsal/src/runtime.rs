@@ -71,6 +71,15 @@ impl RuntimeProgram {
             .collect()
     }
 
+    /// The same runtime behind a program that is called in its place.
+    #[must_use]
+    pub fn behind(self, program: PathBuf) -> RuntimeProgram {
+        RuntimeProgram {
+            path: program,
+            ..self
+        }
+    }
+
     /// Tells which runtime it is.
     pub fn kind(&self) -> Runtime {
         self.kind

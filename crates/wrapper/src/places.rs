@@ -59,6 +59,11 @@ impl Places {
         self.folder().join("installed.json")
     }
 
+    /// Whether the wrapper was installed, so that containers may have been made through it.
+    pub fn is_installed(&self) -> bool {
+        self.record().exists()
+    }
+
     /// What the wrapper did and what it couldn't do.
     pub fn log(&self) -> PathBuf {
         self.folder().join("log")

@@ -13,6 +13,7 @@ use rustix::event::{EventfdFlags, Timespec, epoll, eventfd};
 use rustix::fd::OwnedFd;
 use rustix::io::Errno;
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
@@ -156,6 +157,8 @@ struct Shared {
     answerers: usize,
     pending: Mutex<Pending>,
     counters: Counters,
+    /// Filters that are listened to, by the id of their container.
+    containers: Mutex<HashMap<String, usize>>,
     stop: AtomicBool,
     wake: OwnedFd,
 }
@@ -179,6 +182,7 @@ impl SeccompAgent {
             answerers: config.answerers.max(1),
             pending: Mutex::default(),
             counters: Counters::default(),
+            containers: Mutex::default(),
             stop: AtomicBool::new(false),
             wake: eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK).map_err(threads)?,
         });
@@ -203,6 +207,11 @@ impl SeccompAgent {
             shared,
             waiter: Some(spawn("seccomp-wait", move || waiter.run())?),
         })
+    }
+
+    /// Whether some process of a container asks here, by the id that its runtime told.
+    pub fn listens_to(&self, id: &str) -> bool {
+        self.shared.containers().contains_key(id)
     }
 
     /// What it has done so far.
@@ -248,6 +257,12 @@ struct Asked {
 }
 
 impl Shared {
+    fn containers(&self) -> std::sync::MutexGuard<'_, HashMap<String, usize>> {
+        self.containers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn pending(&self) -> std::sync::MutexGuard<'_, Pending> {
         // What it guards is never left half changed.
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
@@ -372,6 +387,8 @@ impl Waiter {
             listener: Arc::new(listener),
             container: Arc::new(container),
         };
+        let id = heard.container.id.clone();
+        *self.shared.containers().entry(id).or_default() += 1;
         self.listeners.insert(token, heard);
         self.count_listeners();
     }
@@ -379,6 +396,13 @@ impl Waiter {
     fn forget(&mut self, token: u64) {
         if let Some(heard) = self.listeners.remove(&token) {
             self.inbox.leave(&heard.listener);
+            let mut containers = self.shared.containers();
+            if let Entry::Occupied(mut filters) = containers.entry(heard.container.id.clone()) {
+                *filters.get_mut() -= 1;
+                if *filters.get() == 0 {
+                    filters.remove();
+                }
+            }
         }
         self.count_listeners();
     }

@@ -96,6 +96,13 @@ impl SeccompCall {
         SeccompCall::ALL.iter().copied().find(has_it)
     }
 
+    /// What the call amounts to if its arguments make it more than ordinary.
+    pub fn covers(self) -> Option<Behaviour> {
+        [[0; 6], [u64::MAX; 6], [PTRACE_ATTACH; 6]]
+            .iter()
+            .find_map(|arguments| self.behaviour(arguments))
+    }
+
     /// What the call amounts to with these arguments; `None` if that is nothing that rules speak of.
     pub(super) fn behaviour(self, arguments: &[u64; 6]) -> Option<Behaviour> {
         let [first, _, third, ..] = *arguments;
@@ -198,6 +205,18 @@ mod tests {
         assert_eq!(SeccompCall::of(ARCH_I386, 320), None);
         assert_eq!(SeccompCall::of(0, 165), None);
         assert_eq!(SeccompCall::of(ARCH_X86_64, u32::MAX), None);
+    }
+
+    #[test]
+    fn every_call_but_one_can_be_a_behaviour() {
+        let ordinary = SeccompCall::ALL.iter().filter(|c| c.covers().is_none());
+        assert_eq!(ordinary.collect::<Vec<_>>(), [&SeccompCall::MemfdCreate]);
+        let covers = SeccompCall::covers;
+        assert_eq!(covers(SeccompCall::Ptrace), Some(Behaviour::ProcessOutside));
+        assert_eq!(
+            covers(SeccompCall::Clone),
+            Some(Behaviour::NamespaceCreation)
+        );
     }
 
     #[test]

@@ -33,7 +33,7 @@ use crate::rollout::{PERCENT_MAX, node_blocks};
 use crate::scope::Scope;
 use crate::span::Span;
 use std::fmt;
-use yagura_event::CellAction;
+use yagura_event::{CellAction, Node, WallTime};
 
 /// What a rule asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -161,6 +161,13 @@ impl DefenceRule {
             expires: None,
             fuse: Fuse::DEFAULT,
         }
+    }
+
+    /// Whether the rule can block something in some container of a node now.
+    pub fn may_block_on(&self, node: &Node, now: WallTime) -> bool {
+        exclusion(self, now).is_none()
+            && self.action_on(&node.name) == CellAction::Deny
+            && self.scope.may_match_on(node)
     }
 
     /// What the rule does on a node where it certainly applies.

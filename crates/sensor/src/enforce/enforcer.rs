@@ -3,6 +3,7 @@
 //! The kernel decides; here rows are compiled and handed to it, and the means that need somebody in user space are kept
 //! up. Nothing waits for this thread but commands.
 
+use super::calls::CallScope;
 use super::control::{Answer, Asked, Question};
 use super::fuse::{Fuses, Workload};
 use super::means::Means;
@@ -106,9 +107,10 @@ impl Enforcer {
             shortfalls: BTreeMap::new(),
         };
         enforcer.set_default();
-        // What was released while no sensor ran stays so.
+        // What was released while no sensor ran stays so, and can be told only of what is loaded.
         enforcer.released = enforcer.means.is_released();
         enforcer.spared.set_everything(enforcer.released);
+        enforcer.ask_about_calls();
         enforcer
     }
 
@@ -146,6 +148,7 @@ impl Enforcer {
                 self.version = version;
                 self.fuses.reset();
                 self.set_default();
+                self.ask_about_calls();
                 self.apply_all();
             }
             Task::LetRun(key, file) => {
@@ -165,22 +168,18 @@ impl Enforcer {
     fn container(&mut self, news: News) {
         let key = news.membership.container;
         let blown = self.restarted(key, news.container.as_deref());
-        match self.containers.get_mut(&key) {
-            Some(guarded) => guarded.news = news,
-            None => {
-                let guarded = Guarded {
-                    news,
-                    released: false,
-                    compiled: None,
-                    blown: HashSet::new(),
-                    shortfalls: Vec::new(),
-                };
-                self.containers.insert(key, guarded);
-            }
-        }
-        if let Some(guarded) = self.containers.get_mut(&key) {
-            guarded.blown.extend(blown);
-        }
+        let guarded = self
+            .containers
+            .entry(key)
+            .and_modify(|guarded| guarded.news.clone_from(&news))
+            .or_insert_with(|| Guarded {
+                news,
+                released: false,
+                compiled: None,
+                blown: HashSet::new(),
+                shortfalls: Vec::new(),
+            });
+        guarded.blown.extend(blown);
         self.apply(key);
     }
 
@@ -224,6 +223,14 @@ impl Enforcer {
         };
         if let Err(error) = self.means.set_default(&row) {
             self.fell_short(&error);
+        }
+    }
+
+    /// Has new containers ask about the calls that rules block now.
+    fn ask_about_calls(&mut self) {
+        let scope = CallScope::of(&self.policies, &self.node, wall_now());
+        if let Err(why) = self.means.ask_about_calls(&scope) {
+            self.fell_short(&format!("calls are ended rather than refused: {why}"));
         }
     }
 
@@ -307,10 +314,9 @@ impl Enforcer {
         for key in due {
             self.apply(key);
         }
-        let marked = self.containers.values().map(|guarded| &guarded.news);
-        for error in self.means.look(marked) {
-            self.fell_short(&error);
-        }
+        self.ask_about_calls();
+        self.means
+            .look(self.containers.values().map(|guarded| &guarded.news));
         for lost in self.means.losses() {
             self.wakes.lost(lost);
         }

@@ -3,16 +3,15 @@
 //! This is what stands before the signal that ends a program at its first instruction: it refuses instead of killing,
 //! and it has time to look at a file whose metadata alone changed, so that the image's own programs go on running.
 
+use super::asking::{AskingContainer, AskingContainers};
+use super::process::{Ancestry, base, name_of};
 use crate::inspect::{Asker, holds_content};
 use rustix::fd::BorrowedFd;
-use std::collections::HashMap;
-use std::path::Path;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::Duration;
 use yagura_event::{
-    Base, CellAction, ContainerKey, ContainerRoot, DenialEvent, DenialOutcome, Denied, DriftKind,
-    EnforcementMeans, EnforcementRow, FileFacts, FileFlags, InspectionRequest, LayerDirs,
-    OriginClass, ProcessKey, Text, Twin,
+    CellAction, ContainerKey, DenialEvent, DenialOutcome, Denied, DriftKind, EnforcementMeans,
+    EnforcementRow, FileFacts, FileFlags, InspectionRequest, OriginClass, Text, Twin,
 };
 use yagura_kernel::{Answer, ExecQuestion};
 use yagura_policy::{RowQuestion, decide_row};
@@ -21,62 +20,10 @@ use yagura_policy::{RowQuestion, decide_row};
 const READ_MAX: Duration = Duration::from_millis(350);
 /// How long ago a file must have changed for a further change to have another time: two ticks of the slowest clock.
 const FRESH_FOR: Duration = Duration::from_millis(25);
-/// Ancestors looked up for an allow list: as many as the kernel side climbs.
-const ANCESTORS_MAX: usize = 16;
 /// Bytes of a table of mounts that are looked through: thousands of mounts.
 const MOUNTS_BYTES_MAX: u64 = 1 << 20;
 /// What every program begins with (elf(5)).
 const ELF_MAGIC: [u8; 4] = *b"\x7fELF";
-/// Bytes of a line of /proc that are read.
-const LINE_BYTES_MAX: usize = 4096;
-
-/// What the gate knows of one container.
-#[derive(Debug, Clone)]
-pub(super) struct GatedContainer {
-    pub(super) key: ContainerKey,
-    pub(super) row: Arc<EnforcementRow>,
-    pub(super) root: ContainerRoot,
-    pub(super) layers: Option<LayerDirs>,
-    /// Mount namespace of its first process.
-    pub(super) mount_namespace: u32,
-    /// Its cgroup (v2) as /proc writes it; empty if unknown.
-    pub(super) cgroup: String,
-}
-
-/// The containers that are asked about.
-#[derive(Debug, Default)]
-pub(super) struct GatedContainers {
-    by_key: RwLock<HashMap<ContainerKey, Arc<GatedContainer>>>,
-}
-
-impl GatedContainers {
-    pub(super) fn set(&self, container: GatedContainer) {
-        let mut known = self.by_key.write().unwrap_or_else(PoisonError::into_inner);
-        known.insert(container.key, Arc::new(container));
-    }
-
-    pub(super) fn remove(&self, key: ContainerKey) {
-        let mut known = self.by_key.write().unwrap_or_else(PoisonError::into_inner);
-        known.remove(&key);
-    }
-
-    /// The container of a process: by its mount namespace, or, if it made itself another one, by its cgroup.
-    fn find(&self, pid: u32) -> Option<Arc<GatedContainer>> {
-        let known = self.by_key.read().unwrap_or_else(PoisonError::into_inner);
-        let namespace = mount_namespace_of(pid)?;
-        let by_namespace = known
-            .values()
-            .find(|container| container.mount_namespace == namespace);
-        if let Some(found) = by_namespace {
-            return Some(Arc::clone(found));
-        }
-        let cgroup = cgroup_of(pid)?;
-        known
-            .values()
-            .find(|container| is_within(&cgroup, &container.cgroup))
-            .map(Arc::clone)
-    }
-}
 
 /// What the gate needs from the rest of the sensor.
 pub(super) trait Around: Send + Sync {
@@ -100,7 +47,7 @@ pub(super) enum Trust {
 
 /// Answers the kernel.
 pub(super) struct Gate<A> {
-    pub(super) containers: Arc<GatedContainers>,
+    pub(super) containers: Arc<AskingContainers>,
     pub(super) asker: Asker,
     pub(super) around: A,
 }
@@ -108,7 +55,8 @@ pub(super) struct Gate<A> {
 impl<A: Around> Gate<A> {
     /// Whether the file may run.
     pub(super) fn answer(&self, question: &ExecQuestion<'_>) -> Answer {
-        let Some(container) = self.containers.find(question.pid) else {
+        let found = self.containers.find(question.pid);
+        let Some(container) = found.filter(|container| container.gates_exec) else {
             return Answer::Allow;
         };
         let kind = kind_of(question.file);
@@ -157,7 +105,7 @@ impl<A: Around> Gate<A> {
 
     /// Has the file run. What changed a moment ago is read again once a further change would show; if it has changed
     /// again by then, its program is ended at its first instruction.
-    fn trust(&self, container: &GatedContainer, file: &FileFacts, question: &ExecQuestion<'_>) {
+    fn trust(&self, container: &AskingContainer, file: &FileFacts, question: &ExecQuestion<'_>) {
         if self.around.trust(container.key, file) != Trust::TooFresh {
             return;
         }
@@ -170,7 +118,7 @@ impl<A: Around> Gate<A> {
 
     fn origin(
         &self,
-        container: &GatedContainer,
+        container: &AskingContainer,
         file: &mut FileFacts,
         question: &ExecQuestion<'_>,
     ) -> Origin {
@@ -294,131 +242,4 @@ enum Origin {
 fn needs_ancestry(row: &EnforcementRow) -> bool {
     let allow = row.drift.iter().flatten().flat_map(|cell| &cell.allow);
     allow.into_iter().any(|allow| !allow.ancestor.is_empty())
-}
-
-/// What /proc says of the process that asks, and of those above it.
-struct Ancestry {
-    exe: Option<Vec<u8>>,
-    ancestors: Vec<Vec<u8>>,
-}
-
-impl Ancestry {
-    fn of(pid: u32, all: bool) -> Ancestry {
-        let exe = exe_of(pid);
-        let mut ancestors: Vec<Vec<u8>> = exe.iter().cloned().collect();
-        let mut above = pid;
-        while all && ancestors.len() < ANCESTORS_MAX {
-            let Some(parent) = parent_of(above).filter(|parent| *parent > 1) else {
-                break;
-            };
-            ancestors.extend(exe_of(parent));
-            above = parent;
-        }
-        Ancestry { exe, ancestors }
-    }
-}
-
-fn base(pid: u32, container: ContainerKey) -> Base {
-    Base {
-        time: crate::now(),
-        container,
-        process: ProcessKey {
-            pid,
-            start_ns: start_of(pid).unwrap_or_default(),
-        },
-        ..Base::default()
-    }
-}
-
-fn exe_of(pid: u32) -> Option<Vec<u8>> {
-    use std::os::unix::ffi::OsStringExt as _;
-    let path = std::fs::read_link(format!("/proc/{pid}/exe")).ok()?;
-    Some(path.into_os_string().into_vec())
-}
-
-fn line_of(pid: u32, file: &str) -> Option<Vec<u8>> {
-    use std::io::Read as _;
-    let mut text = Vec::new();
-    std::fs::File::open(Path::new("/proc").join(pid.to_string()).join(file))
-        .ok()?
-        .take(LINE_BYTES_MAX as u64)
-        .read_to_end(&mut text)
-        .ok()?;
-    Some(text)
-}
-
-fn name_of(pid: u32) -> Vec<u8> {
-    let name = line_of(pid, "comm").unwrap_or_default();
-    name.strip_suffix(b"\n").unwrap_or(&name).to_vec()
-}
-
-/// The fields of /proc/PID/stat behind the name, which may hold anything.
-fn stat_fields(pid: u32) -> Option<Vec<u64>> {
-    let line = line_of(pid, "stat")?;
-    let end = line.iter().rposition(|byte| *byte == b')')?;
-    let rest = std::str::from_utf8(line.get(end + 1..)?).ok()?;
-    Some(
-        rest.split_whitespace()
-            .skip(1)
-            .map(|field| field.parse().unwrap_or_default())
-            .collect(),
-    )
-}
-
-fn parent_of(pid: u32) -> Option<u32> {
-    u32::try_from(*stat_fields(pid)?.first()?).ok()
-}
-
-/// Start of a process in nanoseconds of `CLOCK_BOOTTIME`, as exactly as /proc has it.
-fn start_of(pid: u32) -> Option<u64> {
-    /// proc_pid_stat(5): field 22, the first behind the name and the state being field 4.
-    const START: usize = 18;
-    let ticks = *stat_fields(pid)?.get(START)?;
-    let per_second = rustix::param::clock_ticks_per_second();
-    Some(ticks.saturating_mul(1_000_000_000 / per_second.max(1)))
-}
-
-fn mount_namespace_of(pid: u32) -> Option<u32> {
-    let link = std::fs::read_link(format!("/proc/{pid}/ns/mnt")).ok()?;
-    let text = link.to_str()?;
-    text.strip_prefix("mnt:[")?.strip_suffix(']')?.parse().ok()
-}
-
-/// The cgroup (v2) of a process as /proc writes it.
-pub(super) fn cgroup_of(pid: u32) -> Option<String> {
-    let text = String::from_utf8(line_of(pid, "cgroup")?).ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix("0::"))?;
-    Some(line.to_owned())
-}
-
-/// Whether a cgroup is another one or below it. The root is nobody's own.
-fn is_within(cgroup: &str, own: &str) -> bool {
-    own.len() > 1
-        && cgroup
-            .strip_prefix(own)
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_cgroup_is_within_itself_and_what_is_above() {
-        assert!(is_within("/k8s/c1", "/k8s/c1"));
-        assert!(is_within("/k8s/c1/inner", "/k8s/c1"));
-        assert!(!is_within("/k8s/c12", "/k8s/c1"));
-        assert!(!is_within("/k8s", "/k8s/c1"));
-        assert!(!is_within("/k8s/c1", "/"));
-        assert!(!is_within("/k8s/c1", ""));
-    }
-
-    #[test]
-    fn proc_tells_of_this_very_process() {
-        let pid = std::process::id();
-        assert_eq!(exe_of(pid), exe_of(pid).filter(|exe| exe.starts_with(b"/")));
-        assert!(start_of(pid).is_some_and(|start| start > 0 && start < crate::now().0));
-        assert!(parent_of(pid).is_some_and(|parent| parent > 0));
-        assert!(mount_namespace_of(pid).is_some());
-    }
 }

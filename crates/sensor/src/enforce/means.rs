@@ -2,23 +2,28 @@
 //!
 //! Nothing is loaded before a policy asks for something.
 
+use super::asking::{AskingContainer, AskingContainers};
+use super::calls::{CallAnswerer, CallGate, CallScope};
+use super::chain;
 use super::enforcer::News;
-use super::gate::{Around, Gate, GatedContainer, GatedContainers, Trust, cgroup_of, denies_files};
+use super::gate::{Around, Gate, Trust, denies_files};
+use super::process::cgroup_of;
 use super::settings::EnforceSettings;
 use crate::inspect::Asker;
 use crate::start::Wakes;
 use std::collections::HashMap;
 use std::os::fd::AsFd as _;
-use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use yagura_event::{
     Behaviour, BehaviourSet, ContainerKey, DenialEvent, DenialOutcome, DriftKind, Drop as Lost,
     EnforcementMeans, EnforcementRow, FileFacts, Membership,
 };
-use yagura_kernel::{CgroupGuard, ExecGate, GateOptions, remove_cgroup_pins};
+use yagura_kernel::{CgroupGuard, ExecGate, GateOptions, GuardRing, remove_cgroup_pins};
 use yagura_kernel::{Guard, GuardBackend, GuardError, Stopping, means_of};
 use yagura_policy::PolicySet;
 use yagura_policy::drift::RuleAction;
+use yagura_wrapper::Places;
 
 /// What becomes of what nothing here stops.
 const NOT_STOPPED: &str = "not-stopped";
@@ -60,9 +65,12 @@ struct Running {
     backend: GuardBackend,
     /// Containers that a former sensor enforced on, until they are met again.
     inherited: Vec<Membership>,
-    cgroup_root: PathBuf,
     gate: Option<ExecGate>,
-    gated: Arc<GatedContainers>,
+    /// Answers containers that the runtime wrapper has made ask.
+    calls: Option<CallGate>,
+    asking: Arc<AskingContainers>,
+    /// What holds in containers of which nothing is known yet.
+    default: Arc<RwLock<EnforcementRow>>,
     /// Containers whose mounts are marked, by the process through which that was done.
     marked: HashMap<ContainerKey, u32>,
     cgroups: Option<CgroupGuard>,
@@ -130,33 +138,23 @@ impl Means {
         let inherited = guard.list().into_iter().map(|known| known.membership);
         let inherited = inherited.filter(|known| known.container.0 != 0).collect();
         let ring = guard.ring().map_err(|error| chain(&error))?;
-        let cgroups = match CgroupGuard::start(&self.settings.pins, Some(ring.as_fd())) {
-            Ok(cgroups) if backend == GuardBackend::Signal => Some(cgroups),
-            Ok(_) => None,
-            Err(error) => {
-                tracing::warn!(
-                    error = chain(&error),
-                    "devices, settings and sockets are not refused"
-                );
-                None
-            }
-        };
         let guard = Arc::new(Mutex::new(guard));
-        // The loop that reads the observer's rings reads this one, too: a program's record and its end belong together.
-        self.wakes.ring(ring);
-        let gated = Arc::new(GatedContainers::default());
+        let asking = Arc::new(AskingContainers::default());
         let (gate, cgroups) = match backend {
             // The kernel decides before anybody could be asked, and whatever it is about.
             GuardBackend::Lsm => (None, None),
-            GuardBackend::Signal => (self.open_gate(&guard, &gated), cgroups),
+            GuardBackend::Signal => (self.open_gate(&guard, &asking), self.guard_cgroups(&ring)),
         };
+        // The loop that reads the observer's rings reads this one, too: a program's record and its end belong together.
+        self.wakes.ring(ring);
         Ok(Running {
             guard,
             backend,
             inherited,
-            cgroup_root: self.cgroup_root.clone(),
             gate,
-            gated,
+            calls: None,
+            asking,
+            default: Arc::default(),
             marked: HashMap::new(),
             cgroups,
             by_cgroup: HashMap::new(),
@@ -178,9 +176,9 @@ impl Means {
         Err(why)
     }
 
-    fn open_gate(&self, guard: &Shared, gated: &Arc<GatedContainers>) -> Option<ExecGate> {
+    fn open_gate(&self, guard: &Shared, asking: &Arc<AskingContainers>) -> Option<ExecGate> {
         let gate = Gate {
-            containers: Arc::clone(gated),
+            containers: Arc::clone(asking),
             asker: self.asker.clone(),
             around: Rest {
                 guard: Arc::clone(guard),
@@ -201,6 +199,50 @@ impl Means {
         }
     }
 
+    fn guard_cgroups(&self, ring: &GuardRing) -> Option<CgroupGuard> {
+        match CgroupGuard::start(&self.settings.pins, Some(ring.as_fd())) {
+            Ok(cgroups) => Some(cgroups),
+            Err(error) => {
+                tracing::warn!(
+                    error = chain(&error),
+                    "devices, settings and sockets are not refused"
+                );
+                None
+            }
+        }
+    }
+
+    /// Has the wrapper make new containers ask about calls, and answers them, where the kernel can't decide by itself.
+    ///
+    /// # Errors
+    /// Why containers do not ask, in words.
+    pub(super) fn ask_about_calls(&mut self, scope: &CallScope) -> Result<(), String> {
+        let Some(places) = self.settings.wrapper.clone().map(Places::new) else {
+            return Ok(());
+        };
+        let answers = self.running.as_ref().is_some_and(|r| r.calls.is_some());
+        if !answers && (scope.is_empty() || !places.is_installed()) {
+            return Ok(());
+        }
+        let (state, wakes) = (self.settings.state.clone(), self.wakes.clone());
+        let running = self.start()?;
+        if running.backend == GuardBackend::Lsm {
+            return Ok(());
+        }
+        if running.calls.is_none() {
+            let answerer = CallAnswerer {
+                containers: Arc::clone(&running.asking),
+                default: Arc::clone(&running.default),
+                wakes,
+            };
+            running.calls = Some(CallGate::start(&state, places, answerer)?);
+        }
+        running
+            .calls
+            .as_mut()
+            .map_or(Ok(()), |calls| calls.tell(scope))
+    }
+
     /// What holds for containers of which nothing is known yet.
     ///
     /// # Errors
@@ -211,6 +253,11 @@ impl Means {
             return Ok(());
         }
         let running = self.start()?;
+        running
+            .default
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone_from(row);
         locked(&running.guard)
             .set_default(row)
             .map_err(|error| chain(&error))
@@ -221,6 +268,7 @@ impl Means {
         if row.is_empty() && self.running.is_none() {
             return Vec::new();
         }
+        let cgroup_root = self.cgroup_root.clone();
         let running = match self.start() {
             Ok(running) => running,
             Err(why) => return vec![why],
@@ -231,7 +279,7 @@ impl Means {
         }
         if running.backend == GuardBackend::Signal {
             shortfalls.extend(running.ask_before_exec(news, row).err());
-            shortfalls.extend(running.refuse_by_cgroup(news, row).err());
+            shortfalls.extend(running.refuse_by_cgroup(news, row, &cgroup_root).err());
         }
         shortfalls
     }
@@ -242,7 +290,7 @@ impl Means {
         let Some(running) = &mut self.running else {
             return Vec::new();
         };
-        running.gated.remove(key);
+        running.asking.remove(key);
         running.marked.remove(&key);
         running.by_cgroup.remove(&key);
         if let Some(cgroups) = &running.cgroups
@@ -309,31 +357,31 @@ impl Means {
     }
 
     /// Finds mounts that were added to containers.
-    pub(super) fn look<'n>(&mut self, containers: impl Iterator<Item = &'n News>) -> Vec<String> {
-        let Some(running) = &mut self.running else {
-            return Vec::new();
-        };
-        let Some(gate) = &running.gate else {
-            return Vec::new();
+    pub(super) fn look<'n>(&self, containers: impl Iterator<Item = &'n News>) {
+        let Some((running, gate)) = self
+            .running
+            .as_ref()
+            .and_then(|r| Some((r, r.gate.as_ref()?)))
+        else {
+            return;
         };
         for news in containers {
-            let marked = running.marked.get(&news.membership.container);
-            if let Some(pid) = marked {
+            if let Some(pid) = running.marked.get(&news.membership.container) {
                 // A container that has ended has no mounts.
                 let _ = gate.mark(*pid);
             }
         }
-        Vec::new()
     }
 
     /// What was lost since the last call.
     pub(super) fn losses(&mut self) -> Vec<Lost> {
-        let Some(running) = &self.running else {
+        let Some(running) = &mut self.running else {
             return Vec::new();
         };
         let mut losses = locked(&running.guard).losses();
         losses.extend(running.gate.iter().flat_map(ExecGate::take_losses));
         losses.extend(running.cgroups.iter().filter_map(CgroupGuard::take_losses));
+        losses.extend(running.calls.iter_mut().flat_map(CallGate::take_losses));
         losses
     }
 
@@ -342,6 +390,7 @@ impl Means {
         &self,
         behaviour: Behaviour,
         key: ContainerKey,
+        id: &str,
     ) -> (&'static str, Vec<EnforcementMeans>) {
         let Some(running) = &self.running else {
             return (NOT_STOPPED, Vec::new());
@@ -356,6 +405,11 @@ impl Means {
             _ => None,
         };
         if let Some(means) = refused_by.filter(|_| by_cgroup.contains(behaviour)) {
+            return (DenialOutcome::Blocked.as_str(), vec![means]);
+        }
+        let asks = |calls: &CallGate| calls.decides(behaviour) && calls.is_asked_by(id);
+        if running.calls.as_ref().is_some_and(asks) {
+            let means = EnforcementMeans::SeccompNotify;
             return (DenialOutcome::Blocked.as_str(), vec![means]);
         }
         match means_of(running.backend, behaviour) {
@@ -390,6 +444,7 @@ impl Means {
             return;
         };
         drop(running.gate);
+        running.calls.into_iter().for_each(CallGate::stop);
         drop(running.guard);
         drop(running.cgroups);
         if self.settings.keep {
@@ -416,26 +471,33 @@ impl Running {
         Ok(())
     }
 
-    /// Has the kernel ask before a file of the container is executed, if drift is denied there.
+    /// Makes the container known to those who answer, and has the kernel ask before a file of it is executed, if drift
+    /// is denied there.
     fn ask_before_exec(&mut self, news: &News, row: &EnforcementRow) -> Result<(), String> {
         let key = news.membership.container;
         let denies = denies_files(row);
-        let Some(gate) = &self.gate else {
-            return Ok(());
-        };
-        if !denies {
-            self.gated.remove(key);
+        if denies || self.calls.is_some() {
+            let id = news
+                .container
+                .as_ref()
+                .map(|container| container.id.clone());
+            self.asking.set(AskingContainer {
+                key,
+                id: id.unwrap_or_default(),
+                gates_exec: denies,
+                row: Arc::new(row.clone()),
+                root: news.root,
+                layers: news.layers.clone(),
+                mount_namespace: news.membership.mount_namespace,
+                cgroup: cgroup_of(news.init.pid).unwrap_or_default(),
+            });
+        } else {
+            self.asking.remove(key);
+        }
+        let Some(gate) = self.gate.as_ref().filter(|_| denies) else {
             self.marked.remove(&key);
             return Ok(());
-        }
-        self.gated.set(GatedContainer {
-            key,
-            row: Arc::new(row.clone()),
-            root: news.root,
-            layers: news.layers.clone(),
-            mount_namespace: news.membership.mount_namespace,
-            cgroup: cgroup_of(news.init.pid).unwrap_or_default(),
-        });
+        };
         let marked = gate.mark(news.init.pid).map_err(|error| {
             format!(
                 "drifted programs are ended rather than refused: {}",
@@ -452,7 +514,12 @@ impl Running {
     }
 
     /// Has programs of the container's own cgroup refuse what they can decide.
-    fn refuse_by_cgroup(&mut self, news: &News, row: &EnforcementRow) -> Result<(), String> {
+    fn refuse_by_cgroup(
+        &mut self,
+        news: &News,
+        row: &EnforcementRow,
+        cgroup_root: &Path,
+    ) -> Result<(), String> {
         let key = news.membership.container;
         let Some(cgroups) = &self.cgroups else {
             return Ok(());
@@ -468,7 +535,7 @@ impl Running {
         let Some(directory) = cgroup_of(news.init.pid) else {
             return Err("the container's cgroup could not be looked up in time".to_owned());
         };
-        let directory = self.cgroup_root.join(directory.trim_start_matches('/'));
+        let directory = cgroup_root.join(directory.trim_start_matches('/'));
         let installed = cgroups
             .install(&news.membership, &directory, row)
             .map_err(|error| chain(&error))?;
@@ -525,16 +592,4 @@ impl Around for Rest {
     fn denied(&self, event: DenialEvent) {
         self.wakes.denied(event);
     }
-}
-
-/// An error with its causes, in words.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }

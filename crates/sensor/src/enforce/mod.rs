@@ -4,13 +4,16 @@
 //! Never: decides in the kernel's stead where it can decide itself, or touches a process outside a container in scope.
 //!
 //! Reading order: [`settings`], [`enforcer`] (the thread), [`means`] (how it is done here), [`gate`] (what is asked
-//! before a file runs), [`fuse`], [`control`] and [`status`] (commands).
+//! before a file runs), [`calls`] (what is asked before a system call), [`fuse`], [`control`] and [`status`] (commands).
 
+mod asking;
+mod calls;
 mod control;
 mod enforcer;
 mod fuse;
 mod gate;
 mod means;
+mod process;
 mod settings;
 mod spared;
 mod status;
@@ -133,4 +136,16 @@ impl Drop for Enforcement {
             tracing::error!("thread for enforcement ended unexpectedly");
         }
     }
+}
+
+/// An error with its causes, in words.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
 }

@@ -1,6 +1,7 @@
 //! How a node enforces.
 
 use std::path::{Path, PathBuf};
+use yagura_wrapper::DEFAULT_STATE;
 
 /// Where the kernel's file system for BPF objects is mounted.
 const BPF_FS: &str = "/sys/fs/bpf";
@@ -16,6 +17,8 @@ pub struct EnforceSettings {
     pub pins: PathBuf,
     /// Directory of the control socket.
     pub state: PathBuf,
+    /// State directory of the runtime wrapper, by which containers ask before dangerous calls; `None` if none do.
+    pub wrapper: Option<PathBuf>,
     /// Whether enforcement goes on when the sensor is stopped, as it does when it is killed.
     pub keep: bool,
 }
@@ -32,6 +35,7 @@ impl EnforceSettings {
     }
 
     /// The usual places of an instance, which goes on enforcing when it is stopped. `None` if the name is no plain word.
+    /// The runtime wrapper serves the node's own sensor alone.
     pub fn of_instance(name: &str) -> Option<EnforceSettings> {
         let is_plain = !name.is_empty()
             && name.len() <= Self::INSTANCE_CHARS_MAX
@@ -41,6 +45,7 @@ impl EnforceSettings {
         is_plain.then(|| EnforceSettings {
             pins: Path::new(BPF_FS).join(OWN).join(name),
             state: Path::new(RUN).join(OWN).join(name),
+            wrapper: (name == Self::DEFAULT_INSTANCE).then(|| DEFAULT_STATE.into()),
             keep: true,
         })
     }

@@ -130,7 +130,8 @@ fn behaviours<'e>(
             None => (watching()?, "watch"),
         };
         let key = guarded.news.membership.container;
-        let (outcome, means) = enforcer.means.of_behaviour(*behaviour, key);
+        let id = guarded.news.container.as_deref().map_or("", |c| &c.id);
+        let (outcome, means) = enforcer.means.of_behaviour(*behaviour, key, id);
         Some(EnforcedItem {
             what: behaviour.as_str().to_owned(),
             rule: rule(compiled, slot.rule),

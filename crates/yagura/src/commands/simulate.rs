@@ -5,6 +5,7 @@ mod escapes;
 mod guard;
 mod keys;
 mod prove;
+mod wrapped;
 
 pub(crate) use prove::prove;
 

@@ -1,7 +1,8 @@
 //! `yagura simulate escapes`: every way out of a container, and whether it was stopped.
 
-use super::guard::Guard;
+use super::guard::{Guard, own_instance};
 use super::prove::Proof;
+use super::wrapped::install_before;
 use super::{Arrived, RuntimeArgument, clean_up_leftovers, clean_up_on_signal, find_runtime};
 use crate::exit::{Failure, Outcome};
 use crate::output::{self, Form, table};
@@ -45,6 +46,9 @@ pub(crate) struct EscapeArguments {
     /// Enforce a defence rule on the containers
     #[arg(long)]
     enforce: bool,
+    /// Make the containers through the runtime wrapper, so that calls are refused before their effect without BPF LSM, too
+    #[arg(long, requires = "enforce")]
+    runtime_wrapper: bool,
     /// Only this technique, such as core-pattern; may be repeated
     #[arg(long, value_name = "NAME", value_parser = parse_technique)]
     technique: Vec<&'static EscapeTechnique>,
@@ -142,7 +146,12 @@ pub(super) fn run(arguments: &EscapeArguments) -> Result<Outcome, Failure> {
         results.push(result);
     }
     if arguments.enforce {
-        let guard = Guard::start(deny_all(), true, &base)?;
+        let mut options = options;
+        let wrapper = arguments
+            .runtime_wrapper
+            .then(|| install_before(&mut options, &image))
+            .transpose()?;
+        let guard = Guard::start_with(deny_all(), Some(own_instance(wrapper)?), &base)?;
         for (technique, result) in wanted.iter().zip(&mut results) {
             if result.outcome != Ended::NotPossibleHere {
                 *result = guarded(technique, &image, &options, &guard);
@@ -259,6 +268,11 @@ fn attempt(
     let (means, alerted) = told(guard, &attempt, expects);
     stage.finish()?;
     let mut result = result(technique, &attempt, means, alerted);
+    // It was possible a moment ago: a call that the wrapper takes out of a container's reach fails as if it were not there.
+    if in_force && result.outcome == Ended::NotPossibleHere {
+        result.outcome = Ended::Blocked;
+        result.reason = format!("possible without the guard, not with it: {}", result.reason);
+    }
     if !in_force {
         result.reason = format!("rules were not in force in time; {}", result.reason);
     }

@@ -4,7 +4,7 @@ use super::Arrived;
 use crate::exit::Failure;
 use anyhow::Context as _;
 use crossbeam_channel::{Receiver, unbounded};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use yagura_policy::PolicySet;
@@ -31,6 +31,16 @@ impl Guard {
         enforces: bool,
         base: &Path,
     ) -> Result<Guard, Failure> {
+        let enforce = enforces.then(|| own_instance(None)).transpose()?;
+        Guard::start_with(policies, enforce, base)
+    }
+
+    /// Starts a sensor that enforces by these settings.
+    pub(super) fn start_with(
+        policies: PolicySet,
+        enforce: Option<EnforceSettings>,
+        base: &Path,
+    ) -> Result<Guard, Failure> {
         let mut runtimes = RuntimesConfig::default();
         // Throw-away containers keep their runtime's records apart from those of the host's own containers.
         runtimes.runc_roots.push(base.to_owned());
@@ -39,7 +49,7 @@ impl Guard {
             node: Arc::new(find_node(NodeSettings::default())),
             policies: Arc::new(policies),
             policy_version: 1,
-            enforce: enforces.then(own_instance).transpose()?,
+            enforce,
             rules: Arc::new(RuleSet::empty()),
             send_all: false,
             runtimes,
@@ -82,13 +92,15 @@ impl Guard {
     }
 }
 
-/// Settings of a sensor that leaves nothing behind.
-fn own_instance() -> Result<EnforceSettings, Failure> {
+/// Settings of a sensor that leaves nothing behind. `wrapper` is the state directory of the runtime wrapper, if there is
+/// one before its containers.
+pub(super) fn own_instance(wrapper: Option<PathBuf>) -> Result<EnforceSettings, Failure> {
     let name = format!("simulate-{}", std::process::id());
     let settings = EnforceSettings::of_instance(&name)
         .context("instance name")
         .map_err(Failure::Failed)?;
     Ok(EnforceSettings {
+        wrapper,
         keep: false,
         ..settings
     })

@@ -16,6 +16,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 use yagura_event::{LayerDirs, escape};
 
@@ -188,6 +189,18 @@ impl ThrowAwayContainer {
         argv: &[&str],
         timeout: Duration,
     ) -> Result<(String, Output), StartError> {
+        Self::run_first_beside(image, options, argv, timeout, Input::Empty, |_| ())
+    }
+
+    /// The same with an input, and with `beside` called with the container's id on a thread of its own meanwhile.
+    pub(crate) fn run_first_beside(
+        image: &Arc<ThrowAwayImage>,
+        options: &ContainerOptions,
+        argv: &[&str],
+        timeout: Duration,
+        input: Input<'_>,
+        beside: impl FnOnce(&str) + Send,
+    ) -> Result<(String, Output), StartError> {
         let making = remains::begin()?;
         let container = Self::prepare(&making, image, options, argv)?;
         let _commanding = remains::begin_command().ok_or(CommandError::CleaningUp)?;
@@ -197,8 +210,12 @@ impl ThrowAwayContainer {
         run.args(["run", "--bundle"])
             .arg(&container.remains.dir)
             .arg(&container.remains.name);
-        let output = command::run(&mut run, Input::Empty, timeout)?;
-        Ok((container.remains.name.clone(), output))
+        let name = container.remains.name.clone();
+        let output = thread::scope(|scope| {
+            scope.spawn(|| beside(&name));
+            command::run(&mut run, input, timeout)
+        })?;
+        Ok((name, output))
     }
 
     fn prepare(

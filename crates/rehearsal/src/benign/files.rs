@@ -28,6 +28,7 @@ pub(super) const PROGRAMS: &[ImageFile<'static>] = &programs![
     "backup-agent.sh",
     "backup-jobs.sh",
     "backup.sh",
+    "begin.sh",
     "build-server.sh",
     "certificate-renewal.sh",
     "ci-build.sh",

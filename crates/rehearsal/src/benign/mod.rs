@@ -39,8 +39,24 @@ pub struct BenignWorkload {
     pub drifts: bool,
     /// Behaviours that belong to it: a defence rule that denies them must let it through by an exception.
     pub behaviours: &'static [Behaviour],
-    run: fn(&mut BenignStage) -> Result<(), WorkloadError>,
+    /// Name of an image that does such work, by which a rule may know what to let through; its containers bear it.
+    pub image: Option<&'static str>,
+    run: fn(&mut BenignStage<'_>) -> Result<(), WorkloadError>,
 }
+
+impl BenignWorkload {
+    /// The same work in containers whose image nobody knows.
+    #[must_use]
+    pub fn without_image(self) -> BenignWorkload {
+        BenignWorkload {
+            image: None,
+            ..self
+        }
+    }
+}
+
+/// Waits until rules are in force on the container of an id, and tells whether they came to be.
+pub type WaitInForce<'a> = &'a (dyn Fn(&str) -> bool + Sync);
 
 /// What a workload did. It says nothing of whether anybody noticed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,8 +86,25 @@ pub fn carry_out(
     image: &Arc<ThrowAwayImage>,
     options: &ContainerOptions,
 ) -> CarriedOut {
+    on_stage(workload, BenignStage::new(image, options, workload.limit))
+}
+
+/// The same under rules: a script of the workload begins when they are in force on its container, and not without them.
+pub fn carry_out_guarded(
+    workload: &BenignWorkload,
+    image: &Arc<ThrowAwayImage>,
+    options: &ContainerOptions,
+    wait: WaitInForce<'_>,
+) -> CarriedOut {
+    let stage = BenignStage::new(image, options, workload.limit);
+    on_stage(workload, stage.guarded(wait))
+}
+
+fn on_stage(workload: &BenignWorkload, mut stage: BenignStage<'_>) -> CarriedOut {
     let started = now();
-    let mut stage = BenignStage::new(image, options, workload.limit);
+    if let Some(image) = workload.image {
+        stage.name_image(image);
+    }
     let ran = (workload.run)(&mut stage);
     let finished = stage.finish();
     let result = ran.and(finished);

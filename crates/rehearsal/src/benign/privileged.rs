@@ -27,6 +27,7 @@ pub const PRIVILEGED: &[BenignWorkload] = &[
             Behaviour::Mount,
             Behaviour::KernelSettings,
         ],
+        image: Some("quay.io/cilium/cilium:v1.15.1"),
         ..script(
             "cni-agent",
             "network namespaces are made, kept as files, entered and removed; settings of the network are written",
@@ -65,6 +66,7 @@ pub const PRIVILEGED: &[BenignWorkload] = &[
     ),
     BenignWorkload {
         behaviours: &[Behaviour::NamespaceCreation, Behaviour::Mount],
+        image: Some("quay.io/podman/stable:v5.2"),
         ..script(
             "rootless-container",
             "a user without rights becomes root of namespaces of their own, mounts, and changes its root",

@@ -1,5 +1,6 @@
 //! Where a benign workload runs: containers on the Debian image, and other sides for those that use a network.
 
+use super::WaitInForce;
 use crate::command::{self, CommandError, Exit, Input, Output};
 use crate::container::{ContainerOptions, StartError, ThrowAwayContainer};
 use crate::image::ThrowAwayImage;
@@ -7,6 +8,8 @@ use crate::keys::{RehearsalError, link};
 use crate::limits::{NOTE_BYTES_MAX, SETTLE_PAUSE};
 use crate::remains::RemoveError;
 use crate::runtime::find_program;
+use std::fmt;
+use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
@@ -16,6 +19,10 @@ use yagura_event::escape;
 
 /// Where the image has the workloads' own files.
 pub(super) const FILES_DIR: &str = "/opt/workloads";
+/// Script of the image that waits until it is told to begin.
+const BEGIN: &str = "begin.sh";
+/// Where an engine notes the name of a container's image in its configuration.
+const IMAGE_ANNOTATION: &str = "org.opencontainers.image.ref.name";
 /// How long other sides may take until they serve.
 const PEERS_TIMEOUT: Duration = Duration::from_secs(20);
 
@@ -39,6 +46,12 @@ pub enum WorkloadError {
     /// A command could not be run.
     #[error("a command could not be run")]
     Command(#[from] CommandError),
+    /// No pipe to a container.
+    #[error("no pipe to a container")]
+    Pipe(#[source] io::Error),
+    /// Rules did not come to be in force on a container.
+    #[error("no rule was in force on a container in time")]
+    NotInForce,
     /// The host lacks a program.
     #[error("this host has no {program}")]
     HostLacks {
@@ -61,22 +74,23 @@ pub enum WorkloadError {
 }
 
 /// A place for one workload. What it started is removed with it.
-#[derive(Debug)]
-pub struct BenignStage {
+pub struct BenignStage<'a> {
     image: Arc<ThrowAwayImage>,
     options: ContainerOptions,
     deadline: Instant,
+    /// Set if rules must be in force before anything begins.
+    wait: Option<WaitInForce<'a>>,
     ids: Vec<String>,
     containers: Vec<ThrowAwayContainer>,
 }
 
-impl BenignStage {
+impl<'a> BenignStage<'a> {
     /// An empty one, whose containers begin with `options`, for a workload that may take `limit`.
     pub(super) fn new(
         image: &Arc<ThrowAwayImage>,
         options: &ContainerOptions,
         limit: Duration,
-    ) -> BenignStage {
+    ) -> BenignStage<'a> {
         BenignStage {
             image: Arc::clone(image),
             options: ContainerOptions {
@@ -85,9 +99,25 @@ impl BenignStage {
                 ..options.clone()
             },
             deadline: Instant::now() + limit,
+            wait: None,
             ids: Vec::new(),
             containers: Vec::new(),
         }
+    }
+
+    /// The same where nothing begins before rules are in force.
+    pub(super) fn guarded(self, wait: WaitInForce<'a>) -> BenignStage<'a> {
+        BenignStage {
+            wait: Some(wait),
+            ..self
+        }
+    }
+
+    /// Gives containers the name of an image, as engines note it.
+    pub(super) fn name_image(&mut self, name: &str) {
+        self.options
+            .annotations
+            .insert(IMAGE_ANNOTATION.to_owned(), name.to_owned());
     }
 
     /// Tells the ids of all its containers, in the order of their starts.
@@ -176,9 +206,40 @@ impl BenignStage {
         let argv: Vec<&str> = std::iter::once(path.as_str())
             .chain(arguments.iter().copied())
             .collect();
-        let (id, output) = ThrowAwayContainer::run_first(&self.image, options, &argv, self.left())?;
+        let (id, output) = match self.wait {
+            None => ThrowAwayContainer::run_first(&self.image, options, &argv, self.left())?,
+            Some(wait) => self.run_when_in_force(options, &argv, wait)?,
+        };
         self.ids.push(id);
         accepted(script, &output)
+    }
+
+    /// Runs a container whose first process becomes `argv` once it is told that rules are in force.
+    fn run_when_in_force(
+        &self,
+        options: &ContainerOptions,
+        argv: &[&str],
+        wait: WaitInForce<'_>,
+    ) -> Result<(String, Output), WorkloadError> {
+        let (told, mut teller) = io::pipe().map_err(WorkloadError::Pipe)?;
+        let begin = format!("{FILES_DIR}/{BEGIN}");
+        let argv: Vec<&str> = std::iter::once(begin.as_str())
+            .chain(argv.iter().copied())
+            .collect();
+        let ran = ThrowAwayContainer::run_first_beside(
+            &self.image,
+            options,
+            &argv,
+            self.left(),
+            Input::Pipe(told),
+            move |id| {
+                if wait(id) {
+                    // If nobody listens any more, the container has ended, which says more.
+                    let _ = teller.write_all(b"begin\n");
+                }
+            },
+        )?;
+        Ok(ran)
     }
 
     /// Starts a container and tells its number. Its first process is a script of the image, or one that only waits.
@@ -188,9 +249,14 @@ impl BenignStage {
             .argv
             .extend(script.map(|name| format!("{FILES_DIR}/{name}")));
         let container = ThrowAwayContainer::start(&self.image, &options)?;
-        self.ids.push(container.id().to_owned());
+        let id = container.id().to_owned();
         self.containers.push(container);
-        Ok(self.containers.len() - 1)
+        let in_force = self.wait.is_none_or(|wait| wait(&id));
+        self.ids.push(id);
+        match in_force {
+            true => Ok(self.containers.len() - 1),
+            false => Err(WorkloadError::NotInForce),
+        }
     }
 
     /// Runs a command in a container that was started, as a kubelet's probe or an engine's `exec` does.
@@ -261,6 +327,15 @@ impl BenignStage {
         let peers = self.container(peers)?.first_pid();
         link(pod, peers, WORKLOAD_SIDE, PEER_SIDE)?;
         Ok(())
+    }
+}
+
+impl fmt::Debug for BenignStage<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BenignStage")
+            .field("options", &self.options)
+            .field("ids", &self.ids)
+            .finish_non_exhaustive()
     }
 }
 

@@ -228,7 +228,7 @@ pub const WORKLOADS: &[BenignWorkload] = &[
 pub(super) const fn script(
     name: &'static str,
     what: &'static str,
-    run: fn(&mut BenignStage) -> Result<(), WorkloadError>,
+    run: fn(&mut BenignStage<'_>) -> Result<(), WorkloadError>,
 ) -> BenignWorkload {
     BenignWorkload {
         name,
@@ -236,6 +236,7 @@ pub(super) const fn script(
         limit: USUAL_LIMIT,
         drifts: false,
         behaviours: &[],
+        image: None,
         run,
     }
 }
@@ -243,7 +244,7 @@ pub(super) const fn script(
 pub(super) const fn drifting(
     name: &'static str,
     what: &'static str,
-    run: fn(&mut BenignStage) -> Result<(), WorkloadError>,
+    run: fn(&mut BenignStage<'_>) -> Result<(), WorkloadError>,
 ) -> BenignWorkload {
     BenignWorkload {
         drifts: true,
@@ -268,7 +269,7 @@ const CHECKS: &[&[&str]] = &[
     &["cat", "/tmp/ready"],
 ];
 
-fn health_checks(stage: &mut BenignStage) -> Result<(), WorkloadError> {
+fn health_checks(stage: &mut BenignStage<'_>) -> Result<(), WorkloadError> {
     let server = stage.start(Some("health-checks.sh"))?;
     stage.wait_for(server, "pg_isready -q -h 127.0.0.1 && test -f /tmp/ready")?;
     for check in CHECKS.iter().cycle().take(CHECKS.len() * CHECK_ROUNDS) {
@@ -283,7 +284,7 @@ const SESSION: &str = "env | sort | head\nls -la /\nls /srv\ncat /etc/os-release
     tail -n 3 /var/log/nginx/access.log\ndf -h\nfree -m\nip addr\ncat /proc/1/limits | head -3\nls -l /proc/1/fd | head\n\
     redis-cli info memory | head -3\nnginx -T 2>/dev/null | head -2\nexit\n";
 
-fn debug_session(stage: &mut BenignStage) -> Result<(), WorkloadError> {
+fn debug_session(stage: &mut BenignStage<'_>) -> Result<(), WorkloadError> {
     let server = stage.start(Some("health-checks.sh"))?;
     stage.wait_for(server, "test -f /tmp/ready")?;
     stage.exec_terminal(server, SESSION)?;

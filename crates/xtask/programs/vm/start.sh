@@ -16,6 +16,8 @@ $b mount -t proc proc /proc
 $b mount -t sysfs sysfs /sys
 $b mount -t devtmpfs devtmpfs /dev
 $b mkdir -p /dev/pts /dev/shm
+# What the product keeps, if a disk with it is there.
+[ ! -e /dev/vdb ] || $b mount -t ext4 /dev/vdb /var/cache/yagura
 $b mount -t devpts -o gid=5,mode=620,ptmxmode=666 devpts /dev/pts
 $b mount -t tmpfs -o mode=1777,nosuid,nodev tmpfs /dev/shm
 # What the disk has there must not vanish below.

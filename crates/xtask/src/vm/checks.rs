@@ -16,6 +16,8 @@ pub(super) struct Check {
     pub(super) code: u8,
     /// Looks at its standard output; tells what is wrong with it.
     pub(super) look: fn(&str) -> Result<(), String>,
+    /// Whether it needs what the product keeps in its cache: the Debian image.
+    pub(super) needs_cache: bool,
     /// What it may take, boot included: ten times what it takes on two idle cores.
     pub(super) timeout: Duration,
 }
@@ -59,6 +61,7 @@ pub(super) const CHECKS: &[Check] = &[
         arguments: &["doctor", "--output", "json"],
         code: 0,
         look: |output| doctor_approves(output, &["kernel", "btf", "bpf_lsm", "cgroups", "runtime"]),
+        needs_cache: false,
         timeout: Duration::from_secs(300),
     },
     Check {
@@ -67,6 +70,7 @@ pub(super) const CHECKS: &[Check] = &[
         arguments: &["simulate", "drift", "--runtime", "runc"],
         code: 0,
         look: |_| Ok(()),
+        needs_cache: false,
         timeout: Duration::from_secs(900),
     },
     Check {
@@ -86,6 +90,7 @@ pub(super) const CHECKS: &[Check] = &[
             let is_bad = |case: &Value| case.get("good") != Some(&Value::Bool(true));
             only_known(output, is_bad, DRIFT_EXCEPTIONS, 100)
         },
+        needs_cache: false,
         timeout: Duration::from_secs(900),
     },
     Check {
@@ -107,6 +112,7 @@ pub(super) const CHECKS: &[Check] = &[
             };
             only_known(output, is_bad, ESCAPE_EXCEPTIONS, 100)
         },
+        needs_cache: false,
         timeout: Duration::from_secs(1500),
     },
     Check {
@@ -115,9 +121,78 @@ pub(super) const CHECKS: &[Check] = &[
         arguments: &["--exact", "pods::an_alert_has_every_field"],
         code: 0,
         look: |output| tests_passed(output, 1),
+        needs_cache: false,
         timeout: Duration::from_secs(600),
     },
+    Check {
+        name: "drift in a pod of containerd is refused before it has an effect",
+        program: Program::ProductTests,
+        arguments: &[
+            "--exact",
+            "enforcement::drift_in_a_pod_is_stopped_before_it_has_an_effect",
+        ],
+        code: 0,
+        look: |output| tests_passed(output, 1),
+        needs_cache: false,
+        timeout: Duration::from_secs(600),
+    },
+    Check {
+        name: "a sensor that is killed leaves denial in force",
+        program: Program::ProductTests,
+        arguments: &[
+            "--exact",
+            "enforcement::a_crash_of_the_sensor_opens_no_way_out",
+        ],
+        code: 0,
+        look: |output| tests_passed(output, 1),
+        needs_cache: false,
+        timeout: Duration::from_secs(600),
+    },
+    Check {
+        name: "privileged work is left in peace by the shipped rule",
+        program: Program::Yagura,
+        arguments: &[
+            "simulate",
+            "--benign",
+            "--enforce",
+            "--workload",
+            "node-exporter",
+            "--workload",
+            "cni-agent",
+            "--workload",
+            "backup-agent",
+            "--workload",
+            "package-upgrade",
+            "--workload",
+            "debug-tools",
+            "--workload",
+            "touched-programs",
+            "--workload",
+            "rootless-container",
+            "--output",
+            "json",
+        ],
+        code: 0,
+        look: |output| unharmed(output, 7),
+        needs_cache: true,
+        timeout: Duration::from_secs(1800),
+    },
 ];
+
+/// Whether as many workloads ran unharmed, by exceptions that they need if any are made for them.
+fn unharmed(output: &str, count: usize) -> Result<(), String> {
+    let is_bad = |result: &Value| {
+        let text = |key| result.get(key).and_then(Value::as_str);
+        let needs_none = result.get("image").is_none_or(Value::is_null);
+        text("outcome") != Some("unharmed")
+            || !(needs_none || text("without_exceptions") == Some("harmed"))
+    };
+    let bad = bad_among(output, is_bad, "workload", count)?;
+    match bad.as_slice() {
+        [] => Ok(()),
+        names => Err(format!("harmed, or not done: {}", names.join(", "))),
+    }
+}
 
 /// Whether `yagura doctor` calls each of `names` ok.
 fn doctor_approves(output: &str, names: &[&str]) -> Result<(), String> {
@@ -145,21 +220,32 @@ fn only_known(
     known: &[&str],
     count: usize,
 ) -> Result<(), String> {
+    let mut bad = bad_among(output, is_bad, "technique", count)?;
+    bad.retain(|name| !known.contains(&name.as_str()));
+    match bad.as_slice() {
+        [] => Ok(()),
+        names => Err(format!("not as they should be: {}", names.join(", "))),
+    }
+}
+
+/// What is bad among results, a line of JSON each, by the name that stands under `key`; at least `count` must be there.
+fn bad_among(
+    output: &str,
+    is_bad: impl Fn(&Value) -> bool,
+    key: &str,
+    count: usize,
+) -> Result<Vec<String>, String> {
     let parse = |line| serde_json::from_str::<Value>(line).map_err(|error| error.to_string());
     let results = output.lines().map(parse).collect::<Result<Vec<_>, _>>()?;
     if results.len() < count {
         return Err(format!("only {} results", results.len()));
     }
-    let bad: Vec<&str> = results
-        .iter()
-        .filter(|result| is_bad(result))
-        .filter_map(|result| result.get("technique").and_then(Value::as_str))
-        .filter(|name| !known.contains(name))
-        .collect();
-    match bad.as_slice() {
-        [] => Ok(()),
-        names => Err(format!("not as they should be: {}", names.join(", "))),
-    }
+    let name = |result: &Value| {
+        let name = result.get(key).and_then(Value::as_str);
+        name.unwrap_or("one without a name").to_owned()
+    };
+    let bad = results.iter().filter(|result| is_bad(result));
+    Ok(bad.map(name).collect())
 }
 
 /// Whether exactly `count` tests ran, all well: a test program is content with tests that it can't find or skips.
@@ -195,6 +281,28 @@ mod tests {
         assert!(only_known(&output, is_bad, &["one"], 2).is_err());
         assert!(only_known(&output, is_bad, &["two"], 3).is_err());
         assert!(only_known("no json\n", is_bad, &[], 0).is_err());
+    }
+
+    #[test]
+    fn work_is_unharmed_by_exceptions_that_it_needs() {
+        let line = |image, outcome, without| {
+            format!(
+                r#"{{"workload": "w", "image": {image}, "outcome": "{outcome}", "without_exceptions": {without}}}"#
+            )
+        };
+        assert_eq!(unharmed(&line("null", "unharmed", "null"), 1), Ok(()));
+        assert_eq!(
+            unharmed(&line("\"i\"", "unharmed", "\"harmed\""), 1),
+            Ok(())
+        );
+        for bad in [
+            line("null", "harmed", "null"),
+            line("null", "not-possible-here", "null"),
+            line("\"i\"", "unharmed", "\"unharmed\""),
+            String::new(),
+        ] {
+            assert!(unharmed(&bad, 1).is_err(), "{bad}");
+        }
     }
 
     #[test]

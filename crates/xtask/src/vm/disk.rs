@@ -23,6 +23,7 @@ const EMPTY_DIRS: &[&str] = &[
     "mnt",
     "var/tmp",
     "var/lib",
+    "var/cache/yagura",
     "var/log",
     "etc",
     "vm/applets",
@@ -146,12 +147,7 @@ impl Tree {
     /// A library can't be copied, or mke2fs fails.
     pub(super) fn finish(mut self, image: &Path) -> Result<()> {
         self.add_libraries()?;
-        let mut make = Command::new("/sbin/mke2fs");
-        make.args(["-q", "-t", "ext4", "-O", "^has_journal"])
-            .args(["-E", "lazy_itable_init=1,root_owner=0:0", "-d"])
-            .args([self.root.as_path(), image])
-            .arg(DISK_SIZE);
-        output(&mut make)?;
+        make_file_system(&self.root, image)?;
         fs::remove_dir_all(&self.root)?;
         Ok(())
     }
@@ -214,7 +210,11 @@ impl Tree {
         Ok(parent.join(relative.file_name().unwrap_or_default()))
     }
 
-    fn write(&self, path: &str, content: &str) -> Result<()> {
+    /// Writes a file; `path` is relative to the guest's root.
+    ///
+    /// # Errors
+    /// It can't be written.
+    pub(super) fn write(&self, path: &str, content: &str) -> Result<()> {
         let place = self.root.join(path);
         fs::write(&place, content).with_context(|| format!("writing {}", place.display()))
     }
@@ -248,6 +248,19 @@ impl Tree {
         }
         Ok(())
     }
+}
+
+/// Makes `image`, a disk with what is in a folder.
+///
+/// # Errors
+/// mke2fs fails.
+pub(super) fn make_file_system(folder: &Path, image: &Path) -> Result<()> {
+    let mut make = Command::new("/sbin/mke2fs");
+    make.args(["-q", "-t", "ext4", "-O", "^has_journal"])
+        .args(["-E", "lazy_itable_init=1,root_owner=0:0", "-d"])
+        .args([folder, image])
+        .arg(DISK_SIZE);
+    output(&mut make).map(drop)
 }
 
 fn is_elf(path: &Path) -> Result<bool> {

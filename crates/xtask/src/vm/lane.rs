@@ -1,9 +1,9 @@
 //! The checks in virtual machines, reported line by line as test programs report.
 
 use super::checks::{CHECKS, Check, PACKAGES, Program};
-use super::disk::Tree;
+use super::disk::{Tree, make_file_system};
 use super::kernel::Kernel;
-use super::machine::Machine;
+use super::machine::{Clock, Machine};
 use super::{Place, cache, packages, script};
 use crate::command::{check_interrupt, output};
 use crate::workspace::Built;
@@ -40,6 +40,10 @@ pub(crate) fn run(built: &Built, filter: Option<&str>, mut line: impl FnMut(&str
     };
     let place = Place::make()?;
     let disk = make_disk(&place, &kernel, built)?;
+    let cache = match checks.iter().any(|check| check.needs_cache) {
+        true => make_cache_disk(&place)?,
+        false => None,
+    };
     let [mut passes, mut failures, mut skips] = [0, 0, 0];
     for (index, check) in checks.iter().enumerate() {
         check_interrupt()?;
@@ -51,12 +55,22 @@ pub(crate) fn run(built: &Built, filter: Option<&str>, mut line: impl FnMut(&str
             ));
             continue;
         };
+        if check.needs_cache && cache.is_none() {
+            skips += 1;
+            line(&format!(
+                "test [vm] {} ... ignored, no Debian image is kept on this machine",
+                check.name
+            ));
+            continue;
+        }
         let dir = place.dir.join(index.to_string());
         fs::create_dir_all(&dir)?;
         let machine = Machine {
             kernel: &kernel,
             dir: &dir,
             disk: &disk,
+            cache: cache.as_deref().filter(|_| check.needs_cache),
+            clock: Clock::Host,
         };
         let begun = Instant::now();
         let seen = Seen::default();
@@ -103,6 +117,22 @@ fn make_disk(place: &Place, kernel: &Kernel, built: &Built) -> Result<PathBuf> {
     let disk = place.dir.join("disk.img");
     tree.finish(&disk)?;
     Ok(disk)
+}
+
+/// Makes a disk of what the product keeps in its cache, if it keeps anything.
+fn make_cache_disk(place: &Place) -> Result<Option<PathBuf>> {
+    let parent = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+    let parent = parent.filter(|dir| dir.is_absolute());
+    let kept = parent
+        .unwrap_or_else(|| PathBuf::from("/var/cache"))
+        .join("yagura");
+    let mut entries = fs::read_dir(&kept).into_iter().flatten().flatten();
+    if !entries.any(|entry| entry.path().is_dir()) {
+        return Ok(None);
+    }
+    let disk = place.dir.join("cache.img");
+    make_file_system(&kept, &disk)?;
+    Ok(Some(disk))
 }
 
 impl Built {
@@ -168,10 +198,10 @@ impl Seen {
 
 /// The first part of a stream.
 #[derive(Debug, Default, Clone)]
-struct Kept(Arc<Mutex<Vec<u8>>>);
+pub(super) struct Kept(Arc<Mutex<Vec<u8>>>);
 
 impl Kept {
-    fn text(&self) -> String {
+    pub(super) fn text(&self) -> String {
         self.0
             .lock()
             .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())

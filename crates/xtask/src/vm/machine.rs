@@ -38,6 +38,42 @@ pub(super) struct Machine<'a> {
     pub(super) dir: &'a Path,
     /// Its disk, which it doesn't change.
     pub(super) disk: &'a Path,
+    /// A disk with what the product keeps in its cache, not changed either.
+    pub(super) cache: Option<&'a Path>,
+    /// How its clock goes.
+    pub(super) clock: Clock,
+}
+
+/// How a guest's clock goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Clock {
+    /// With the host's.
+    Host,
+    /// By a nanosecond for each instruction of its only processor, and over the times in which it has nothing to do.
+    Instructions,
+}
+
+impl Clock {
+    /// QEMU's options for it.
+    fn options(self) -> Vec<String> {
+        // Hardware help is rarely there in CI and differs between machines; this is the same everywhere.
+        let words: &[&str] = match self {
+            Clock::Host => &["-accel", "tcg,thread=multi", "-smp"],
+            Clock::Instructions => &[
+                "-accel",
+                "tcg,thread=single",
+                "-icount",
+                "shift=0,sleep=off",
+                "-smp",
+            ],
+        };
+        let processors = match self {
+            Clock::Host => PROCESSORS,
+            Clock::Instructions => 1,
+        };
+        let words = words.iter().map(|&word| word.to_owned());
+        words.chain([processors.to_string()]).collect()
+    }
 }
 
 /// How a command in the guest ended.
@@ -118,14 +154,8 @@ impl Machine<'_> {
         let mut qemu = Command::new("timeout");
         qemu.arg((timeout + GRACE).as_secs().to_string())
             .arg("qemu-system-x86_64")
-            // Hardware help is rarely there in CI and differs between machines; this is the same everywhere.
-            .args(["-accel", "tcg,thread=multi", "-cpu", "max"])
-            .args([
-                "-smp",
-                &PROCESSORS.to_string(),
-                "-m",
-                &MEMORY_MIB.to_string(),
-            ])
+            .args(self.clock.options())
+            .args(["-cpu", "max", "-m", &MEMORY_MIB.to_string()])
             .args([
                 "-nodefaults",
                 "-no-user-config",
@@ -140,8 +170,12 @@ impl Machine<'_> {
             .args(["-append", KERNEL_COMMAND_LINE])
             .arg("-drive")
             // Writes go to a temporary file, so that a disk can be booted again.
-            .arg(file("if=virtio,format=raw,snapshot=on,file", self.disk))
-            .arg("-chardev")
+            .arg(file("if=virtio,format=raw,snapshot=on,file", self.disk));
+        if let Some(cache) = self.cache {
+            let disk = file("if=virtio,format=raw,snapshot=on,file", cache);
+            qemu.arg("-drive").arg(disk);
+        }
+        qemu.arg("-chardev")
             .arg(file("file,id=console,path", &self.console()))
             .args(["-serial", "chardev:console"])
             .args(["-device", "virtio-serial-pci,id=ports"]);

@@ -2,6 +2,7 @@
 
 mod archive;
 mod checks;
+mod count;
 mod disk;
 mod kernel;
 mod lane;
@@ -14,7 +15,7 @@ use crate::workspace::{Built, root};
 use anyhow::{Context, Result, ensure};
 use disk::Tree;
 use kernel::Kernel;
-use machine::Machine;
+use machine::{Clock, Machine};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -35,6 +36,15 @@ enum Subcommand {
     Run(RunArguments),
     /// Runs the checks that need such a kernel; a part of `cargo xtask test`.
     Test(TestArguments),
+    /// Counts the instructions that enforcement adds to an exec and to an open.
+    Count(CountArguments),
+}
+
+#[derive(Debug, clap::Args)]
+struct CountArguments {
+    /// The product's executable; not built here.
+    #[arg(long, value_name = "FILE", default_value_os_t = root().join("target/debug/yagura"))]
+    yagura: PathBuf,
 }
 
 #[derive(Debug, clap::Args)]
@@ -79,6 +89,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
             ExitCode::from(EXIT_NO_RESULT)
         })),
         Subcommand::Test(arguments) => run_test(arguments),
+        Subcommand::Count(arguments) => {
+            print!("{}", count::run(&std::path::absolute(&arguments.yagura)?)?);
+            Ok(ExitCode::SUCCESS)
+        }
     }
 }
 
@@ -103,6 +117,8 @@ fn run_command(arguments: &RunArguments) -> Result<ExitCode> {
         kernel: &kernel,
         dir: &place.dir,
         disk: &disk,
+        cache: None,
+        clock: Clock::Host,
     };
     let timeout = Duration::from_secs(arguments.timeout);
     let ended = machine.run(&script, timeout, std::io::stdout(), std::io::stderr())?;

@@ -1,6 +1,7 @@
 //! `yagura simulate [KEY…]`: a rehearsal for each key of the threat catalogue.
 
 mod benign;
+mod enforced;
 
 use super::{
     Arrived, clean_up_leftovers, clean_up_on_signal, find_runtime, milliseconds, start_own_sensor,
@@ -43,9 +44,12 @@ pub(crate) struct KeyArguments {
     /// Ordinary workloads in the same image instead, which must raise no alert
     #[arg(long, conflicts_with_all = ["keys", "full"])]
     benign: bool,
-    /// Only workloads whose name contains this
+    /// With the shipped defence rule standing guard, set to block, which must harm none of them; privileged work as well
+    #[arg(long, requires = "benign")]
+    enforce: bool,
+    /// Only workloads whose name contains this; may be repeated
     #[arg(long, value_name = "NAME", requires = "benign")]
-    workload: Option<String>,
+    workload: Vec<String>,
     /// Where the Debian image is kept; the folder yagura of $XDG_CACHE_HOME or /var/cache if left out
     #[arg(long, value_name = "DIR")]
     cache: Option<PathBuf>,
@@ -122,6 +126,11 @@ pub(super) fn run(arguments: &KeyArguments) -> Result<Outcome, Failure> {
         true => Some(debian_image(arguments.cache.as_deref(), &base)?),
         false => None,
     };
+    if let (Some(image), true) = (&debian, arguments.enforce) {
+        let outcome = enforced::run(arguments, image, &options, &base);
+        remove(image)?;
+        return outcome;
+    }
     let (sensor, arrived) = start_sensor(Arc::clone(&rules), &base)?;
     let outcome = match (&debian, arguments.benign) {
         (Some(image), true) => benign::run(arguments, image, &options, &arrived),

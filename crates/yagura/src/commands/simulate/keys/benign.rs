@@ -43,12 +43,11 @@ pub(super) fn run(
     options: &ContainerOptions,
     arrived: &Receiver<Arrived>,
 ) -> Result<Outcome, Failure> {
-    let part = arguments.workload.as_deref().unwrap_or_default();
-    let wanted = benign::WORKLOADS
-        .iter()
-        .filter(|workload| workload.name.contains(part));
     let mut results = Vec::new();
-    for workload in wanted {
+    for workload in benign::WORKLOADS
+        .iter()
+        .filter(|one| is_wanted(one, arguments))
+    {
         let started = Instant::now();
         let told = benign::carry_out(workload, image, options);
         let result = WorkloadResult {
@@ -67,6 +66,15 @@ pub(super) fn run(
         results.push(result);
     }
     conclude(&results, arguments.output)
+}
+
+/// Whether a workload was asked for.
+pub(super) fn is_wanted(workload: &BenignWorkload, arguments: &KeyArguments) -> bool {
+    let asked = &arguments.workload;
+    asked.is_empty()
+        || asked
+            .iter()
+            .any(|part| workload.name.contains(part.as_str()))
 }
 
 fn false_alarms(

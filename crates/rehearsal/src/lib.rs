@@ -57,6 +57,7 @@ pub use bundle::{ForbiddenAction, ForbiddenCalls, HostMount, HostNamespace, Priv
 pub use command::{CommandError, Exit, Output};
 pub use container::{ContainerOptions, RootKind, StartError, ThrowAwayContainer};
 pub use image::{ImageError, ImageFile, ThrowAwayImage};
+pub use owner::own_prefix;
 pub use rehearse::{DriftOutcome, Rehearsed, rehearse, rehearse_benign};
 pub use remains::{DirectoryError, Leftovers, RemoveError, cleanup_all, cleanup_leftovers};
 pub use runtime::{RuntimeChoice, RuntimeMissing, RuntimeProgram};

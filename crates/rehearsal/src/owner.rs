@@ -11,6 +11,11 @@ use std::path::Path;
 /// What every name made here starts with.
 pub(crate) const PREFIX: &str = "yagura-rehearsal";
 
+/// What the names of everything start with that this process makes, and that no other running process makes.
+pub fn own_prefix() -> String {
+    format!("{PREFIX}-{}-", std::process::id())
+}
+
 /// A process that made something, for as long as that process lives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Owner {
@@ -108,6 +113,12 @@ pub(crate) fn read_proc(path: &Path) -> io::Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn own_names_start_with_the_own_prefix() {
+        let name = Owner::this().unwrap().name();
+        assert!(name.starts_with(&own_prefix()), "{name}");
+    }
 
     #[test]
     fn a_name_tells_its_owner() {

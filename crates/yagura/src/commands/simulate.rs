@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use yagura_event::{Alert, MonotonicNs};
 use yagura_policy::PolicySet;
 use yagura_policy::drift::DriftPolicy;
-use yagura_rehearsal::{RuntimeChoice, RuntimeProgram, cleanup_all, cleanup_leftovers};
+use yagura_rehearsal::{RuntimeChoice, RuntimeProgram, cleanup_all, cleanup_leftovers, own_prefix};
 use yagura_rules::RuleSet;
 use yagura_runtimes::RuntimesConfig;
 use yagura_sensor::{NodeSettings, ScanSettings, Sensor, SensorConfig, find_node};
@@ -131,8 +131,12 @@ pub(crate) fn clean_up_leftovers(base: &Path) {
     }
 }
 
+/// Containers of rehearsals in policies that are written here: those of this process are meant, not those of others.
+const REHEARSALS: &str = "yagura-rehearsal-";
+
 /// A policy written here; a test holds that it has no errors.
 pub(crate) fn parse_own_policy(text: &str) -> DriftPolicy {
+    let text = text.replace(REHEARSALS, &own_prefix());
     yagura_policy::drift::parse("own", text.as_bytes())
         .policy
         .unwrap_or_else(DriftPolicy::built_in)
@@ -140,6 +144,7 @@ pub(crate) fn parse_own_policy(text: &str) -> DriftPolicy {
 
 /// Policies written here; a test holds that they have no errors.
 pub(crate) fn parse_own_policies(text: &str) -> PolicySet {
+    let text = text.replace(REHEARSALS, &own_prefix());
     yagura_policy::set::parse("own", text.as_bytes())
         .set
         .unwrap_or_default()

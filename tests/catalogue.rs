@@ -3,7 +3,7 @@
 use crate::harness::{Output, run, trial, yagura};
 use anyhow::{Context as _, Result, ensure};
 use libtest_mimic::Trial;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -20,6 +20,11 @@ pub(crate) fn trials() -> Vec<Trial> {
             "catalogue::ordinary_work_is_left_in_peace",
             &needs,
             ordinary_work,
+        ),
+        trial(
+            "catalogue::the_shipped_rule_harms_no_ordinary_work",
+            &needs,
+            shipped_rule,
         ),
     ]
 }
@@ -88,5 +93,43 @@ fn ordinary_work() -> Result<()> {
         }
     }
     ensure!(wrong.is_empty(), "{wrong:#?}");
+    Ok(())
+}
+
+/// Workloads that have privileges.
+const PRIVILEGED: [&str; 7] = [
+    "node-exporter",
+    "cni-agent",
+    "backup-agent",
+    "package-upgrade",
+    "debug-tools",
+    "touched-programs",
+    "rootless-container",
+];
+
+fn shipped_rule() -> Result<()> {
+    let mut command = yagura();
+    command.args(["simulate", "--benign", "--enforce", "--output", "json"]);
+    let output = run(&mut command, RUN_MAX)?.expect(0)?;
+    let results = lines(&output)?;
+    let names: BTreeSet<&str> = results
+        .iter()
+        .filter_map(|result| result["workload"].as_str())
+        .collect();
+    let missing = PRIVILEGED.iter().find(|name| !names.contains(*name));
+    ensure!(
+        missing.is_none() && names.len() >= 30,
+        "{missing:?}: {names:?}"
+    );
+    for result in &results {
+        let unharmed = result["outcome"] == "unharmed" && result["denials"] == json!([]);
+        ensure!(unharmed, "{result:#}");
+        // An exception that nobody needs is a hole, and a rule that harms nobody may not be in force.
+        let is_excepted = result["exceptions"] != json!([]);
+        ensure!(
+            (result["without_exceptions"] == "harmed") == is_excepted,
+            "{result:#}"
+        );
+    }
     Ok(())
 }

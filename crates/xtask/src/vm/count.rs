@@ -10,7 +10,7 @@ use super::machine::{Clock, Machine};
 use super::{Place, cache, script};
 use crate::command::run as run_command;
 use crate::workspace::root;
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -23,6 +23,8 @@ use std::time::{Duration, Instant};
 const COMPILE_TIME_MAX: Duration = Duration::from_secs(60);
 /// How long the machine may take: several times what it takes on two idle cores.
 const TIME_MAX: Duration = Duration::from_secs(1800);
+/// Size of one instruction of a BPF program.
+const INSTRUCTION_BYTES: u64 = 8;
 /// Drift of every kind is blocked in the container that rules are about.
 const DRIFT: &str = "apiVersion: yagura.dev/v1
 kind: DriftPolicy
@@ -101,57 +103,124 @@ fn policy() -> Result<String> {
 /// The least instructions of a kind of storm, by its count: what comes in between only adds.
 type Storms = BTreeMap<u64, u64>;
 
-/// What the guest told, as tables.
-fn table(told: &str) -> Result<String> {
-    let mut storms: BTreeMap<(&str, &str, &str), Storms> = BTreeMap::new();
-    let mut verified: BTreeMap<u64, u64> = BTreeMap::new();
-    let mut programs = Value::Null;
-    for line in told.lines() {
-        let words: Vec<&str> = line.splitn(5, ' ').collect();
-        match *words.as_slice() {
-            ["programs", ..] => {
-                programs = serde_json::from_str(line.trim_start_matches("programs "))?;
-            }
-            ["verified", id, instructions] => {
-                verified.insert(id.parse()?, instructions.parse()?);
-            }
-            [when, place, kind, count, time] => {
-                let least = storms.entry((when, place, kind)).or_default();
-                let (count, time) = (count.parse()?, time.parse()?);
-                let least = least.entry(count).or_insert(time);
-                *least = time.min(*least);
-            }
-            _ => anyhow::bail!("the guest said `{line}`"),
+/// What the guest told.
+#[derive(Debug, Default)]
+struct Told {
+    /// By when, place and kind.
+    storms: BTreeMap<(String, String, String), Storms>,
+    /// Kind and count of a storm, and the programs after it.
+    programs: Vec<(String, u64, Vec<Program>)>,
+}
+
+/// One of the kernel's programs, as bpftool tells of it.
+#[derive(Debug, Clone)]
+struct Program {
+    id: u64,
+    name: String,
+    kind: String,
+    /// Size in bytes, of its own instructions and of the processor's.
+    translated: u64,
+    native: u64,
+    /// Runs so far, and the instructions that they took.
+    runs: u64,
+    instructions: u64,
+}
+
+impl Program {
+    /// What bpftool does not tell is zero: a program that never ran has no counters.
+    fn read(told: &Value) -> Program {
+        let number = |key: &str| told.get(key).and_then(Value::as_u64).unwrap_or_default();
+        let text = |key: &str| told.get(key).and_then(Value::as_str).unwrap_or_default();
+        Program {
+            id: number("id"),
+            name: text("name").to_owned(),
+            kind: text("type").to_owned(),
+            translated: number("bytes_xlated"),
+            native: number("bytes_jited"),
+            runs: number("run_cnt"),
+            instructions: number("run_time_ns"),
         }
     }
+}
+
+impl Told {
+    fn read(text: &str) -> Result<Told> {
+        let mut told = Told::default();
+        for line in text.lines() {
+            match *line.splitn(4, ' ').collect::<Vec<_>>().as_slice() {
+                ["programs", kind, count, programs] => {
+                    let programs: Vec<Value> = serde_json::from_str(programs)?;
+                    let programs = programs.iter().map(Program::read).collect();
+                    told.programs
+                        .push((kind.to_owned(), count.parse()?, programs));
+                }
+                [when, place, kind, numbers] => {
+                    let (count, time) = numbers.split_once(' ').context("no time")?;
+                    let key = [when, place, kind].map(str::to_owned).into();
+                    let time = time.parse()?;
+                    let least = told.storms.entry(key).or_default();
+                    let least = least.entry(count.parse()?).or_insert(time);
+                    *least = time.min(*least);
+                }
+                _ => bail!("the guest said `{line}`"),
+            }
+        }
+        Ok(told)
+    }
+
+    fn each(&self, when: &str, place: &str, kind: &str) -> Result<u64> {
+        let key = [when, place, kind].map(str::to_owned).into();
+        let storms = self.storms.get(&key);
+        storms
+            .and_then(each)
+            .with_context(|| format!("no storms of {kind} at {place} {when}"))
+    }
+}
+
+/// What the guest told, as tables.
+fn table(told: &str) -> Result<String> {
+    let told = Told::read(told)?;
     let mut text =
         String::from("| instructions | before | after | added |\n| --- | --- | --- | --- |\n");
     for kind in ["exec", "open"] {
         for (place, name) in PLACES {
-            let of = |when| {
-                let storms = storms.get(&(when, place, kind));
-                storms
-                    .and_then(each)
-                    .with_context(|| format!("no {kind} {when}, {name}"))
-            };
-            let (before, after) = (of("before")?, of("after")?);
+            let before = told.each("before", place, kind)?;
+            let after = told.each("after", place, kind)?;
             let added = i128::from(after) - i128::from(before);
             writeln!(text, "| {kind} {name} | {before} | {after} | {added} |")?;
         }
     }
-    text.push_str("\n| program | translated to bytes | instructions that the verifier walked |\n| --- | --- | --- |\n");
-    for program in programs.as_array().context("no programs")? {
-        let number = |key: &str| program.get(key).and_then(Value::as_u64).unwrap_or_default();
-        let name = program
-            .get("name")
-            .and_then(Value::as_str)
-            .unwrap_or_default();
-        // Runtimes leave programs for devices.
-        if let Some(walked) = verified.get(&number("id")) {
-            writeln!(text, "| `{name}` | {} | {walked} |", number("bytes_xlated"))?;
+    text.push_str(
+        "\n| program | its own | native bytes | storm | runs for each round | instructions of a run |\n\
+         | --- | --- | --- | --- | --- | --- |\n",
+    );
+    let mut earlier: BTreeMap<u64, (u64, u64)> = BTreeMap::new();
+    for (kind, count, programs) in &told.programs {
+        for program in programs.iter().filter(|program| is_guard(program)) {
+            let now = (program.runs, program.instructions);
+            let before = earlier.insert(program.id, now).unwrap_or_default();
+            let runs = now.0.saturating_sub(before.0);
+            let instructions = now.1.saturating_sub(before.1);
+            // Starting the storm runs some, too.
+            let (Some(rounds @ 1..), Some(each)) =
+                (runs.checked_div(*count), instructions.checked_div(runs))
+            else {
+                continue;
+            };
+            let Program { name, native, .. } = program;
+            let own = program.translated / INSTRUCTION_BYTES;
+            writeln!(
+                text,
+                "| `{name}` | {own} | {native} | {kind} | {rounds} | {each} |"
+            )?;
         }
     }
     Ok(text)
+}
+
+/// Runtimes leave programs for devices.
+fn is_guard(program: &Program) -> bool {
+    program.kind != "cgroup_device"
 }
 
 /// What one round of a storm takes: between a short and a long one, everything else is the same.
@@ -180,15 +249,23 @@ mod tests {
                 }
             }
         }
-        told.push_str(
-            "verified 7 1234\nprograms [{\"id\": 7, \"name\": \"guard\", \"bytes_xlated\": 800}]\n",
-        );
+        for (kind, runs) in [("exec", 45), ("open", 48)] {
+            let time = runs * 50;
+            told.push_str(&format!(
+                "programs {kind} 20 [{{\"id\": 7, \"name\": \"guard\", \"type\": \"lsm\", \"bytes_xlated\": 800, \
+                 \"run_cnt\": {runs}, \"run_time_ns\": {time}}}]\n"
+            ));
+        }
         let table = table(&told).unwrap();
         assert!(
             table.contains("| exec on the host | 100 | 130 | 30 |"),
             "{table}"
         );
-        assert!(table.contains("| `guard` | 800 | 1234 |"), "{table}");
+        assert!(
+            table.contains("| `guard` | 100 | 0 | exec | 2 | 50 |"),
+            "{table}"
+        );
+        assert_eq!(table.matches("`guard`").count(), 1, "{table}");
         assert!(super::table("nonsense\n").is_err());
     }
 

@@ -192,20 +192,22 @@ int BPF_PROG(note_copy_up, struct dentry *dentry)
 	return 0;
 }
 
-SEC("lsm/path_mknod")
-int BPF_PROG(enforce_node, const struct path *directory, struct dentry *dentry, unsigned int mode)
+/* A character device without a number is a whiteout: overlays leave one where a file of the image is removed. */
+static __always_inline bool is_device(unsigned int mode, unsigned int device)
 {
-	if ((mode & S_IFMT) != S_IFBLK && (mode & S_IFMT) != S_IFCHR)
-		return 0;
-	return refuse(BEHAVIOUR_DEVICE_NODE);
+	return (mode & S_IFMT) == S_IFBLK || ((mode & S_IFMT) == S_IFCHR && device != 0);
+}
+
+SEC("lsm/path_mknod")
+int BPF_PROG(enforce_node, const struct path *directory, struct dentry *dentry, unsigned int mode, unsigned int device)
+{
+	return is_device(mode, device) ? refuse(BEHAVIOUR_DEVICE_NODE) : 0;
 }
 
 SEC("lsm/inode_mknod")
-int BPF_PROG(enforce_inode_node, struct inode *directory, struct dentry *dentry, unsigned int mode)
+int BPF_PROG(enforce_inode_node, struct inode *directory, struct dentry *dentry, unsigned int mode, unsigned int device)
 {
-	if ((mode & S_IFMT) != S_IFBLK && (mode & S_IFMT) != S_IFCHR)
-		return 0;
-	return refuse(BEHAVIOUR_DEVICE_NODE);
+	return is_device(mode, device) ? refuse(BEHAVIOUR_DEVICE_NODE) : 0;
 }
 
 SEC("lsm/ptrace_access_check")

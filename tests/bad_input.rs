@@ -3,7 +3,7 @@
 use crate::harness::{DEADLINE, run, trial, wait_for, yagura};
 use crate::payload::Payload;
 use crate::runc::{self, Container, Image, Spec};
-use crate::sensor::{ALL_DRIFT, NEEDS, STOP_MAX, Sensor};
+use crate::sensor::{ALL_DRIFT, NEEDS, STOP_MAX, Sensor, is_there};
 use anyhow::{Context as _, Result, ensure};
 use libtest_mimic::Trial;
 use rustix::process::Signal;
@@ -213,17 +213,6 @@ fn stops() -> Result<()> {
         ended.stderr
     );
     Ok(())
-}
-
-/// Whether the kernel has a BPF object such as `prog 12`.
-fn is_there(object: &str) -> bool {
-    let Some((kind, id)) = object.split_once(' ') else {
-        return false;
-    };
-    let shown = Command::new("bpftool")
-        .args([kind, "show", "id", id])
-        .output();
-    shown.is_ok_and(|shown| shown.status.success())
 }
 
 /// What a tool of this kind could leave mounted on the host.

@@ -2,8 +2,14 @@
 //!
 //! Each test has a sensor of its own name, and rules that hold for its own containers alone.
 
+mod bomb;
+mod crashed;
+mod kills;
+mod pods;
 mod policies;
+mod removal;
 mod scene;
+mod whole;
 
 use crate::harness::{trial, wait_for};
 use crate::payload::{Payload, sha256};
@@ -31,7 +37,15 @@ pub(crate) fn trials() -> Vec<Trial> {
     let tests = tests
         .into_iter()
         .map(|(name, test)| trial(name, &needs, test));
-    tests.chain(policies::trials()).collect()
+    tests
+        .chain(policies::trials())
+        .chain(kills::trials(&needs))
+        .chain(bomb::trials(&needs))
+        .chain(removal::trials(&needs))
+        .chain(crashed::trials(&needs))
+        .chain(pods::trials(&needs))
+        .chain(whole::trials(&needs))
+        .collect()
 }
 
 fn refused() -> Result<()> {

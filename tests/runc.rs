@@ -53,6 +53,8 @@ pub(crate) struct Spec<'a> {
     pub(crate) plain: bool,
     /// Whether runc keeps its records where it does unless told otherwise, rather than where nobody looks.
     pub(crate) usual_state: bool,
+    /// How many processes it may have at a time; as many as it likes if left out.
+    pub(crate) pids_max: Option<u32>,
 }
 
 /// A container on an overlay of an image; removed on drop.
@@ -203,6 +205,10 @@ fn config(id: &str, spec: &Spec<'_>) -> Value {
     mounts.extend(spec.payload.map(|path| {
         json!({ "destination": "/payload", "type": "bind", "source": path, "options": ["rbind", "ro"] })
     }));
+    let resources = match spec.pids_max {
+        Some(limit) => json!({ "pids": { "limit": limit } }),
+        None => json!({}),
+    };
     json!({
         "ociVersion": "1.0.2",
         "process": {
@@ -221,6 +227,7 @@ fn config(id: &str, spec: &Spec<'_>) -> Value {
         "linux": {
             // Right below the top: no folder in between would stay behind.
             "cgroupsPath": format!("/{id}"),
+            "resources": resources,
             "namespaces": [
                 { "type": "pid" }, { "type": "mount" }, { "type": "ipc" }, { "type": "uts" }
             ]

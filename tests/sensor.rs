@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -92,6 +92,19 @@ impl Sensor {
 
     /// Starts a sensor with that policy and the catalogue and waits until it observes.
     pub(crate) fn start_detecting(policy: &str, options: &[&str]) -> Result<Sensor> {
+        let sensor = Sensor::launch(policy, options)?;
+        sensor.wait("`ready`", |heard| {
+            heard
+                .stderr
+                .iter()
+                .any(|line| line == "ready")
+                .then_some(())
+        })?;
+        Ok(sensor)
+    }
+
+    /// Starts a sensor with that policy and the catalogue, and waits for nothing.
+    pub(crate) fn launch(policy: &str, options: &[&str]) -> Result<Sensor> {
         let dir = ScratchDir::new()?;
         let file = dir.join("policy.yaml");
         fs::write(&file, policy)?;
@@ -120,21 +133,13 @@ impl Sensor {
             listen(stdout, Arc::clone(&ears), hear_alert),
             listen(stderr, Arc::clone(&ears), hear_error),
         ];
-        let sensor = Sensor {
+        Ok(Sensor {
             child,
             ears,
             threads,
             policy: file,
             _dir: dir,
-        };
-        sensor.wait("`ready`", |heard| {
-            heard
-                .stderr
-                .iter()
-                .any(|line| line == "ready")
-                .then_some(())
-        })?;
-        Ok(sensor)
+        })
     }
 
     pub(crate) fn pid(&self) -> u32 {
@@ -283,6 +288,18 @@ impl Sensor {
         })
     }
 
+    /// Kills it, wherever it stands; it must not have ended by itself.
+    pub(crate) fn kill(mut self) -> Result<()> {
+        let ended = self.child.try_wait()?;
+        if let Some(status) = ended {
+            let said = self.ears.heard().stderr.join("\n");
+            bail!("the sensor had ended by itself, {status}: {said}");
+        }
+        self.child.kill()?;
+        self.child.wait()?;
+        Ok(())
+    }
+
     /// Takes the reader of its standard output away, as a pipe whose other end has gone.
     pub(crate) fn start_unheard(policy: &Path) -> Result<Child> {
         let mut command = yagura();
@@ -327,6 +344,17 @@ impl Ended {
         ensure!(lost.is_empty(), "lost: {lost:?}");
         Ok(())
     }
+}
+
+/// Whether the kernel has a BPF object such as `prog 12`.
+pub(crate) fn is_there(object: &str) -> bool {
+    let Some((kind, id)) = object.split_once(' ') else {
+        return false;
+    };
+    let shown = Command::new("bpftool")
+        .args([kind, "show", "id", id])
+        .output();
+    shown.is_ok_and(|shown| shown.status.success())
 }
 
 fn is_of(alert: &Value, container: &str) -> bool {

@@ -172,6 +172,18 @@ impl Scene {
         Ok(scene)
     }
 
+    /// Compiles a program of C into the image.
+    pub(super) fn add_program(&self, name: &str, source: &str) -> Result<()> {
+        let program = compile(&self.payload, name, source, &["-static"])?;
+        fs::copy(&program, self.image.rootfs.join("bin").join(name))?;
+        Ok(())
+    }
+
+    /// Name of its sensors.
+    pub(super) fn instance(&self) -> &str {
+        &self.instance
+    }
+
     /// Id of a container of this test.
     pub(super) fn id(&self, name: &str) -> String {
         format!("yagura-{}-{name}", self.instance)
@@ -184,6 +196,12 @@ impl Scene {
 
     pub(super) fn sensor(&self, policy: &str) -> Result<Sensor> {
         Sensor::start(policy, &["--instance", &self.instance])
+    }
+
+    /// A sensor that may not observe yet.
+    pub(super) fn launch(&self, policy: &str) -> Result<Sensor> {
+        let options = ["--no-catalogue", "--no-scan", "--instance", &self.instance];
+        Sensor::launch(policy, &options)
     }
 
     /// A container that waits, with `/tmp/drifted` in it.
@@ -202,9 +220,17 @@ impl Scene {
         let spec = Spec {
             id: Some(id),
             argv: &["/bin/sh", "-c", script],
+            ..Spec::default()
+        };
+        self.container_like(&spec)
+    }
+
+    /// A container of that form that sees the payload, where sensors find it.
+    pub(super) fn container_like(&self, spec: &Spec<'_>) -> Result<Guarded> {
+        let spec = Spec {
             payload: Some(self.payload.path()),
             usual_state: true,
-            ..Spec::default()
+            ..spec.clone()
         };
         Ok(Guarded(Container::start(&self.image, &spec)?))
     }

@@ -3,7 +3,11 @@
 use super::BenignWorkload;
 use super::workloads::{drifting, script};
 use crate::bundle::{HostMount, HostNamespace, Privileges};
+use std::time::Duration;
 use yagura_event::Behaviour;
+
+/// An upgrade takes four seconds, and more than a minute on an emulated processor.
+const UPGRADE_LIMIT: Duration = Duration::from_secs(300);
 
 /// Every workload with privileges.
 pub const PRIVILEGED: &[BenignWorkload] = &[
@@ -49,11 +53,14 @@ pub const PRIVILEGED: &[BenignWorkload] = &[
             )
         },
     ),
-    drifting(
-        "package-upgrade",
-        "packages are installed, upgraded and removed, their scripts run",
-        |stage| stage.first("apt-install.sh", &[]),
-    ),
+    BenignWorkload {
+        limit: UPGRADE_LIMIT,
+        ..drifting(
+            "package-upgrade",
+            "packages are installed, upgraded and removed, their scripts run",
+            |stage| stage.first("apt-install.sh", &[]),
+        )
+    },
     script(
         "debug-tools",
         "strace and gdb start programs, attach to others and call functions in them, all in one container",

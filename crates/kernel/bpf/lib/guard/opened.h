@@ -350,6 +350,8 @@ static __always_inline bool judge_opened(struct guard_case *matter, struct file 
 	struct opened opened = {};
 	u32 number;
 
+	if (!matter->row->any)
+		return false;
 	see_opened(file, &opened);
 	if (!opened.inode || !scratch)
 		return false;
@@ -361,7 +363,8 @@ static __always_inline bool judge_opened(struct guard_case *matter, struct file 
 			return true;
 	}
 	number = behaviour_of_node(&opened);
-	if (number == BEHAVIOUR_NONE && !(opened.mode & FMODE_PATH)) {
+	/* Most files are an image's: no place in an overlay is one of the host's, and paths are dear. */
+	if (number == BEHAVIOUR_NONE && !(opened.mode & FMODE_PATH) && opened.magic != OVERLAYFS_SUPER_MAGIC) {
 		read_inside(opened.dentry, &scratch->inside);
 		number = behaviour_by_place(&opened, &scratch->inside, matter->member);
 	}

@@ -10,12 +10,21 @@ static __always_inline struct dentry *as_entry(struct dentry *dentry)
 	return address;
 }
 
+/*
+ * Whether an overlay acts on its layers, which it does by the rights of who mounted it: the name in the overlay itself was
+ * judged before, and a layer may be kept anywhere on the host.
+ */
+static __always_inline bool is_by_overlay(struct task_struct *task)
+{
+	return BPF_CORE_READ(task, cred) != BPF_CORE_READ(task, real_cred);
+}
+
 /* A name for a file, or for a symbolic link. */
 static __always_inline int refuse_name(struct dentry *dentry, bool is_link)
 {
 	struct guard_case matter = {};
 
-	if (!begin_case(bpf_get_current_task_btf(), MEANS_BPF_LSM, &matter))
+	if (!begin_case(bpf_get_current_task_btf(), MEANS_BPF_LSM, &matter) || is_by_overlay(matter.task))
 		return 0;
 	dentry = as_entry(dentry);
 	return answer((is_link && judge_link(&matter, dentry)) || judge_name(&matter, dentry));

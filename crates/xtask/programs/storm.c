@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Makes many system calls of one kind and prints how long that took, in nanoseconds. The only program of the
- * container that `cargo xtask bench overhead` measures in; static, since nothing else is there.
+ * Makes many system calls of one kind and prints how long that took, in nanoseconds. What the containers of
+ * `cargo xtask bench` idle with, too; static, since no library is there.
  *
  *	storm idle
- *	storm exec|open|connect|mixed COUNT PROCESSES
+ *	storm exec|open|connect|mixed|mount COUNT PROCESSES [FILE FOLDER]
+ *
+ * FILE is what is opened, FOLDER what is mounted on itself.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -12,17 +14,22 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #define PROCESSES_MAX 64
-#define FILE_READ "/data"
 #define BACKLOG 16
 /* In a mixed storm: so many of each, for one exec. */
 #define MIXED_OPENS 20
 #define MIXED_CONNECTS 4
+
+/* What is executed: this program. */
+static char *program;
+static const char *file_read = "/data";
+static const char *folder_mounted = "/proc";
 
 static void die(const char *what)
 {
@@ -32,7 +39,7 @@ static void die(const char *what)
 
 static void exec_once(void)
 {
-	static char *const argv[] = { "/storm", "exit", NULL };
+	char *const argv[] = { program, "exit", NULL };
 	static char *const envp[] = { NULL };
 	int status;
 	pid_t child = vfork();
@@ -54,13 +61,21 @@ static void exec_once(void)
 static void open_once(void)
 {
 	char bytes[64];
-	int file = open(FILE_READ, O_RDONLY | O_CLOEXEC);
+	int file = open(file_read, O_RDONLY | O_CLOEXEC);
 
 	if (file < 0)
-		die("open " FILE_READ);
+		die(file_read);
 	if (read(file, bytes, sizeof(bytes)) < 0)
 		die("read");
 	close(file);
+}
+
+static void mount_once(void)
+{
+	if (mount(folder_mounted, folder_mounted, NULL, MS_BIND, NULL) != 0)
+		die("mount");
+	if (umount2(folder_mounted, 0) != 0)
+		die("umount");
 }
 
 static int listen_on_loopback(struct sockaddr_in *address)
@@ -106,6 +121,8 @@ static void work(const char *kind, long count)
 			open_once();
 		} else if (strcmp(kind, "connect") == 0) {
 			connect_once(listener, &address);
+		} else if (strcmp(kind, "mount") == 0) {
+			mount_once();
 		} else {
 			exec_once();
 			for (int n = 0; n < MIXED_OPENS; n++)
@@ -161,9 +178,14 @@ int main(int argc, char **argv)
 		for (;;)
 			pause();
 	}
-	if (argc != 4) {
-		fprintf(stderr, "usage: storm exec|open|connect|mixed COUNT PROCESSES\n");
+	if (argc != 4 && argc != 6) {
+		fprintf(stderr, "usage: storm exec|open|connect|mixed|mount COUNT PROCESSES [FILE FOLDER]\n");
 		return 2;
+	}
+	program = argv[0];
+	if (argc == 6) {
+		file_read = argv[4];
+		folder_mounted = argv[5];
 	}
 	count = strtol(argv[2], NULL, 10);
 	processes = strtol(argv[3], NULL, 10);

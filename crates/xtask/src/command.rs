@@ -12,6 +12,9 @@ use std::time::{Duration, Instant};
 /// How often a running program is looked at.
 const POLL: Duration = Duration::from_millis(20);
 
+/// How long the reader of an ended program's output may take to get to its end, on a busy machine.
+const DRAIN_TIME_MAX: Duration = Duration::from_secs(1);
+
 /// How long a program may take to end after it was asked to, before it is killed.
 const STOP_TIME_MAX: Duration = Duration::from_secs(5);
 
@@ -65,7 +68,7 @@ pub(crate) fn run_lines(
             Err(mpsc::RecvTimeoutError::Timeout) => {
                 if child.try_wait()?.is_some() {
                     // A process that it left behind may hold the pipe open; what was printed is here already.
-                    while let Ok(line) = lines.recv_timeout(POLL) {
+                    while let Ok(line) = lines.recv_timeout(DRAIN_TIME_MAX) {
                         each(&line);
                     }
                     break;

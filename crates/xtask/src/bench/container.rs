@@ -1,4 +1,4 @@
-//! A throw-away container whose image holds the storm program and nothing else.
+//! A throw-away container whose image holds the programs of benchmarks and nothing else.
 
 use crate::command::{check_interrupt, output, run, run_lines};
 use crate::workspace::root;
@@ -12,6 +12,9 @@ use std::time::{Duration, Instant};
 
 /// How long making or removing something may take.
 const SETUP_TIME_MAX: Duration = Duration::from_secs(60);
+
+/// Programs of its image; the storm program is what it idles with.
+const PROGRAMS: [&str; 2] = ["storm", "turns"];
 
 /// How long one storm may take, on a slow machine under a slow observer.
 const STORM_TIME_MAX: Duration = Duration::from_secs(300);
@@ -36,13 +39,34 @@ pub(super) struct Storm {
     pub(super) processes: u32,
 }
 
+impl Storm {
+    /// Runs the storm program by a command that it is the last word of, with these paths; how long it took by its own
+    /// clock.
+    fn run(self, mut command: Command, paths: &[PathBuf]) -> Result<Duration> {
+        command
+            .arg(self.kind)
+            .args([self.count.to_string(), self.processes.to_string()])
+            .args(paths);
+        let mut printed = String::new();
+        let status = run_lines(&mut command, Instant::now() + STORM_TIME_MAX, |line| {
+            printed.push_str(line);
+        })?;
+        ensure!(status.success(), "the {} storm failed: {status}", self.kind);
+        let nanoseconds = printed
+            .parse()
+            .with_context(|| format!("the {} storm printed `{printed}`", self.kind))?;
+        Ok(Duration::from_nanos(nanoseconds))
+    }
+}
+
 impl Container {
-    /// Compiles the storm program, makes an image of it, and starts a container that idles.
+    /// Compiles the programs, makes an image of them, and starts a container that idles. No other container of this
+    /// process has that name.
     ///
     /// # Errors
     /// The compiler, the mount, or runc fails; what was made until then is removed.
-    pub(super) fn start() -> Result<Container> {
-        let id = format!("yagura-overhead-{}", std::process::id());
+    pub(super) fn start(name: &str) -> Result<Container> {
+        let id = format!("yagura-{name}-{}", std::process::id());
         let folder = std::env::temp_dir().join(&id);
         DirBuilder::new()
             .mode(0o700)
@@ -69,6 +93,21 @@ impl Container {
         Ok(container)
     }
 
+    /// Id, and name as rules know it.
+    pub(super) fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Its root, as the host reaches it.
+    pub(super) fn root(&self) -> PathBuf {
+        self.folder.join(self.rootfs())
+    }
+
+    /// The image's file of that name.
+    pub(super) fn image(&self, name: &str) -> PathBuf {
+        self.folder.join("image").join(name)
+    }
+
     /// A folder of our own that the container does not see.
     pub(super) fn folder(&self) -> &Path {
         &self.folder
@@ -79,27 +118,29 @@ impl Container {
         self.mounted
     }
 
+    /// A command that runs a program in it.
+    pub(super) fn exec(&self, argv: &[&str]) -> Command {
+        let mut runc = Command::new("runc");
+        runc.args(["exec", &self.id]).args(argv);
+        runc
+    }
+
     /// Runs a storm and returns how long it took, measured from within.
     ///
     /// # Errors
     /// The storm fails, takes too long, or prints something other than a number.
     pub(super) fn storm(&self, storm: Storm) -> Result<Duration> {
-        let mut printed = String::new();
-        let mut runc = Command::new("runc");
-        runc.args(["exec", &self.id, "/storm", storm.kind])
-            .args([storm.count.to_string(), storm.processes.to_string()]);
-        let status = run_lines(&mut runc, Instant::now() + STORM_TIME_MAX, |line| {
-            printed.push_str(line);
-        })?;
-        ensure!(
-            status.success(),
-            "the {} storm failed: {status}",
-            storm.kind
-        );
-        let nanoseconds = printed
-            .parse()
-            .with_context(|| format!("the {} storm printed `{printed}`", storm.kind))?;
-        Ok(Duration::from_nanos(nanoseconds))
+        storm.run(self.exec(&["/storm"]), &[])
+    }
+
+    /// Runs a storm as processes of the host, in a mount namespace of their own, so that no mount is seen by others.
+    ///
+    /// # Errors
+    /// As those of a storm in the container.
+    pub(super) fn storm_on_host(&self, storm: Storm) -> Result<Duration> {
+        let mut unshare = Command::new("unshare");
+        unshare.args(["--mount", "--"]).arg(self.image("storm"));
+        storm.run(unshare, &[self.image("data"), self.folder.join("mounted")])
     }
 
     fn make_image(&self) -> Result<()> {
@@ -108,17 +149,20 @@ impl Container {
             std::fs::create_dir_all(image.join(folder))?;
         }
         std::fs::write(image.join("data"), [b'.'; 4096])?;
-        let mut compile = Command::new("gcc");
-        compile
-            .args(["-O2", "-static", "-Wall", "-Wextra", "-Werror", "-o"])
-            .arg(image.join("storm"))
-            .arg(root().join("crates/xtask/programs/storm.c"));
-        run(&mut compile, Instant::now() + SETUP_TIME_MAX)
+        for program in PROGRAMS {
+            let source = format!("crates/xtask/programs/{program}.c");
+            let mut compile = Command::new("gcc");
+            compile
+                .args(["-O2", "-static", "-Wall", "-Wextra", "-Werror", "-o"])
+                .args([image.join(program), root().join(source)]);
+            run(&mut compile, Instant::now() + SETUP_TIME_MAX)?;
+        }
+        Ok(())
     }
 
     /// Mounts an overlay of the image, or uses the image itself where the kernel or the file system refuses one.
     fn mount_root(&mut self) -> Result<()> {
-        for folder in ["upper", "scratch", "bundle/rootfs"] {
+        for folder in ["upper", "scratch", "bundle/rootfs", "mounted"] {
             std::fs::create_dir_all(self.folder.join(folder))?;
         }
         let place = |name: &str| self.folder.join(name).display().to_string();
@@ -138,12 +182,15 @@ impl Container {
         Ok(())
     }
 
-    fn write_bundle(&self) -> Result<()> {
-        let rootfs = if self.mounted {
+    fn rootfs(&self) -> &'static str {
+        if self.mounted {
             "bundle/rootfs"
         } else {
             "image"
-        };
+        }
+    }
+
+    fn write_bundle(&self) -> Result<()> {
         let namespaces: Vec<_> = ["pid", "mount", "ipc", "uts", "network"]
             .iter()
             .map(|kind| json!({ "type": kind }))
@@ -157,7 +204,7 @@ impl Container {
                 "cwd": "/",
                 "noNewPrivileges": true,
             },
-            "root": { "path": self.folder.join(rootfs) },
+            "root": { "path": self.root() },
             "mounts": [
                 { "destination": "/proc", "type": "proc", "source": "proc" },
                 { "destination": "/dev", "type": "tmpfs", "source": "tmpfs", "options": ["nosuid", "mode=755"] },

@@ -2,6 +2,7 @@
 
 use crate::command::{check_interrupt, lines, show, start, stop};
 use anyhow::{Context, Result, bail};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -15,6 +16,9 @@ const POLL: Duration = Duration::from_millis(100);
 
 /// How long a foreign observer is given after the line that comes nearest to saying that it observes.
 const SETTLE: Duration = Duration::from_secs(3);
+
+/// What a sensor says last when it has read its files again.
+const RELOADED: &str = "detection rules in force";
 
 /// Unit of the times in /proc/PID/stat: USER_HZ is 100 on every Linux.
 const TICK: Duration = Duration::from_millis(10);
@@ -117,6 +121,27 @@ impl Observer {
         std::thread::sleep(SETTLE);
         observer.cpu_when_ready = observer.cpu()?;
         Ok(observer)
+    }
+
+    /// Asks it to read its files again, policies before rules.
+    ///
+    /// # Errors
+    /// It has ended.
+    pub(super) fn reload(&self) -> Result<()> {
+        let pid = i32::try_from(self.child.id())
+            .ok()
+            .and_then(Pid::from_raw)
+            .context("no pid")?;
+        kill_process(pid, Signal::HUP).context("the observer ended by itself")
+    }
+
+    /// Waits until it has read everything again.
+    ///
+    /// # Errors
+    /// It ends, or does not get there in time.
+    pub(super) fn wait_for_reload(&mut self) -> Result<()> {
+        self.wait_for(|line| line.contains(RELOADED))
+            .context("reading files again")
     }
 
     /// Ends it and says what it cost.

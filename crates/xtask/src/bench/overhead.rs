@@ -126,7 +126,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
         },
         Ok,
     )?;
-    let container = Container::start()?;
+    let container = Container::start("overhead")?;
     let policy = container.folder().join("policy.yaml");
     std::fs::write(&policy, POLICY).context("writing the policy")?;
 

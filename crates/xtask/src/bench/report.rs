@@ -133,6 +133,16 @@ fn line(row: &Row, series: &Series) -> String {
         "{:<10}{:>6}  {:<8}{:>10.1}",
         row.storm.kind, row.storm.processes, series.subject, figures.median_ms
     );
+    if row
+        .series
+        .first()
+        .is_none_or(|base| base.subject == series.subject)
+    {
+        return line;
+    }
+    // Writing to a string can't fail.
+    let range = format!("{least:.2}-{most:.2}");
+    let _infallible = write!(line, "{ratio:>8.3}{range:>14}{:>11.3}", figures.added_us);
     let costs: Vec<&Cost> = series
         .samples
         .iter()
@@ -147,12 +157,9 @@ fn line(row: &Row, series: &Series) -> String {
         let known: Option<Vec<u64>> = costs.iter().map(|cost| figure(cost)).collect();
         known.map_or("?".to_owned(), |all| all.iter().sum::<u64>().to_string())
     };
-    let range = format!("{least:.2}-{most:.2}");
-    // Writing to a string can't fail.
     let _infallible = write!(
         line,
-        "{ratio:>8.3}{range:>14}{:>11.3}{cpu:>9.0}{:>10}{:>10}{:>8}{:>8}",
-        figures.added_us,
+        "{cpu:>9.0}{:>10}{:>10}{:>8}{:>8}",
         peak_kib.div_ceil(1024),
         total(&|cost| cost.events),
         total(&Cost::lost_total),
@@ -162,7 +169,7 @@ fn line(row: &Row, series: &Series) -> String {
 }
 
 /// The middle value, or the mean of the two in the middle; not a number where there is none.
-fn median(values: impl Iterator<Item = f64>) -> f64 {
+pub(super) fn median(values: impl Iterator<Item = f64>) -> f64 {
     let mut values: Vec<f64> = values.collect();
     values.sort_unstable_by(f64::total_cmp);
     let upper = values.get(values.len() / 2);

@@ -116,7 +116,7 @@ fn bomb() -> Result<()> {
     let text = wait_for("the bomb's end", DEADLINE_IN_FORCE, || {
         fs::read_to_string(container.path("/tmp/bombed")).ok()
     })?;
-    println!("{}", text.replace('\n', " "));
+    eprintln!("{}", text.replace('\n', " "));
     let counts: BTreeMap<&str, u64> = text
         .lines()
         .filter_map(|line| line.split_once(' '))

@@ -109,7 +109,7 @@ fn kills(plain: bool) -> Result<()> {
     let total = door.closed(total)?;
     other.open()?;
     let runs = host.end()?;
-    println!("{total:?}; {runs} runs on the host");
+    eprintln!("{total:?}; {runs} runs on the host");
     ensure!(total.refused > 0, "nothing was refused: {total:?}");
     Ok(())
 }

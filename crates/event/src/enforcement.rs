@@ -1,5 +1,6 @@
 //! What is enforced on a container: plain rows that policies are compiled into and that the kernel side decides by.
 
+use crate::{MonotonicNs, ProcessKey};
 use crate::behaviour::{Behaviour, BehaviourSet};
 use crate::drift::{DriftKind, Provenance};
 use crate::file::FileFacts;
@@ -289,4 +290,34 @@ pub struct DenialRule {
     pub version: u64,
     /// Whether it asks for blocking rather than telling alone.
     pub blocks: bool,
+}
+
+/// What a rule came to for a container as a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ContainerVerdict {
+    /// Its image is at risk, and the rule asks for telling alone.
+    ImageAtRisk,
+    /// Its image is at risk, and it was stopped at once.
+    ImageStopped,
+    /// Its image is at risk and it should have been stopped, but was not.
+    ImageNotStopped,
+    /// Its workload crashes over and over because of the rule, which only tells of it from now on.
+    FuseBlown,
+}
+
+/// What was decided about a container as a whole, to be told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ContainerRuling {
+    /// When.
+    pub time: MonotonicNs,
+    /// The container.
+    pub container: ContainerKey,
+    /// Its first process.
+    pub process: ProcessKey,
+    /// What.
+    pub verdict: ContainerVerdict,
+    /// By which rule.
+    pub rule: DenialRule,
+    /// What could not be told or done, in words; empty if nothing.
+    pub gap: String,
 }

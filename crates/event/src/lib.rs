@@ -40,8 +40,9 @@ pub use document::{DocumentEvent, DocumentSource};
 pub use drift::{DriftKind, DriftVector, Provenance, WrittenHow};
 pub use dropped::{Drop, DropPlace, DropReason, LossCounters};
 pub use enforcement::{
-    AllowRow, CellAction, DefenceSlot, DenialEvent, DenialOutcome, DenialRule, Denied, DriftCell,
-    EnforcementMeans, EnforcementRow, Membership, OriginClass,
+    AllowRow, CellAction, ContainerRuling, ContainerVerdict, DefenceSlot, DenialEvent,
+    DenialOutcome, DenialRule, Denied, DriftCell, EnforcementMeans, EnforcementRow, Membership,
+    OriginClass,
 };
 pub use file::{
     FileFacts, FileFlags, FileId, FileKey, Inspection, InspectionError, InspectionRequest, Sha256,

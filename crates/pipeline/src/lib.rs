@@ -24,6 +24,7 @@ mod package_manager;
 mod pending;
 mod pipeline;
 mod process_table;
+mod ruling;
 mod scan;
 mod script;
 mod seen_files;

@@ -21,9 +21,9 @@ use crate::watchlist::Watchlist;
 use denials::DeniedFiles;
 use std::sync::Arc;
 use yagura_event::{
-    Base, BaseFlags, CallEvent, ContainerFact, ContainerKey, DenialEvent, DenialRule, Drop,
-    DropPlace, DropReason, ExecEvent, FileFacts, FileFlags, Inspection, KernelEvent, MonotonicNs,
-    Node, RootId, ScanAnswer, Text,
+    Base, BaseFlags, CallEvent, ContainerFact, ContainerKey, ContainerRuling, DenialEvent,
+    DenialRule, Drop, DropPlace, DropReason, ExecEvent, FileFacts, FileFlags, Inspection,
+    KernelEvent, MonotonicNs, Node, RootId, ScanAnswer, Text,
 };
 use yagura_policy::drift::DriftPolicy;
 use yagura_rules::RuleSet;
@@ -98,6 +98,8 @@ pub enum Input {
     },
     /// A process was kept from something; with the rule, where it is known.
     Denied(Box<DenialEvent>, Option<DenialRule>),
+    /// Something was decided about a container as a whole.
+    Ruled(Box<ContainerRuling>),
     /// A container made that many calls more than are reported.
     Flood(ContainerKey, u64),
     /// Time has passed. Due at the latest at [`Pipeline::next_deadline`].
@@ -177,6 +179,7 @@ impl Pipeline {
                 self.containers.set_clock(wall_minus_monotonic_ns);
             }
             Input::Denied(event, rule) => self.denied(*event, rule, sink),
+            Input::Ruled(ruling) => self.ruled(&ruling, sink),
             Input::Flood(container, count) => {
                 self.detect(|detector, around| detector.flood(container, count, around));
             }

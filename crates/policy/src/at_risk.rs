@@ -90,6 +90,15 @@ impl AtRiskImageRule {
         }
     }
 
+    /// Whether the rule can apply to some container of a node now.
+    pub fn may_apply_on(&self, node: &Node, now: WallTime) -> bool {
+        self.takes_part(now) && self.scope.may_match_on(node)
+    }
+
+    fn takes_part(&self, now: WallTime) -> bool {
+        self.enabled && !self.expires.as_ref().is_some_and(|e| e.has_passed(now))
+    }
+
     /// Whether the image is at risk under the rule.
     fn criteria(&self, subject: &ImageSubject<'_>, facts: &Facts<'_>) -> Truth {
         self.reference_listed(facts)
@@ -230,11 +239,7 @@ pub fn decide_image<'p>(
 }
 
 fn applies(rule: &AtRiskImageRule, subject: &ImageSubject<'_>, facts: &Facts<'_>) -> Truth {
-    let expired = rule
-        .expires
-        .as_ref()
-        .is_some_and(|e| e.has_passed(subject.now));
-    if !rule.enabled || expired {
+    if !rule.takes_part(subject.now) {
         return Truth::No;
     }
     rule.scope

@@ -13,9 +13,10 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 use yagura_event::{
-    Alert, BaseFlags, Call, ContainerFact, ContainerKey, ContainerQuery, DenialEvent, DenialRule,
-    Drop, DropPlace, DropReason, FileFacts, Inspection, InspectionRequest, KernelEvent, LossEvent,
-    MonotonicNs, OpenClass, OpenKey, ProcessKey, ScanAnswer, ScanRequest, Text, Twin,
+    Alert, BaseFlags, Call, ContainerFact, ContainerKey, ContainerQuery, ContainerRuling,
+    DenialEvent, DenialRule, Drop, DropPlace, DropReason, FileFacts, Inspection, InspectionRequest,
+    KernelEvent, LossEvent, MonotonicNs, OpenClass, OpenKey, ProcessKey, ScanAnswer, ScanRequest,
+    Text, Twin,
 };
 use yagura_kernel::{
     CallFilter, GuardRing, Observer, OpenClasses, Reader, TellError, wall_minus_boot_ns,
@@ -45,6 +46,8 @@ pub(crate) enum Wake {
     Policies(Arc<PolicySet>, u64),
     /// A process was kept from something.
     Denied(Box<DenialEvent>),
+    /// Something was decided about a container as a whole.
+    Ruled(Box<ContainerRuling>),
     /// Denials are told in a further ring.
     Ring(GuardRing),
     /// Something was lost on the way.
@@ -420,6 +423,7 @@ impl<'a> MainLoop<'a> {
                 self.step(Input::Policy(drift, version));
             }
             Wake::Denied(event) => self.denied(event),
+            Wake::Ruled(ruling) => self.step(Input::Ruled(ruling)),
             Wake::Ring(ring) => {
                 self.ring = Some(ring);
                 return ControlFlow::Break(());
@@ -489,7 +493,7 @@ impl Reader for MainLoop<'_> {
 }
 
 /// Ends a process, and nobody who got its pid after it: it is held before its start is compared.
-fn kill(process: ProcessKey) -> bool {
+pub(crate) fn kill(process: ProcessKey) -> bool {
     let pid = i32::try_from(process.pid).ok().and_then(Pid::from_raw);
     let held = pid.and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok());
     let Some(held) = held.filter(|_| is_running(process)) else {
@@ -550,8 +554,8 @@ fn recorded(input: &Input) -> Option<Recorded> {
         Input::ImageFinding(container, path, answer) => {
             Recorded::ImageFinding(*container, path.clone(), Box::new(answer.clone()))
         }
-        // A replay brings the policy and the rules to be tried.
-        Input::Policy(..) | Input::Rules(_) => return None,
+        // A replay brings the policy and the rules to be tried, and can't stop containers.
+        Input::Policy(..) | Input::Rules(_) | Input::Ruled(_) => return None,
     })
 }
 

@@ -12,7 +12,7 @@ use rustix::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
-use yagura_event::{Alert, DenialEvent};
+use yagura_event::{Alert, ContainerRuling, DenialEvent};
 use yagura_kernel::{
     GuardRing, MountError, ObserveError, Observer, StartError, wall_minus_boot_ns,
 };
@@ -95,6 +95,11 @@ impl Wakes {
     /// A process was kept from something.
     pub(crate) fn denied(&self, event: DenialEvent) {
         self.send(Wake::Denied(Box::new(event)));
+    }
+
+    /// Something was decided about a container as a whole.
+    pub(crate) fn ruled(&self, ruling: ContainerRuling) {
+        self.send(Wake::Ruled(Box::new(ruling)));
     }
 
     /// Queues and wakes; waits while the queue is full. Nothing happens once the loop has ended.

@@ -4,7 +4,7 @@
 //! executes the runtime with the very arguments it was given. Installs itself in the configurations of containerd, CRI-O
 //! and Docker, and takes that back byte by byte.
 //! Never: answers a question, permits what a profile refuses, changes a container that isn't in scope, or keeps a
-//! container from starting unless its settings say so.
+//! container from starting unless its settings say so (images at risk, or an agent that is required).
 //!
 //! Start at [`run()`] for the way of a container, at [`install`] for that of the wrapper; [`profile`] has the rules by
 //! which profiles are changed.
@@ -35,4 +35,4 @@ pub use places::{DEFAULT_STATE, PROGRAM_SUFFIX, Places};
 pub use record::Manager;
 pub use run::{RunError, is_wrapper_name, run};
 pub use scope::{ContainerFacts, ScopeRule};
-pub use settings::{Settings, SettingsError};
+pub use settings::{Refusal, Settings, SettingsError};

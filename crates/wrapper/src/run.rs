@@ -1,7 +1,7 @@
 //! The way of one call: what has to be done before the runtime is, and then the runtime.
 //!
 //! Whatever goes wrong here, the runtime is executed with the arguments that were given: a container that is not asked
-//! about is better than one that doesn't start. The one exception is a setting (`require_agent`).
+//! about is better than one that doesn't start. The exceptions are settings (`require_agent`, `refuse`).
 
 use crate::agent;
 use crate::command_line::{CommandLine, UnknownOption, Verb};
@@ -52,6 +52,16 @@ pub enum RunError {
     Refused {
         /// Why it can't be asked about.
         reason: String,
+    },
+    /// A rule does not let containers of its image start.
+    #[error(
+        "yagura: the container is not started: its image {image} is at risk under rule \"{rule}\""
+    )]
+    AtRisk {
+        /// The image as the pod names it, escaped.
+        image: String,
+        /// The rule, escaped.
+        rule: String,
     },
     /// It was started as a stand-in for the agent and couldn't be.
     #[error("the stand-in for the agent can't take its place")]
@@ -187,6 +197,13 @@ impl Call {
         let socket = settings.socket.to_str().unwrap_or_default();
         let was_merged = profile::is_merged(&config, socket);
         let facts = ContainerFacts::of(&config);
+        if let Some(refusal) = settings.refuses(&facts) {
+            let image = facts.image.as_deref().unwrap_or_default();
+            return Err(Ending::Refused(RunError::AtRisk {
+                image: yagura_event::escape(image.as_bytes()).into_owned(),
+                rule: yagura_event::escape(refusal.rule.as_bytes()).into_owned(),
+            }));
+        }
         let answer = if settings.covers(&facts) {
             self.askable(&settings, &facts)
         } else if was_merged {

@@ -31,6 +31,19 @@ pub struct Settings {
     /// Containers that are not, whatever `scope` says.
     #[serde(default)]
     pub except: Vec<ScopeRule>,
+    /// Containers that may not start at all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refuse: Vec<Refusal>,
+}
+
+/// Containers that may not start, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Refusal {
+    /// Name of the rule that says so.
+    pub rule: String,
+    /// Which containers; their images must be told.
+    pub containers: ScopeRule,
 }
 
 /// Why there are no settings to go by.
@@ -94,6 +107,7 @@ impl Settings {
             calls: default_calls(),
             scope: Vec::new(),
             except: Vec::new(),
+            refuse: Vec::new(),
         }
     }
 
@@ -142,11 +156,21 @@ impl Settings {
         if let Some(name) = self.calls.iter().find(|name| !known(name)) {
             return Err(SettingsError::Call { name: name.clone() });
         }
-        let count = self.scope.len().max(self.except.len());
+        let count = self
+            .scope
+            .len()
+            .max(self.except.len())
+            .max(self.refuse.len());
         if count > SCOPE_RULES_MAX {
             return Err(SettingsError::TooMany { count });
         }
         Ok(())
+    }
+
+    /// Why a container may not start, if it may not.
+    pub fn refuses(&self, facts: &ContainerFacts) -> Option<&Refusal> {
+        let mut refusals = self.refuse.iter();
+        refusals.find(|refusal| !facts.is_sandbox && refusal.containers.applies(facts))
     }
 
     /// Whether a container is asked about.

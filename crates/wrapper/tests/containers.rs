@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use yagura_kernel::{Fallback, SeccompAnswer};
 use yagura_rehearsal::{Privileges, ThrowAwayContainer};
+use yagura_wrapper::{Refusal, ScopeRule};
 
 const EPERM: i32 = 1;
 const ENOSYS: i32 = 38;
@@ -64,6 +65,10 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial(
             "a_required_agent_keeps_containers_from_starting",
             required_agent,
+        ),
+        trial(
+            "a_container_of_an_image_at_risk_does_not_start",
+            image_at_risk,
         ),
         trial("an_answer_that_hangs_is_given_for_it", hanging_answers),
         trial(
@@ -309,6 +314,34 @@ fn required_agent() {
     other.annotations.clear();
     drop(start(&other));
     let _agent = refusing_agent();
+    drop(start(&options(Privileges::Default, None)));
+}
+
+/// As a containerd would tell it of a pod.
+const IMAGE_ANNOTATION: &str = "io.kubernetes.cri.image-name";
+
+fn image_at_risk() {
+    let mut strict = settings();
+    strict.refuse.push(Refusal {
+        rule: "Miners".to_owned(),
+        containers: ScopeRule {
+            images: vec!["*/xmrig:*".to_owned()],
+            ..ScopeRule::default()
+        },
+    });
+    strict.write(&places()).unwrap();
+    let of_image = |image: &str| {
+        let mut options = options(Privileges::Default, None);
+        let image = image.to_owned();
+        options.annotations = [(IMAGE_ANNOTATION.to_owned(), image)].into();
+        ThrowAwayContainer::start(crate::world::image(), &options)
+    };
+    let refused = of_image("registry.example/xmrig:6").err();
+    let message = refused.map(|error| error.to_string()).unwrap();
+    let reason = "its image registry.example/xmrig:6 is at risk under rule \"Miners\"";
+    assert!(message.contains(reason), "{message}");
+    drop(of_image("registry.example/web:6").unwrap());
+    // Nobody is refused for what its configuration does not tell.
     drop(start(&options(Privileges::Default, None)));
 }
 

@@ -1,7 +1,7 @@
-//! Whether a system call may be made that a container waits with.
+//! Whether a system call may be made that a container waits with, and what the runtime wrapper is to do.
 //!
-//! Does: answer the questions that the runtime wrapper has put into the seccomp profiles of containers, and tell the
-//! wrapper which containers are to ask about which calls.
+//! Does: answer the questions that the wrapper has put into the seccomp profiles of containers, and tell the wrapper
+//! which containers are to ask about which calls, and which may not start at all.
 //! Never: asks about a container that no blocking rule covers, since such calls fail for good once nobody answers.
 
 use super::asking::{AskingContainer, AskingContainers};
@@ -18,9 +18,9 @@ use yagura_event::{
 use yagura_kernel::{
     AgentConfig, AgentCounts, SeccompAgent, SeccompAnswer, SeccompCall, SeccompQuestion,
 };
-use yagura_policy::defence::DefenceRule;
-use yagura_policy::{Condition, Field, Operator, PolicySet, RowQuestion, decide_row};
-use yagura_wrapper::{Places, ScopeRule, Settings};
+use yagura_policy::at_risk::{AtRiskImageRule, ImageAction};
+use yagura_policy::{Condition, Field, Operator, PolicySet, RowQuestion, Scope, decide_row};
+use yagura_wrapper::{Places, Refusal, ScopeRule, Settings};
 
 /// Name of the socket in the sensor's state directory.
 const SOCKET: &str = "seccomp.sock";
@@ -35,19 +35,23 @@ const NEWS_POLL: Duration = Duration::from_millis(2);
 /// A call that the wrapper refuses rather than asking about it, wherever it asks about `clone`.
 const CLONE3: &str = "clone3";
 
-/// What is asked about on a node: calls, and of which containers.
+/// What the wrapper is to do on a node.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct CallScope {
+pub(super) struct Orders {
+    /// What calls are asked about.
     behaviours: BehaviourSet,
     calls: Vec<String>,
+    /// Containers that ask.
     containers: Vec<ScopeRule>,
+    /// Containers that may not start.
+    refuse: Vec<Refusal>,
 }
 
-impl CallScope {
+impl Orders {
     /// What the rules that block need. Of a rule that the wrapper can't tell where it applies, such as one on labels,
     /// nobody is asked: its calls are left to the signal behind them.
-    pub(super) fn of(policies: &PolicySet, node: &Node, now: WallTime) -> CallScope {
-        let mut scope = CallScope::default();
+    pub(super) fn of(policies: &PolicySet, node: &Node, now: WallTime) -> Orders {
+        let mut orders = Orders::default();
         let mut behaviours = BehaviourSet::EMPTY;
         let asked = behaviours_asked_about();
         for rule in policies.defence() {
@@ -55,26 +59,27 @@ impl CallScope {
             if covered.is_empty() || !rule.may_block_on(node, now) {
                 continue;
             }
-            if let Some(containers) = containers_of(rule) {
+            if let Some(containers) = containers_in(&rule.scope, ScopeRule::default()) {
                 behaviours.0 |= covered.0;
-                if !scope.containers.contains(&containers) {
-                    scope.containers.push(containers);
+                if !orders.containers.contains(&containers) {
+                    orders.containers.push(containers);
                 }
             }
         }
         let covers = |call: &&SeccompCall| call.covers().is_some_and(|b| behaviours.contains(b));
         let calls = SeccompCall::ALL.iter().filter(covers);
-        scope.behaviours = behaviours;
-        scope.calls = calls.map(|call| call.as_str().to_owned()).collect();
+        orders.behaviours = behaviours;
+        orders.calls = calls.map(|call| call.as_str().to_owned()).collect();
         if behaviours.contains(Behaviour::NamespaceCreation) {
-            scope.calls.push(CLONE3.to_owned());
+            orders.calls.push(CLONE3.to_owned());
         }
-        scope
+        orders.refuse = refusals(policies, node, now);
+        orders
     }
 
-    /// Whether nobody is to ask.
+    /// Whether the wrapper has nothing to do.
     pub(super) fn is_empty(&self) -> bool {
-        self.containers.is_empty()
+        self.containers.is_empty() && self.refuse.is_empty()
     }
 }
 
@@ -82,11 +87,33 @@ fn behaviours_asked_about() -> BehaviourSet {
     SeccompCall::ALL.iter().filter_map(|c| c.covers()).collect()
 }
 
-/// A rule's scope in the wrapper's words; `None` if it has none for it. Cloud and cluster are the node's own, and have
+/// Containers that rules on images keep from starting by the name of their image alone. Where some rule allows images,
+/// nobody is refused beforehand: which rule wins is decided by all that is known, once the container has started.
+fn refusals(policies: &PolicySet, node: &Node, now: WallTime) -> Vec<Refusal> {
+    let in_force = |rule: &&AtRiskImageRule| rule.may_apply_on(node, now);
+    let rules = || policies.images().iter().filter(in_force);
+    if rules().any(|rule| rule.action == ImageAction::Allow) {
+        return Vec::new();
+    }
+    let blocking = rules().filter(|rule| rule.action == ImageAction::Block);
+    let refusals = blocking.filter(|rule| !rule.images.is_empty()).map(|rule| {
+        let images = rule.images.iter().map(|image| image.as_str().to_owned());
+        let named = ScopeRule {
+            images: images.collect(),
+            ..ScopeRule::default()
+        };
+        Some(Refusal {
+            rule: rule.name.clone(),
+            containers: containers_in(&rule.scope, named)?,
+        })
+    });
+    refusals.flatten().collect()
+}
+
+/// A scope in the wrapper's words, on top of other conditions; `None` if it has none for it. Cloud and cluster are the node's own, and have
 /// been looked at.
-fn containers_of(rule: &DefenceRule) -> Option<ScopeRule> {
-    let mut containers = ScopeRule::default();
-    for condition in &rule.scope.conditions {
+fn containers_in(scope: &Scope, mut containers: ScopeRule) -> Option<ScopeRule> {
+    for condition in &scope.conditions {
         let patterns = match condition.field {
             Field::Namespace => &mut containers.namespaces,
             Field::PodName => &mut containers.pods,
@@ -117,32 +144,37 @@ fn patterns_of(condition: &Condition) -> Option<Vec<String>> {
     values.collect()
 }
 
-/// The agent that containers ask, and what the wrapper was told of it.
+/// The agent that containers ask, and what the wrapper was told.
 pub(super) struct CallGate {
-    agent: SeccompAgent,
+    /// `None` where the kernel decides by itself.
+    agent: Option<SeccompAgent>,
     places: Places,
     socket: PathBuf,
-    told: Option<CallScope>,
+    told: Option<Orders>,
     reported: AgentCounts,
 }
 
 impl CallGate {
-    /// Starts answering. `state` is the sensor's own directory, `places` are the wrapper's.
+    /// Starts answering, if there is somebody to answer. `state` is the sensor's own directory, `places` are the
+    /// wrapper's.
     ///
     /// # Errors
     /// Why nobody can be asked, in words.
     pub(super) fn start(
         state: &Path,
         places: Places,
-        answerer: CallAnswerer,
+        answerer: Option<CallAnswerer>,
     ) -> Result<CallGate, String> {
         let socket = state.join(SOCKET);
         let config = AgentConfig {
             answerers: ANSWERERS,
             ..AgentConfig::new(socket.clone())
         };
-        let agent = SeccompAgent::start(&config, move |question| answerer.answer(question))
-            .map_err(|error| chain(&error))?;
+        let start = |answerer: CallAnswerer| {
+            SeccompAgent::start(&config, move |question| answerer.answer(question))
+                .map_err(|error| chain(&error))
+        };
+        let agent = answerer.map(start).transpose()?;
         Ok(CallGate {
             agent,
             places,
@@ -152,12 +184,12 @@ impl CallGate {
         })
     }
 
-    /// Tells the wrapper what new containers are to ask about.
+    /// Tells the wrapper what to do with new containers.
     ///
     /// # Errors
     /// Why it can't be told, in words.
-    pub(super) fn tell(&mut self, scope: &CallScope) -> Result<(), String> {
-        if self.told.as_ref() == Some(scope) {
+    pub(super) fn tell(&mut self, orders: &Orders) -> Result<(), String> {
+        if self.told.as_ref() == Some(orders) {
             return Ok(());
         }
         let mut settings = Settings::new(&self.socket);
@@ -169,12 +201,15 @@ impl CallGate {
                 tracing::warn!(error = chain(&error), "wrapper's settings are written anew");
             }
         }
-        settings.calls.clone_from(&scope.calls);
-        settings.scope.clone_from(&scope.containers);
+        settings.calls.clone_from(&orders.calls);
+        if self.agent.is_some() {
+            settings.scope.clone_from(&orders.containers);
+        }
+        settings.refuse.clone_from(&orders.refuse);
         settings
             .write(&self.places)
             .map_err(|error| chain(&error))?;
-        self.told = Some(scope.clone());
+        self.told = Some(orders.clone());
         Ok(())
     }
 
@@ -186,12 +221,15 @@ impl CallGate {
 
     /// Whether a container asks.
     pub(super) fn is_asked_by(&self, id: &str) -> bool {
-        self.agent.listens_to(id)
+        self.agent
+            .as_ref()
+            .is_some_and(|agent| agent.listens_to(id))
     }
 
     /// Calls that got no answer in time since the last call of this, and so were made.
     pub(super) fn take_losses(&mut self) -> Vec<Lost> {
-        let counts = self.agent.counts();
+        let counts = self.agent.as_ref().map(SeccompAgent::counts);
+        let counts = counts.unwrap_or_default();
         let before = std::mem::replace(&mut self.reported, counts);
         let late = |counts: &AgentCounts| counts.timed_out + counts.panicked;
         let refused = |counts: &AgentCounts| counts.listeners_refused;
@@ -209,9 +247,9 @@ impl CallGate {
         .collect()
     }
 
-    /// Ends: containers that start from now on ask nobody.
+    /// Ends: containers that start from now on ask nobody, and all may start.
     pub(super) fn stop(mut self) {
-        if let Err(why) = self.tell(&CallScope::default()) {
+        if let Err(why) = self.tell(&Orders::default()) {
             tracing::warn!(why, "wrapper goes on looking for this sensor");
         }
     }
@@ -327,12 +365,12 @@ mod tests {
         )
     }
 
-    fn scope_of(rules: &[String]) -> CallScope {
+    fn orders_of(rules: &[String]) -> Orders {
         let parsed = parse("rules.yaml", rules.join("---\n").as_bytes());
         let policies = parsed
             .set
             .unwrap_or_else(|| panic!("{:?}", parsed.diagnostics));
-        CallScope::of(&policies, &Node::default(), WallTime(0))
+        Orders::of(&policies, &Node::default(), WallTime(0))
     }
 
     const MOUNT: &str = "  action: block\n  behaviours: { syscall: [mount], file: [core-pattern] }";
@@ -340,12 +378,12 @@ mod tests {
     #[test]
     fn what_a_rule_blocks_is_asked_about_where_it_applies() {
         let conditions = "\n  scope:\n    conditions:\n      - { field: namespace, operator: starts-with, values: [shop-, bank] }";
-        let scope = scope_of(&[rule("a", &format!("{MOUNT}{conditions}"))]);
-        assert!(scope.calls.contains(&"move_mount".to_owned()));
-        assert!(!scope.calls.contains(&"bpf".to_owned()));
-        assert!(!scope.calls.contains(&CLONE3.to_owned()));
-        let [containers] = scope.containers.as_slice() else {
-            panic!("{scope:?}");
+        let orders = orders_of(&[rule("a", &format!("{MOUNT}{conditions}"))]);
+        assert!(orders.calls.contains(&"move_mount".to_owned()));
+        assert!(!orders.calls.contains(&"bpf".to_owned()));
+        assert!(!orders.calls.contains(&CLONE3.to_owned()));
+        let [containers] = orders.containers.as_slice() else {
+            panic!("{orders:?}");
         };
         assert_eq!(containers.namespaces, ["shop-*", "bank*"]);
         assert!(containers.images.is_empty());
@@ -362,7 +400,7 @@ mod tests {
             &alert,
             &format!("{MOUNT}\n  enabled: false"),
         ] {
-            assert!(scope_of(&[rule("a", spec)]).is_empty(), "{spec}");
+            assert!(orders_of(&[rule("a", spec)]).is_empty(), "{spec}");
         }
     }
 
@@ -373,15 +411,33 @@ mod tests {
             "{ field: namespace, operator: contains, values: ['a*'] }",
         ] {
             let spec = format!("{MOUNT}\n  scope: {{ conditions: [{condition}] }}");
-            assert!(scope_of(&[rule("a", &spec)]).is_empty(), "{condition}");
+            assert!(orders_of(&[rule("a", &spec)]).is_empty(), "{condition}");
         }
     }
 
     #[test]
     fn making_namespaces_is_asked_about_by_both_calls() {
         let spec = "  action: block\n  behaviours: { process: [namespace-creation] }";
-        let scope = scope_of(&[rule("a", spec), rule("b", spec)]);
-        assert_eq!(scope.calls, ["unshare", "clone", CLONE3]);
-        assert_eq!(scope.containers, [ScopeRule::default()]);
+        let orders = orders_of(&[rule("a", spec), rule("b", spec)]);
+        assert_eq!(orders.calls, ["unshare", "clone", CLONE3]);
+        assert_eq!(orders.containers, [ScopeRule::default()]);
+    }
+    fn image_rule(name: &str, spec: &str) -> String {
+        rule(name, spec).replace("DefenceRule", "AtRiskImageRule")
+    }
+
+    #[test]
+    fn images_at_risk_may_not_start_unless_some_image_is_allowed() {
+        let block = image_rule("miners", "  action: block\n  images: ['*/xmrig:*']");
+        let orders = orders_of(&[block.clone()]);
+        let [refusal] = orders.refuse.as_slice() else {
+            panic!("{orders:?}");
+        };
+        assert_eq!(refusal.rule, "miners");
+        assert_eq!(refusal.containers.images, ["*/xmrig:*"]);
+        let alert = image_rule("a", "  action: alert\n  images: ['*/xmrig:*']");
+        assert!(orders_of(&[alert]).is_empty());
+        let allow = image_rule("b", "  action: allow\n  images: ['registry.example/*']");
+        assert!(orders_of(&[block, allow]).is_empty());
     }
 }

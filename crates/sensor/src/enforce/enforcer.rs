@@ -3,7 +3,7 @@
 //! The kernel decides; here rows are compiled and handed to it, and the means that need somebody in user space are kept
 //! up. Nothing waits for this thread but commands.
 
-use super::calls::CallScope;
+use super::calls::Orders;
 use super::control::{Answer, Asked, Question};
 use super::fuse::{Fuses, Workload};
 use super::means::Means;
@@ -15,8 +15,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 use yagura_event::{
-    Container, ContainerKey, ContainerRoot, DenialEvent, Denied, EnforcementRow, FileFacts,
-    LayerDirs, Membership, Node, ProcessKey, WallTime,
+    Container, ContainerKey, ContainerRoot, ContainerVerdict, DenialEvent, DenialRule, Denied,
+    EnforcementRow, FileFacts, LayerDirs, Membership, MonotonicNs, Node, ProcessKey, WallTime,
 };
 use yagura_kernel::wall_minus_boot_ns;
 use yagura_policy::compile::Lack;
@@ -67,6 +67,10 @@ pub(super) struct Guarded {
     pub(super) blown: HashSet<u32>,
     /// What of the rules could not be enforced here, in words.
     pub(super) shortfalls: Vec<String>,
+    /// When it was met.
+    pub(super) met: MonotonicNs,
+    /// Whether the rules on images have been answered.
+    pub(super) image_judged: bool,
 }
 
 /// The thread's own.
@@ -78,6 +82,8 @@ pub(super) struct Enforcer {
     pub(super) containers: HashMap<ContainerKey, Guarded>,
     pub(super) released: bool,
     pub(super) wakes: Wakes,
+    /// When this sensor was started.
+    pub(super) started: MonotonicNs,
     spared: Arc<Spared>,
     fuses: Fuses,
     denials: BTreeMap<(String, &'static str, &'static str), u64>,
@@ -101,6 +107,7 @@ impl Enforcer {
             containers: HashMap::new(),
             released: false,
             wakes,
+            started: crate::now(),
             spared,
             fuses: Fuses::default(),
             denials: BTreeMap::new(),
@@ -110,7 +117,7 @@ impl Enforcer {
         // What was released while no sensor ran stays so, and can be told only of what is loaded.
         enforcer.released = enforcer.means.is_released();
         enforcer.spared.set_everything(enforcer.released);
-        enforcer.ask_about_calls();
+        enforcer.order_wrapper();
         enforcer
     }
 
@@ -148,7 +155,7 @@ impl Enforcer {
                 self.version = version;
                 self.fuses.reset();
                 self.set_default();
-                self.ask_about_calls();
+                self.order_wrapper();
                 self.apply_all();
             }
             Task::LetRun(key, file) => {
@@ -167,7 +174,7 @@ impl Enforcer {
 
     fn container(&mut self, news: News) {
         let key = news.membership.container;
-        let blown = self.restarted(key, news.container.as_deref());
+        let (blown, newly_blown) = self.restarted(key, news.container.as_deref());
         let guarded = self
             .containers
             .entry(key)
@@ -178,30 +185,51 @@ impl Enforcer {
                 compiled: None,
                 blown: HashSet::new(),
                 shortfalls: Vec::new(),
+                met: crate::now(),
+                image_judged: false,
             });
-        guarded.blown.extend(blown);
+        guarded.blown.extend(&blown);
+        self.judge_image(key, wall_now());
         self.apply(key);
+        for rule in newly_blown {
+            self.tell_fuse(key, rule);
+        }
     }
 
-    /// A workload that was started again may blow the fuse of the rules that denied something to it.
-    fn restarted(&mut self, key: ContainerKey, container: Option<&Container>) -> Vec<u32> {
+    /// A workload that was started again may blow the fuse of the rules that denied something to it. Returns all rules
+    /// whose fuse has blown for it, and those whose fuse blew just now.
+    fn restarted(
+        &mut self,
+        key: ContainerKey,
+        container: Option<&Container>,
+    ) -> (Vec<u32>, Vec<u32>) {
         let Some(container) = container else {
-            return Vec::new();
+            return (Vec::new(), Vec::new());
         };
         let workload = Workload::of(container);
         let policies = &self.policies;
         let blows = |rule, ago: &[u64]| fuse_of(policies, rule).blows(ago);
         let now = crate::now();
         let new = self.fuses.started(key, workload.clone(), now, blows);
-        for rule in new {
-            let name = policies.rule_numbered(rule).map_or("", |rule| &rule.name);
-            tracing::warn!(
-                rule = %yagura_event::escape(name.as_bytes()),
-                container = %yagura_event::escape(container.name.as_bytes()),
-                "a workload crashes over and over because of a rule: the rule only tells of it from now on"
-            );
-        }
-        self.fuses.blown(&workload).collect()
+        (self.fuses.blown(&workload).collect(), new)
+    }
+
+    /// Tells that a rule blocks nothing any more in the workload of a container.
+    fn tell_fuse(&self, key: ContainerKey, number: u32) {
+        let Some(rule) = self.policies.rule_numbered(number) else {
+            return;
+        };
+        tracing::warn!(
+            rule = %yagura_event::escape(rule.name.as_bytes()),
+            "a workload crashes over and over because of a rule: the rule only tells of it from now on"
+        );
+        let rule = DenialRule {
+            name: rule.name.clone(),
+            index: rule.index,
+            version: self.version,
+            blocks: rule.blocks,
+        };
+        self.rule_on(key, ContainerVerdict::FuseBlown, rule, String::new());
     }
 
     fn gone(&mut self, key: ContainerKey) {
@@ -226,11 +254,11 @@ impl Enforcer {
         }
     }
 
-    /// Has new containers ask about the calls that rules block now.
-    fn ask_about_calls(&mut self) {
-        let scope = CallScope::of(&self.policies, &self.node, wall_now());
-        if let Err(why) = self.means.ask_about_calls(&scope) {
-            self.fell_short(&format!("calls are ended rather than refused: {why}"));
+    /// Tells the wrapper what the rules want of new containers now.
+    fn order_wrapper(&mut self) {
+        let orders = Orders::of(&self.policies, &self.node, wall_now());
+        if let Err(why) = self.means.order_wrapper(&orders) {
+            self.fell_short(&format!("runtime wrapper cannot do its part: {why}"));
         }
     }
 
@@ -314,7 +342,8 @@ impl Enforcer {
         for key in due {
             self.apply(key);
         }
-        self.ask_about_calls();
+        self.judge_images(now);
+        self.order_wrapper();
         self.means
             .look(self.containers.values().map(|guarded| &guarded.news));
         for lost in self.means.losses() {

@@ -3,7 +3,7 @@
 //! Nothing is loaded before a policy asks for something.
 
 use super::asking::{AskingContainer, AskingContainers};
-use super::calls::{CallAnswerer, CallGate, CallScope};
+use super::calls::{CallAnswerer, CallGate, Orders};
 use super::chain;
 use super::enforcer::News;
 use super::gate::{Around, Gate, Trust, denies_files};
@@ -40,6 +40,7 @@ fn locked(guard: &Mutex<Guard>) -> MutexGuard<'_, Guard> {
 pub(super) fn is_asked_for(policies: &PolicySet) -> bool {
     let drift = policies.drift();
     policies.defence().iter().any(|rule| rule.enabled)
+        || policies.images().iter().any(|rule| rule.enabled)
         || drift.default_action() == RuleAction::Block
         || drift
             .rules()
@@ -93,6 +94,11 @@ impl Means {
             running: None,
             refused: None,
         }
+    }
+
+    /// Mount point of the v2 cgroup hierarchy.
+    pub(super) fn cgroup_root(&self) -> &Path {
+        &self.cgroup_root
     }
 
     /// What denies in the kernel, in a word; empty as long as nothing is loaded.
@@ -212,35 +218,33 @@ impl Means {
         }
     }
 
-    /// Has the wrapper make new containers ask about calls, and answers them, where the kernel can't decide by itself.
+    /// Has the wrapper keep new containers from starting, and make others ask about calls, which are answered, where the
+    /// kernel can't decide by itself.
     ///
     /// # Errors
-    /// Why containers do not ask, in words.
-    pub(super) fn ask_about_calls(&mut self, scope: &CallScope) -> Result<(), String> {
+    /// Why it does not, in words.
+    pub(super) fn order_wrapper(&mut self, orders: &Orders) -> Result<(), String> {
         let Some(places) = self.settings.wrapper.clone().map(Places::new) else {
             return Ok(());
         };
         let answers = self.running.as_ref().is_some_and(|r| r.calls.is_some());
-        if !answers && (scope.is_empty() || !places.is_installed()) {
+        if !answers && (orders.is_empty() || !places.is_installed()) {
             return Ok(());
         }
         let (state, wakes) = (self.settings.state.clone(), self.wakes.clone());
         let running = self.start()?;
-        if running.backend == GuardBackend::Lsm {
-            return Ok(());
-        }
         if running.calls.is_none() {
-            let answerer = CallAnswerer {
+            let answerer = (running.backend == GuardBackend::Signal).then(|| CallAnswerer {
                 containers: Arc::clone(&running.asking),
                 default: Arc::clone(&running.default),
                 wakes,
-            };
+            });
             running.calls = Some(CallGate::start(&state, places, answerer)?);
         }
         running
             .calls
             .as_mut()
-            .map_or(Ok(()), |calls| calls.tell(scope))
+            .map_or(Ok(()), |calls| calls.tell(orders))
     }
 
     /// What holds for containers of which nothing is known yet.

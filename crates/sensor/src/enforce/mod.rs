@@ -4,7 +4,8 @@
 //! Never: decides in the kernel's stead where it can decide itself, or touches a process outside a container in scope.
 //!
 //! Reading order: [`settings`], [`enforcer`] (the thread), [`means`] (how it is done here), [`gate`] (what is asked
-//! before a file runs), [`calls`] (what is asked before a system call), [`fuse`], [`control`] and [`status`] (commands).
+//! before a file runs), [`calls`] (what is asked before a system call), [`images`] (containers
+//! that may not start), [`fuse`], [`control`] and [`status`] (commands).
 
 mod asking;
 mod calls;
@@ -12,6 +13,7 @@ mod control;
 mod enforcer;
 mod fuse;
 mod gate;
+mod images;
 mod means;
 mod process;
 mod settings;

@@ -7,15 +7,14 @@ use crate::exit::Failure;
 use anyhow::Context as _;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
-use yagura_rehearsal::{ContainerOptions, ThrowAwayImage};
+use yagura_rehearsal::{ContainerOptions, ThrowAwayImage, own_prefix};
 use yagura_wrapper::{InstallOptions, Manager, ManagerFiles, Places, install};
 
 /// Name of the folder.
 const FOLDER: &str = "runtime-wrapper";
-/// By which the wrapper knows a container's name, as CRI-O writes it.
+/// By which the wrapper knows a container's name, as CRI-O writes it. All containers of a rehearsal have the one name
+/// that the rehearsal's rules are about.
 const NAME_ANNOTATION: &str = "io.kubernetes.container.name";
-/// What the names of rehearsals' containers begin with.
-const NAME: &str = "yagura-rehearsal-";
 
 /// Installs it, and has containers made through it. Returns the wrapper's state directory, for the sensor.
 ///
@@ -41,7 +40,7 @@ pub(super) fn install_before(
     let runtime = options.runtime.clone();
     let program = Places::new(&state).program(runtime.kind().as_str());
     options.runtime = runtime.behind(program);
-    let name = (NAME_ANNOTATION.to_owned(), NAME.to_owned());
+    let name = (NAME_ANNOTATION.to_owned(), own_prefix());
     options.annotations.extend([name]);
     Ok(state)
 }

@@ -429,7 +429,7 @@ mod tests {
     #[test]
     fn images_at_risk_may_not_start_unless_some_image_is_allowed() {
         let block = image_rule("miners", "  action: block\n  images: ['*/xmrig:*']");
-        let orders = orders_of(&[block.clone()]);
+        let orders = orders_of(std::slice::from_ref(&block));
         let [refusal] = orders.refuse.as_slice() else {
             panic!("{orders:?}");
         };

@@ -11,6 +11,7 @@ mod cursor;
 pub mod decode;
 mod fanotify;
 mod guard;
+mod losses;
 mod mounts;
 mod observer;
 mod probe;

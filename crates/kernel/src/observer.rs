@@ -1,6 +1,7 @@
 //! Loads and attaches the observing programs and reads their rings.
 
 use crate::calls::Calls;
+use crate::losses;
 use crate::programs::{EXISTING, INTERPRETERS, PROGRAMS, interpreter_key};
 use crate::records::{IMAGE_FILE_KEY_BYTES, SETTINGS_BYTES};
 use crate::written::Written;
@@ -305,29 +306,7 @@ impl Observer {
 
     /// What the kernel side lost since the last call.
     pub fn losses(&self) -> Vec<Drop> {
-        let mut reported = self.reported.borrow_mut();
-        let mut drops = Vec::new();
-        for ((index, (place, reason)), before) in (0u32..).zip(LOSSES).zip(reported.iter_mut()) {
-            let Ok(Some(values)) = self
-                .losses
-                .lookup_percpu(&index.to_ne_bytes(), MapFlags::ANY)
-            else {
-                continue;
-            };
-            let sum: u64 = values
-                .iter()
-                .filter_map(|v| v.first_chunk().map(|c| u64::from_ne_bytes(*c)))
-                .sum();
-            if sum > *before {
-                drops.push(Drop {
-                    place,
-                    reason,
-                    count: sum - *before,
-                });
-                *before = sum;
-            }
-        }
-        drops
+        losses::since(&self.losses, LOSSES, &mut self.reported.borrow_mut())
     }
 
     /// Reads the rings until the reader says stop. `wake` is any descriptor that becomes readable when the reader

@@ -13,6 +13,7 @@ pub use error::GuardError;
 pub use programs::{GuardProgram, Stopping, means_of, programs_of};
 pub use read::{PinnedGuard, loaded_guard_programs};
 
+use crate::losses;
 use libbpf_rs::{MapCore as _, MapFlags, MapHandle, RingBufferBuilder};
 use pins::Pinned;
 use rows::{InForce, Rows};
@@ -272,29 +273,7 @@ impl Guard {
 
     /// What the kernel side lost since the last call.
     pub fn losses(&self) -> Vec<Drop> {
-        let mut reported = self.reported.borrow_mut();
-        let mut drops = Vec::new();
-        for ((index, (place, reason)), before) in (0u32..).zip(LOSSES).zip(reported.iter_mut()) {
-            let counted = self
-                .losses
-                .lookup_percpu(&index.to_ne_bytes(), MapFlags::ANY);
-            let Ok(Some(values)) = counted else {
-                continue;
-            };
-            let sum: u64 = values
-                .iter()
-                .filter_map(|value| value.first_chunk().map(|value| u64::from_ne_bytes(*value)))
-                .sum();
-            if sum > *before {
-                drops.push(Drop {
-                    place,
-                    reason,
-                    count: sum - *before,
-                });
-                *before = sum;
-            }
-        }
-        drops
+        losses::since(&self.losses, LOSSES, &mut self.reported.borrow_mut())
     }
 
     /// Programs that this kernel has no place for; what they would have prevented is not.

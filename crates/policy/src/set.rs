@@ -13,7 +13,7 @@ use crate::rollout::{fnv, mixed};
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use yagura_event::EnforcementRow;
-use yagura_yaml::{Node, Position, quote};
+use yagura_yaml::{Node, Position, Value, quote};
 
 /// Policies that were checked: names are unique among rules of their kind, and all bounds hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -223,8 +223,12 @@ pub fn parse_all(files: &[(&str, &[u8])]) -> Parsed {
             complete: tree.complete,
         };
         complete &= tree.complete;
+        // As kubectl has it: what stands before the first separator or behind the last may be empty.
+        let is_alone = tree.documents.len() < 2;
         for root in &tree.documents {
-            gathered.read(&mut reader, index, root);
+            if is_alone || !is_empty(root) {
+                gathered.read(&mut reader, index, root);
+            }
         }
         readers.push(reader);
     }
@@ -236,6 +240,11 @@ pub fn parse_all(files: &[(&str, &[u8])]) -> Parsed {
         set,
         diagnostics: diagnostics.collect(),
     }
+}
+
+/// Whether nothing stands in a document, not even `null`.
+fn is_empty(root: &Node) -> bool {
+    matches!(&root.value, Value::Scalar { text, plain: true } if text.is_empty())
 }
 
 /// Prints all policies of a set as one file, a document each: the drift policy if somebody wrote one, then the rules.

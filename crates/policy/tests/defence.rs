@@ -74,6 +74,23 @@ pub(crate) fn compiled(set: &PolicySet, container: &Container) -> yagura_policy:
 }
 
 #[test]
+fn empty_documents_around_rules_are_none() {
+    let one = rule(
+        "a",
+        "  action: alert\n  behaviours: { file: [core-pattern] }",
+    );
+    for text in [format!("---\n{one}---\n"), format!("---\n---\n{one}")] {
+        assert_eq!(set_of(&text).defence().len(), 1, "{text}");
+    }
+    check(
+        &format!("{one}---\n~\n"),
+        expect![
+            "rules.yaml:8:1: error[YP015]: a policy must be a mapping (name: value), not nothing"
+        ],
+    );
+}
+
+#[test]
 fn every_problem_of_a_rule_is_told_at_once() {
     check(
         &rule(

@@ -252,6 +252,7 @@ struct task_struct {
 	struct css_set *cgroups;
 	kuid_t loginuid;
 	char comm[16];
+	void *bpf_storage; /* since Linux 5.11 */
 };
 
 struct linux_binprm {

@@ -360,7 +360,8 @@ impl Guard {
             let from = membership.cgroup.0.to_ne_bytes();
             write(&self.cgroups, "guard_cgroups", &from)?;
         }
-        if membership.mount_namespace != 0 {
+        // The number of a namespace is used again as soon as the container has ended, that of a cgroup never.
+        if membership.mount_namespace != 0 && membership.cgroup.0 == 0 {
             let from = membership.mount_namespace.to_ne_bytes();
             write(&self.namespaces, "guard_namespaces", &from)?;
         }

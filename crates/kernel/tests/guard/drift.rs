@@ -2,7 +2,8 @@
 
 use crate::scene::{Scene, World, all_drift, membership};
 use yagura_event::{
-    AllowRow, CellAction, DenialOutcome, Denied, DriftKind, EnforcementRow, OriginClass,
+    AllowRow, CellAction, CgroupId, ContainerKey, DenialOutcome, Denied, DriftKind, EnforcementRow,
+    Membership, OriginClass,
 };
 use yagura_kernel::GuardBackend;
 use yagura_rehearsal::drift::BENIGN;
@@ -23,6 +24,14 @@ pub(super) const CASES: &[crate::Case] = &[
     ("watching_only_tells", watching_only_tells),
     ("allow_lists_let_through", allow_lists_let_through),
     ("others_are_left_alone", others_are_left_alone),
+    (
+        "the_namespace_of_an_ended_container_is_nobody_s",
+        the_namespace_of_an_ended_container_is_nobody_s,
+    ),
+    (
+        "who_is_sent_in_from_outside_belongs_to_the_container",
+        who_is_sent_in_from_outside_belongs_to_the_container,
+    ),
 ];
 
 /// What an interpreter reads beside the script that it was given: only user space can tell it from data.
@@ -173,6 +182,42 @@ fn allow_lists_let_through() {
     assert!(!good.stdout.is_empty(), "{good:?} {:?}", scene.denials());
     let bad = scene.shell(&copy("/tmp/x"));
     assert!(bad.stdout.is_empty(), "{bad:?}");
+    scene.end();
+}
+
+/// The kernel gives the number of a mount namespace to the next one: the rows of the container before are not for it.
+fn the_namespace_of_an_ended_container_is_nobody_s() {
+    let mut scene = Scene::begin(RootKind::Overlay, &EnforcementRow::default());
+    let next = World::get().container(|_| {});
+    let ended = Membership {
+        container: ContainerKey(u64::MAX - 1),
+        // No cgroup has such a number.
+        cgroup: CgroupId(u64::MAX - 1),
+        mount_namespace: membership(&next).mount_namespace,
+    };
+    let deny = all_drift(CellAction::Deny);
+    scene.guard.protect(&ended, &deny).unwrap();
+    let script = "cp /usr/bin/shipped /tmp/x && /tmp/x";
+    let output = next
+        .exec(&["/bin/sh", "-c", script], crate::scene::TIMEOUT)
+        .unwrap();
+    assert!(!output.stdout.is_empty(), "{output:?}");
+    scene.guard.forget(ended.container).unwrap();
+    next.remove().unwrap();
+    scene.end();
+}
+
+/// As by `nsenter` on the host, in a cgroup that is not the container's.
+fn who_is_sent_in_from_outside_belongs_to_the_container() {
+    let scene = Scene::begin(RootKind::Overlay, &all_drift(CellAction::Deny));
+    let pid = scene.container.first_pid().to_string();
+    let output = std::process::Command::new("nsenter")
+        .args(["--target", &pid, "--mount", "--root", "/bin/sh", "-c"])
+        .arg("cp /usr/bin/shipped /tmp/y && /tmp/y")
+        .output()
+        .unwrap();
+    assert!(output.stdout.is_empty(), "{output:?}");
+    scene.denied();
     scene.end();
 }
 

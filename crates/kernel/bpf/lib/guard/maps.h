@@ -32,7 +32,9 @@ struct {
 	__type(value, u64);
 } guard_cgroups SEC(".maps");
 
-/* By inode number of the mount namespace: the container's key. */
+/* By inode number of the mount namespace: the key of a container that has no cgroup of its own. Others are known by the
+ * cgroup of who came first into the namespace: such a number is given to another namespace as soon as the container ends.
+ */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, GUARD_CONTAINERS_MAX);
@@ -78,6 +80,7 @@ struct {
 struct guard_root {
 	u64 dentry; /* as an identity only */
 	s64 since_ns; /* wall time at which the first process that was met had begun */
+	u64 cgroup; /* id of the cgroup in which that process came, never used again for another */
 	u32 dev;
 	u32 reserved;
 };
@@ -113,6 +116,7 @@ struct guarded {
 	u64 root_dentry;
 	s64 since_ns;
 	u64 home_cgroup; /* id of the cgroup in which it came into the container */
+	u64 root_cgroup; /* and of that in which the first process came into its mount namespace */
 	u64 mount_ns; /* identity of the mount namespace that it is in lawfully, and likewise below */
 	u64 cgroup_ns;
 	u64 script; /* hash of the base name of the script that an interpreter was given, zero if none */

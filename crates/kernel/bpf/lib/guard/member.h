@@ -24,6 +24,18 @@ static __always_inline u64 key_by_cgroup(u64 id)
 	return key ? *key : 0;
 }
 
+/* Who comes into this mount namespace from elsewhere is known by the container's own cgroup, although the first process
+ * came in one below it.
+ */
+static __always_inline void note_own_cgroup(struct task_struct *task, struct guarded *member, u64 own)
+{
+	u64 namespace = mount_namespace_id(BPF_CORE_READ(task, nsproxy, mnt_ns));
+	struct guard_root *root = bpf_map_lookup_elem(&guard_roots, &namespace);
+
+	if (root && root->cgroup == member->home_cgroup)
+		root->cgroup = own;
+}
+
 /* The key of a container that user space has told, zero if it has not yet. */
 static __always_inline u64 find_key(struct task_struct *task, struct guarded *member)
 {
@@ -35,11 +47,19 @@ static __always_inline u64 find_key(struct task_struct *task, struct guarded *me
 	if (key)
 		return key;
 	for (int level = 0; level < HOME_CGROUP_LEVELS_MAX && node; level++) {
-		key = key_by_cgroup(BPF_CORE_READ(node, id));
-		if (key)
+		u64 id = BPF_CORE_READ(node, id);
+
+		key = key_by_cgroup(id);
+		if (key) {
+			note_own_cgroup(task, member, id);
 			return key;
+		}
 		node = kernfs_parent(node);
 	}
+	/* Sent into the container from elsewhere. */
+	key = key_by_cgroup(member->root_cgroup);
+	if (key)
+		return key;
 	known = bpf_map_lookup_elem(&guard_namespaces, &namespace);
 	return known ? *known : 0;
 }
@@ -97,6 +117,7 @@ static __always_inline void note_root(struct task_struct *task, struct namespace
 	struct guard_settings *set = guard_set();
 	struct guard_root made = {
 		.dentry = (u64)root->dentry,
+		.cgroup = member->home_cgroup,
 		.dev = root->dev,
 		.since_ns = start_time_ns(task) + (set ? set->wall_minus_boot_ns : 0),
 	};
@@ -106,13 +127,16 @@ static __always_inline void note_root(struct task_struct *task, struct namespace
 	known = bpf_map_lookup_elem(&guard_roots, &namespace);
 	if (known) {
 		/* Those that run already are met in no order that is certain. */
-		if (known->since_ns > made.since_ns)
+		if (known->since_ns > made.since_ns) {
 			known->since_ns = made.since_ns;
+			known->cgroup = made.cgroup;
+		}
 		made = *known;
 	}
 	member->root_dentry = made.dentry;
 	member->root_dev = made.dev;
 	member->since_ns = made.since_ns;
+	member->root_cgroup = made.cgroup;
 }
 
 /* Makes a task a member. NULL if there is no memory. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
-/* Which program takes a call that ended. One program stands at the end of all calls: outside containers it is one look-up. */
+/* Which program takes a call that ended. One program stands at the end of all calls: outside containers it is one load. */
 
 /* Places in the table that are no calls. */
 enum guard_place_of_program {
@@ -70,10 +70,14 @@ SEC("tp_btf/sys_exit")
 int BPF_PROG(guard_call, struct pt_regs *regs, s64 ret)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct guarded *member = bpf_task_storage_get(&guarded, task, NULL, 0);
 	struct guard_case matter = {};
+	struct guarded *member;
 	u32 number;
 
+	/* Outside containers nobody has stored anything: one load, for every call of the machine. */
+	if (bpf_core_field_exists(task->bpf_storage) && !task->bpf_storage)
+		return 0;
+	member = bpf_task_storage_get(&guarded, task, NULL, 0);
 	if (!member)
 		return 0;
 	number = call_of(task, regs);

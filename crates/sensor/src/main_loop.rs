@@ -492,11 +492,17 @@ impl Reader for MainLoop<'_> {
     }
 }
 
-/// Ends a process, and nobody who got its pid after it: it is held before its start is compared.
+/// Holds a process, and nobody who got its pid after it: it is held before its start is compared. `None` if it has
+/// ended.
+pub(crate) fn hold(process: ProcessKey) -> Option<OwnedFd> {
+    let pid = Pid::from_raw(i32::try_from(process.pid).ok()?)?;
+    let held = pidfd_open(pid, PidfdFlags::empty()).ok()?;
+    is_running(process).then_some(held)
+}
+
+/// Ends a process.
 pub(crate) fn kill(process: ProcessKey) -> bool {
-    let pid = i32::try_from(process.pid).ok().and_then(Pid::from_raw);
-    let held = pid.and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok());
-    let Some(held) = held.filter(|_| is_running(process)) else {
+    let Some(held) = hold(process) else {
         return false;
     };
     match pidfd_send_signal(held, Signal::KILL) {

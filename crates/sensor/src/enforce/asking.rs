@@ -1,12 +1,14 @@
 //! The containers whose processes wait for this process's answers, by which they are told apart.
 
 use super::process::{cgroup_of, mount_namespace_of};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fd::OwnedFd;
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use yagura_event::{ContainerKey, ContainerRoot, EnforcementRow, LayerDirs};
 
 /// What is known of a container whose processes wait for answers.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct AskingContainer {
     pub(super) key: ContainerKey,
     /// The runtime's id.
@@ -18,8 +20,26 @@ pub(super) struct AskingContainer {
     pub(super) layers: Option<LayerDirs>,
     /// Mount namespace of its first process.
     pub(super) mount_namespace: u32,
+    /// That process, held: once it has ended, the kernel gives the number of its namespace to the next one.
+    pub(super) init: Option<OwnedFd>,
     /// Its cgroup (v2) as /proc writes it; empty if unknown.
     pub(super) cgroup: String,
+}
+
+impl AskingContainer {
+    /// Whether its first process has not ended.
+    fn is_alive(&self) -> bool {
+        let Some(init) = &self.init else {
+            return false;
+        };
+        // pidfd_open(2): readable once the process has ended.
+        let mut wanted = [PollFd::new(init, PollFlags::IN)];
+        let at_once = Timespec {
+            tv_sec: 0,
+            tv_nsec: 0,
+        };
+        matches!(poll(&mut wanted, Some(&at_once)), Ok(0))
+    }
 }
 
 /// Those containers, shared by whoever answers.
@@ -52,10 +72,10 @@ impl AskingContainers {
     pub(super) fn find(&self, pid: u32) -> Option<Arc<AskingContainer>> {
         let known = self.by_key.read().unwrap_or_else(PoisonError::into_inner);
         let namespace = mount_namespace_of(pid)?;
-        let by_namespace = known
+        let mut by_namespace = known
             .values()
-            .find(|container| container.mount_namespace == namespace);
-        if let Some(found) = by_namespace {
+            .filter(|container| container.mount_namespace == namespace);
+        if let Some(found) = by_namespace.find(|container| container.is_alive()) {
             return Some(Arc::clone(found));
         }
         let cgroup = cgroup_of(pid)?;

@@ -59,7 +59,6 @@ impl<A: Around> Gate<A> {
         let Some(container) = found.filter(|container| container.gates_exec) else {
             return Answer::Allow;
         };
-        let kind = kind_of(question.file);
         let mut file = question.facts.clone();
         let class = match self.origin(&container, &mut file, question) {
             Origin::Image => return Answer::Allow,
@@ -74,6 +73,7 @@ impl<A: Around> Gate<A> {
             Origin::Drift(_) if !is_seen_by(question.pid, question.file) => return Answer::Allow,
             Origin::Drift(class) => class,
         };
+        let kind = kind_of(question.file);
         let process = Ancestry::of(question.pid, needs_ancestry(&container.row));
         let ancestors: Vec<&[u8]> = process.ancestors.iter().map(Vec::as_slice).collect();
         let decision = decide_row(

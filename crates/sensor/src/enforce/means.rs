@@ -10,6 +10,7 @@ use super::gate::{Around, Gate, Trust, denies_files};
 use super::process::cgroup_of;
 use super::settings::EnforceSettings;
 use crate::inspect::Asker;
+use crate::main_loop::hold;
 use crate::start::Wakes;
 use std::collections::HashMap;
 use std::os::fd::AsFd as _;
@@ -493,6 +494,7 @@ impl Running {
                 root: news.root,
                 layers: news.layers.clone(),
                 mount_namespace: news.membership.mount_namespace,
+                init: hold(news.init),
                 cgroup: cgroup_of(news.init.pid).unwrap_or_default(),
             });
         } else {

@@ -1,12 +1,12 @@
 //! What is enforced on a container: plain rows that policies are compiled into and that the kernel side decides by.
 
-use crate::{MonotonicNs, ProcessKey};
 use crate::behaviour::{Behaviour, BehaviourSet};
 use crate::drift::{DriftKind, Provenance};
 use crate::file::FileFacts;
 use crate::id::{CgroupId, ContainerKey};
 use crate::kernel_event::Base;
 use crate::text::Text;
+use crate::{MonotonicNs, ProcessKey};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 

@@ -22,8 +22,6 @@ use yagura_event::{
 };
 use yagura_kernel::{CgroupGuard, ExecGate, GateOptions, GuardRing, remove_cgroup_pins};
 use yagura_kernel::{Guard, GuardBackend, GuardError, Stopping, means_of};
-use yagura_policy::PolicySet;
-use yagura_policy::drift::RuleAction;
 use yagura_wrapper::Places;
 
 /// What becomes of what nothing here stops.
@@ -35,18 +33,6 @@ type Shared = Arc<Mutex<Guard>>;
 /// Nothing panics while it is held; if something did, its maps would still be whole.
 fn locked(guard: &Mutex<Guard>) -> MutexGuard<'_, Guard> {
     guard.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Whether policies ask for anything that this thread would do.
-pub(super) fn is_asked_for(policies: &PolicySet) -> bool {
-    let drift = policies.drift();
-    policies.defence().iter().any(|rule| rule.enabled)
-        || policies.images().iter().any(|rule| rule.enabled)
-        || drift.default_action() == RuleAction::Block
-        || drift
-            .rules()
-            .iter()
-            .any(|rule| rule.enabled && rule.action == RuleAction::Block)
 }
 
 /// All means of this node.

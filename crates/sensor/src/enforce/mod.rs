@@ -38,6 +38,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use yagura_event::Node;
 use yagura_policy::PolicySet;
+use yagura_policy::drift::RuleAction;
 
 /// Tasks that may wait for the thread: news of containers come a few at a time.
 const TASKS_MAX: usize = 8192;
@@ -84,7 +85,7 @@ impl Enforcement {
         let (door, asked) = match Door::open(&start.settings.state) {
             Ok((door, asked)) => (Some(door), Some(asked)),
             // Several sensors may watch a node; only one may enforce there.
-            Err(error) if !means::is_asked_for(&start.policies) => {
+            Err(error) if !is_asked_for(&start.policies) => {
                 tracing::info!(%error, "commands on enforcement are not answered");
                 (None, None)
             }
@@ -138,6 +139,18 @@ impl Drop for Enforcement {
             tracing::error!("thread for enforcement ended unexpectedly");
         }
     }
+}
+
+/// Whether policies ask for anything that this thread would do.
+fn is_asked_for(policies: &PolicySet) -> bool {
+    let drift = policies.drift();
+    policies.defence().iter().any(|rule| rule.enabled)
+        || policies.images().iter().any(|rule| rule.enabled)
+        || drift.default_action() == RuleAction::Block
+        || drift
+            .rules()
+            .iter()
+            .any(|rule| rule.enabled && rule.action == RuleAction::Block)
 }
 
 /// An error with its causes, in words.

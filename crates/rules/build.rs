@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../catalogue");
+    // Asked of the build, not of the compiler: a build script may have been compiled in another checkout.
+    let root = PathBuf::from(std::env::var("CARGO_MANIFEST_DIR")?).join("../../catalogue");
     println!("cargo::rerun-if-changed={}", root.display());
     let mut files = Vec::new();
     // Lists come first: macros and rules name them.
@@ -37,9 +38,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
 fn gather(folder: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
     println!("cargo::rerun-if-changed={}", folder.display());
-    if !folder.is_dir() {
-        return Ok(());
-    }
     for entry in std::fs::read_dir(folder)? {
         let path = entry?.path();
         if path.is_dir() {

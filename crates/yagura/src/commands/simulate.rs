@@ -107,6 +107,7 @@ pub(crate) fn clean_up_on_signal() -> Result<(), Failure> {
             for error in cleanup_all() {
                 tracing::error!(%error, "something was left behind");
             }
+            guard::remove_leftovers(true);
             std::process::exit(130);
         }
     };
@@ -121,6 +122,7 @@ pub(crate) fn clean_up_on_signal() -> Result<(), Failure> {
 
 /// Takes away what an earlier run left that was killed.
 pub(crate) fn clean_up_leftovers(base: &Path) {
+    guard::remove_leftovers(false);
     match cleanup_leftovers(base) {
         Ok(found) => {
             for name in found.removed {

@@ -70,14 +70,9 @@ impl Found {
                 )));
             }
         }
-        remove_cgroup_pins(&settings.pins)
-            .map_err(|error| Failure::CannotRun(anyhow::Error::new(error)))?;
-        Guard::remove(&settings.pins)
-            .map_err(|error| Failure::CannotRun(anyhow::Error::new(error)))?;
+        remove_instance(settings)?;
         self.lines
             .push(format!("{name}: nothing is pinned any more"));
-        // An empty folder left by somebody else's file says so below.
-        let _ = std::fs::remove_dir_all(&settings.state);
         for path in [&settings.pins, &settings.state] {
             if path.exists() {
                 self.left.push(path.display().to_string());
@@ -101,8 +96,21 @@ impl Found {
     }
 }
 
+/// Takes away what one sensor has pinned, and its state.
+///
+/// # Errors
+/// If the kernel does not let it go.
+pub(crate) fn remove_instance(settings: &EnforceSettings) -> Result<(), Failure> {
+    remove_cgroup_pins(&settings.pins)
+        .map_err(|error| Failure::CannotRun(anyhow::Error::new(error)))?;
+    Guard::remove(&settings.pins).map_err(|error| Failure::CannotRun(anyhow::Error::new(error)))?;
+    // What is left of it is looked for afterwards.
+    let _ = std::fs::remove_dir_all(&settings.state);
+    Ok(())
+}
+
 /// Every sensor that has pinned something or has a state directory.
-fn instances() -> Vec<EnforceSettings> {
+pub(crate) fn instances() -> Vec<EnforceSettings> {
     let mut names: Vec<String> = EnforceSettings::parents()
         .into_iter()
         .flat_map(|parent| names_in(&parent))

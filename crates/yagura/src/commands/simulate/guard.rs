@@ -1,6 +1,7 @@
 //! A sensor of a rehearsal's own, which watches its containers or stands guard over them.
 
 use super::Arrived;
+use crate::commands::uninstall::{instances, remove_instance};
 use crate::exit::Failure;
 use anyhow::Context as _;
 use crossbeam_channel::{Receiver, unbounded};
@@ -16,6 +17,9 @@ use yagura_sensor::{EnforceSettings, NodeSettings, Sensor, SensorConfig, find_no
 const IN_FORCE_WAIT: Duration = Duration::from_secs(30);
 /// Pause between two looks at what is in force.
 const POLL: Duration = Duration::from_millis(5);
+
+/// What the names of rehearsals' sensors begin with, before the process id.
+const INSTANCE: &str = "simulate-";
 
 /// The sensor, and what it tells.
 pub(super) struct Guard {
@@ -92,10 +96,30 @@ impl Guard {
     }
 }
 
+/// Takes away what the sensors of rehearsals have pinned that were killed, and what this process has pinned if
+/// `own_too`.
+pub(super) fn remove_leftovers(own_too: bool) {
+    let is_left = |settings: &EnforceSettings| {
+        let name = settings.state.file_name().and_then(|name| name.to_str());
+        let pid = name.and_then(|name| name.strip_prefix(INSTANCE)?.parse::<u32>().ok());
+        pid.is_some_and(|pid| match pid == std::process::id() {
+            true => own_too,
+            false => !Path::new("/proc").join(pid.to_string()).exists(),
+        })
+    };
+    for settings in instances().iter().filter(|settings| is_left(settings)) {
+        let name = settings.state.display();
+        match remove_instance(settings) {
+            Ok(()) => tracing::info!(%name, "took away what a rehearsal had left in force"),
+            Err(error) => tracing::error!(%name, ?error, "a rehearsal's enforcement is left"),
+        }
+    }
+}
+
 /// Settings of a sensor that leaves nothing behind. `wrapper` is the state directory of the runtime wrapper, if there is
 /// one before its containers.
 pub(super) fn own_instance(wrapper: Option<PathBuf>) -> Result<EnforceSettings, Failure> {
-    let name = format!("simulate-{}", std::process::id());
+    let name = format!("{INSTANCE}{}", std::process::id());
     let settings = EnforceSettings::of_instance(&name)
         .context("instance name")
         .map_err(Failure::Failed)?;

@@ -2,14 +2,15 @@
 
 use crate::alert::describe;
 use crate::container_table::{unnamed, wall};
+use crate::denial;
 use crate::detect::FoldKey;
 use crate::explain::shown;
 use crate::pipeline::Pipeline;
 use crate::sink::Sink;
 use std::sync::Arc;
 use yagura_event::{
-    Action, Alert, AlertStatus, Category, Container, ContainerRuling, ContainerVerdict, DenialRule,
-    MonotonicNs, PolicyEvidence, Severity, WallTime,
+    Action, Alert, AlertStatus, Category, Container, ContainerRuling, ContainerVerdict,
+    MonotonicNs, Severity, WallTime,
 };
 
 /// The words and the weight of a verdict.
@@ -113,25 +114,13 @@ impl Pipeline {
             process: Some(describe(ruling.process, None, entry, wall_of)),
             ancestors: Vec::new(),
             drift: None,
-            policy: Some(policy(&ruling.rule)),
+            policy: Some(denial::policy(&ruling.rule)),
             detection: None,
             scan: None,
             denial: None,
             gaps: gaps.map(|gap| shown(gap.as_bytes())).into_iter().collect(),
             container: Some(container),
         }
-    }
-}
-
-fn policy(rule: &DenialRule) -> PolicyEvidence {
-    PolicyEvidence {
-        rule: rule.name.clone(),
-        index: rule.index,
-        version: rule.version,
-        action: match rule.blocks {
-            true => "block",
-            false => "alert",
-        },
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::chain;
 use super::enforcer::{Enforcer, News};
-use super::process::cgroup_of;
+use super::process::cgroup_directory;
 use crate::main_loop::kill;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
@@ -133,8 +133,7 @@ fn stop_container(news: &News, cgroup_root: &Path) -> Result<(), String> {
 
 /// Ends every process of the container's cgroup, and of no other: what the path leads to must be that very cgroup.
 fn end_cgroup(membership: &Membership, init: u32, root: &Path) -> Result<(), String> {
-    let path = cgroup_of(init).ok_or("its cgroup is not known")?;
-    let directory = root.join(path.trim_start_matches('/'));
+    let directory = cgroup_directory(root, init).ok_or("its cgroup is not known")?;
     let found = std::fs::metadata(&directory).map_err(|error| chain(&error))?;
     if membership.cgroup.0 == 0 || found.ino() != membership.cgroup.0 {
         return Err("it has no cgroup of its own".to_owned());

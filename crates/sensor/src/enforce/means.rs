@@ -7,7 +7,7 @@ use super::calls::{CallAnswerer, CallGate, Orders};
 use super::chain;
 use super::enforcer::News;
 use super::gate::{Around, Gate, Trust, denies_files};
-use super::process::cgroup_of;
+use super::process::{cgroup_directory, cgroup_of};
 use super::settings::EnforceSettings;
 use crate::inspect::Asker;
 use crate::main_loop::hold;
@@ -524,10 +524,9 @@ impl Running {
         if news.membership.cgroup.0 == 0 || (!asks && !was) {
             return Ok(());
         }
-        let Some(directory) = cgroup_of(news.init.pid) else {
+        let Some(directory) = cgroup_directory(cgroup_root, news.init.pid) else {
             return Err("the container's cgroup could not be looked up in time".to_owned());
         };
-        let directory = cgroup_root.join(directory.trim_start_matches('/'));
         let installed = cgroups
             .install(&news.membership, &directory, row)
             .map_err(|error| chain(&error))?;

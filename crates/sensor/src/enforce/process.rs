@@ -3,7 +3,7 @@
 //! The process may have ended, and its number may be another's: whoever decides by this asks the kernel afterwards
 //! whether the question still stands.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use yagura_event::{Base, ContainerKey, ProcessKey};
 
 /// Ancestors looked up for an allow list: as many as the kernel side climbs.
@@ -120,6 +120,12 @@ pub(super) fn process_of(thread: u32) -> Option<u32> {
     let text = String::from_utf8_lossy(&text);
     let line = text.lines().find_map(|line| line.strip_prefix("Tgid:"))?;
     line.trim().parse().ok()
+}
+
+/// Directory of a process's cgroup (v2) below the mount point of that hierarchy.
+pub(super) fn cgroup_directory(root: &Path, pid: u32) -> Option<PathBuf> {
+    let path = cgroup_of(pid)?;
+    Some(root.join(path.trim_start_matches('/')))
 }
 
 /// The cgroup (v2) of a process as /proc writes it.

@@ -16,6 +16,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         "guard_ask",
         "guard_lsm",
         "guard_signal",
+        "network",
         "probe",
         "written",
     ] {

@@ -4,12 +4,13 @@
 //! Never: reads a clock or a file, starts a thread, or decides anything.
 //!
 //! Start at [`KernelEvent`] (what enters the pipeline) and [`Alert`] (what leaves it).
-//! `Serialize` and `Deserialize` here serve recordings alone; the shapes that users see
-//! (alert JSON, API) are types of their own at the edges.
+//! `Serialize` and `Deserialize` here serve recordings alone; the shape of alerts that users see is in [`json`], that of
+//! the center's API in the center.
 
 mod alert;
 mod behaviour;
 mod call;
+mod causes;
 mod container;
 mod document;
 mod drift;
@@ -17,6 +18,7 @@ mod dropped;
 mod enforcement;
 mod file;
 mod id;
+pub mod json;
 mod kernel_event;
 mod node;
 mod process;
@@ -33,6 +35,7 @@ pub use call::{
     Call, CallEvent, CallGroup, Endpoint, OpenClass, OpenKey, SocketFacts, Stream, StreamKind,
     TargetFacts,
 };
+pub use causes::with_causes;
 pub use container::{
     Container, ContainerFact, ContainerQuery, ContainerRoot, LayerDirs, Mount, Pod, Runtime,
 };

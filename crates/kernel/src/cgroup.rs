@@ -13,7 +13,12 @@
 //! * for allow lists: which program acts. What such a list may let through is left to other means
 //!   ([`CgroupInstalled::left_out`]).
 
+mod network;
 mod row;
+
+pub use network::{
+    NetworkKind, cut_network, cut_networks, is_cut, refused_packets, rejoin_network,
+};
 
 use libbpf_rs::query::LinkTypeInfo;
 use libbpf_rs::{Link, MapCore as _, MapFlags, MapHandle, Object, ObjectBuilder, OpenObject};
@@ -376,11 +381,13 @@ impl CgroupGuard {
     }
 }
 
-/// Ends everything that is in force by cgroup BPF and removes what is pinned below `pins`.
+/// Ends everything that is in force by cgroup BPF, networks that are cut off among it, and removes what is pinned below
+/// `pins`.
 ///
 /// # Errors
 /// `Folder` if a pin can't be removed: what it holds is still in force.
 pub fn remove_cgroup_pins(pins: &Path) -> Result<(), CgroupError> {
+    network::rejoin_all(pins)?;
     let folder = pins.join(FOLDER);
     if !folder.exists() {
         return Ok(());

@@ -22,7 +22,8 @@ mod written;
 
 pub use calls::{CallBudget, CallFilter, OpenClasses, TellError};
 pub use cgroup::{
-    CgroupError, CgroupGuard, CgroupInstalled, CgroupShortfall, probe_cgroup, remove_cgroup_pins,
+    CgroupError, CgroupGuard, CgroupInstalled, CgroupShortfall, NetworkKind, cut_network,
+    cut_networks, is_cut, probe_cgroup, refused_packets, rejoin_network, remove_cgroup_pins,
 };
 pub use decode::{DecodeError, decode};
 pub use fanotify::{

@@ -11,7 +11,7 @@ use crate::pipeline::Pipeline;
 use crate::process_table::ExeOrigin;
 use crate::sink::Sink;
 use yagura_event::{
-    Alert, Base, BaseFlags, ContainerKey, DriftKind, DriftVector, DropReason, FileFlags,
+    Alert, Base, BaseFlags, Container, ContainerKey, DriftKind, DriftVector, DropReason, FileFlags,
     Provenance, WrittenHow,
 };
 use yagura_policy::drift::{Decision, DriftPolicy, ProvenanceSet, Verdict, decide};
@@ -124,8 +124,25 @@ impl Pipeline {
         Judgement::Drift(self.ask_policy(&case))
     }
 
+    /// The policy that holds for a container.
+    fn policy_of(&self, container: Option<&Container>) -> &DriftPolicy {
+        match &self.canary {
+            Some((id, policy)) if container.is_some_and(|known| known.id == *id) => policy,
+            _ => &self.config.policy,
+        }
+    }
+
+    fn is_canary(&self, container: ContainerKey) -> bool {
+        let entry = self.containers.get(container);
+        let known = entry.and_then(|entry| entry.container.as_deref());
+        let canary = self.canary.as_ref();
+        known
+            .zip(canary)
+            .is_some_and(|(known, (id, _))| known.id == *id)
+    }
+
     fn ask_policy(&self, case: &Case<'_>) -> Drifted {
-        let policy = &self.config.policy;
+        let policy = self.policy_of(case.container());
         let decision = case.with_subject(&self.config.node, |subject| decide(policy, subject));
         let is_package_manager_stage = decision.verdict.reports()
             && !names_package_manager(policy, &decision)
@@ -150,7 +167,7 @@ impl Pipeline {
             is_package_manager_stage,
             blocks: decision.verdict == Verdict::Block
                 && self.config.can_block
-                && self.blocks_here(decision.rule.index),
+                && self.blocks_here(policy, decision.rule.index),
             alert: reports.then(|| {
                 let ruling = Ruling {
                     decision,
@@ -164,9 +181,9 @@ impl Pipeline {
     }
 
     /// Whether a rule that asks to block does so on this node.
-    fn blocks_here(&self, rule: usize) -> bool {
+    fn blocks_here(&self, policy: &DriftPolicy, rule: usize) -> bool {
         let node = &self.config.node.name;
-        let rule = self.config.policy.rules().get(rule);
+        let rule = policy.rules().get(rule);
         rule.is_none_or(|rule| rule.blocks_on(node))
     }
 
@@ -281,6 +298,22 @@ impl Pipeline {
             self.stats.package_manager_stages += 1;
             return;
         }
+        let is_canary = self.is_canary(container);
+        if !is_canary {
+            self.count_by_rule(&drifted);
+        }
+        if let Some(mut alert) = drifted.alert {
+            self.stats.alerts += u64::from(!is_canary);
+            let home = self.containers.get(container).and_then(|entry| entry.home);
+            let first = home.map(|home| home.init).unwrap_or_default();
+            self.detector
+                .incidents
+                .assign(&mut alert, container, first, None);
+            sink.alert(*alert);
+        }
+    }
+
+    fn count_by_rule(&mut self, drifted: &Drifted) {
         let policy = &self.config.policy;
         let rule = self.stats.by_rule.entry(drifted.rule).or_default();
         if rule.name.is_empty() {
@@ -293,15 +326,6 @@ impl Pipeline {
             Verdict::Alert | Verdict::Block => rule.alerts += 1,
             Verdict::Ignore => rule.ignored += 1,
             Verdict::Allowed => rule.allowed += 1,
-        }
-        if let Some(mut alert) = drifted.alert {
-            self.stats.alerts += 1;
-            let home = self.containers.get(container).and_then(|entry| entry.home);
-            let first = home.map(|home| home.init).unwrap_or_default();
-            self.detector
-                .incidents
-                .assign(&mut alert, container, first, None);
-            sink.alert(*alert);
         }
     }
 }

@@ -89,6 +89,9 @@ pub enum Input {
     ImageFinding(ContainerKey, Text, ScanAnswer),
     /// Another policy, with its version, is in force from now on.
     Policy(Arc<DriftPolicy>, u64),
+    /// Another policy holds for one container, given by its id, which somebody makes to prove what this node can do. Nothing
+    /// about it counts as what users' containers do. `None` once there is no such container.
+    Canary(Option<(String, Arc<DriftPolicy>)>),
     /// Other detection rules are in force from now on.
     Rules(Arc<RuleSet>),
     /// The node's clock, to be given before the first event and whenever the clock is set.
@@ -127,6 +130,7 @@ pub struct Pipeline {
     next_sweep: MonotonicNs,
     token: u64,
     scan_token: u64,
+    pub(crate) canary: Option<(String, Arc<DriftPolicy>)>,
 }
 
 impl Pipeline {
@@ -150,6 +154,7 @@ impl Pipeline {
             next_sweep: MonotonicNs::default(),
             token: 0,
             scan_token: 0,
+            canary: None,
         }
     }
 
@@ -168,6 +173,7 @@ impl Pipeline {
                 self.config.policy_version = version;
                 self.stats.by_rule.clear();
             }
+            Input::Canary(canary) => self.canary = canary,
             Input::Rules(rules) => {
                 self.detector.set_rules(Arc::clone(&rules));
                 self.config.rules = rules;

@@ -88,9 +88,7 @@ impl<'t> Lexer<'t> {
 
     /// What may stand in brackets without quotes.
     pub(crate) fn bare_argument(&mut self) -> Option<&'t str> {
-        let word = self.take_while(|c| {
-            !c.is_whitespace() && !is_blank(c) && !matches!(c, '[' | ']' | '"' | '\'')
-        });
+        let word = self.take_while(is_bare_argument);
         (!word.is_empty()).then_some(word)
     }
 
@@ -209,6 +207,11 @@ fn is_blank(c: char) -> bool {
 
 fn is_word(c: char) -> bool {
     c.is_ascii_alphanumeric() || c == '_'
+}
+
+/// Whether a character may stand in brackets without quotes.
+pub(crate) fn is_bare_argument(c: char) -> bool {
+    !c.is_whitespace() && !is_blank(c) && !matches!(c, '[' | ']' | '"' | '\'')
 }
 
 fn is_bare(c: char) -> bool {

@@ -1,7 +1,7 @@
 //! Conditions and rules in one canonical form: equal rules are equal texts, and what is printed can be read again.
 
 use crate::ast::{Expr, Item, Operand, Operator, Test};
-use crate::lex::{is_bare_text, quote_value};
+use crate::lex::{is_bare_argument, is_bare_text, quote_value};
 use crate::rule::{Count, Rule, RuleTest, TestValue};
 use std::fmt::Write;
 
@@ -111,7 +111,7 @@ fn write_operand(out: &mut String, operand: &Operand) {
     }
     out.push_str(&operand.field);
     if let Some(argument) = &operand.argument {
-        let is_bare = !argument.contains(['[', ']', '"', '\'']) && is_bare_text(argument);
+        let is_bare = argument.chars().all(is_bare_argument) && is_bare_text(argument);
         out.push('[');
         if is_bare {
             out.push_str(argument);

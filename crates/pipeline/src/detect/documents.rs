@@ -8,7 +8,7 @@ use yagura_event::{
     Alert, DocumentEvent, DocumentSource, EventEvidence, MonotonicNs, Node, WallTime,
 };
 use yagura_rules::fields::{Argument, Field, k8s_audit_values, windows_values};
-use yagura_rules::{EventKind, Match, RuleSet, RuleState, Subject, Value};
+use yagura_rules::{EventKind, Learned, Match, RuleSet, RuleState, Subject, Value};
 
 /// Turns audit and log records into alerts. One per stream: what sequences and thresholds count belongs together.
 #[derive(Debug)]
@@ -30,6 +30,21 @@ impl Documents {
             node,
             number: 0,
         }
+    }
+
+    /// Grows with each value that a rule sees for the first time.
+    pub fn learnings(&self) -> u64 {
+        self.state.learnings()
+    }
+
+    /// What rules learned of values seen before: for who keeps it while nobody watches.
+    pub fn learned(&self) -> Vec<Learned> {
+        self.state.learned(&self.rules)
+    }
+
+    /// Adds what was learned before.
+    pub fn recall(&mut self, learned: &[Learned]) {
+        self.state.recall(&self.rules, learned);
     }
 
     /// Takes one record and hands out whatever follows from it.

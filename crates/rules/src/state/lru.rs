@@ -44,6 +44,16 @@ impl<V: Default> LruMap<V> {
         self.evicted
     }
 
+    /// Keys and values, from the one used longest ago to the newest.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&[u8], &V)> {
+        let mut place = self.oldest;
+        std::iter::from_fn(move || {
+            let entry = self.entries.get(place)?;
+            place = entry.newer;
+            Some((&*entry.key, &entry.value))
+        })
+    }
+
     pub(crate) fn contains(&self, key: &[u8]) -> bool {
         self.places.contains_key(key)
     }
@@ -138,6 +148,17 @@ mod tests {
         assert_eq!(*table.entry(b"d"), 13);
         *table.entry(b"e") = 14;
         assert!(!table.contains(b"a"));
+    }
+
+    #[test]
+    fn entries_come_in_the_order_of_use() {
+        let mut table = LruMap::<u32>::new(3);
+        for key in [b"a", b"b", b"c", b"a", b"d"] {
+            *table.entry(key) += 1;
+        }
+        let found: Vec<(&[u8], u32)> = table.iter().map(|(key, value)| (key, *value)).collect();
+        let expected: [(&[u8], u32); 3] = [(b"c", 1), (b"a", 2), (b"d", 1)];
+        assert_eq!(found, expected);
     }
 
     #[test]

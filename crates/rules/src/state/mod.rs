@@ -9,6 +9,7 @@ mod sequence;
 mod threshold;
 
 pub(crate) use first_seen::FirstSeenTable;
+pub use first_seen::{Learned, LearnedSubject};
 pub(crate) use sequence::SequenceTable;
 pub(crate) use threshold::ThresholdTable;
 
@@ -62,6 +63,41 @@ impl RuleState {
             memo: Memo::default(),
             rules: rules.memories(),
             key: Vec::new(),
+        }
+    }
+
+    /// Grows with each value that a rule sees for the first time: what [`RuleState::learned`] returns has changed then.
+    pub fn learnings(&self) -> u64 {
+        let tables = self
+            .rules
+            .iter()
+            .filter_map(|rule| rule.first_seen.as_ref());
+        tables.map(FirstSeenTable::learnings).sum()
+    }
+
+    /// What rules learned of values seen before, without those that learned nothing yet. `rules` is the set that the
+    /// state was made for.
+    pub fn learned(&self, rules: &RuleSet) -> Vec<Learned> {
+        let memories = rules.rules().zip(&self.rules);
+        memories
+            .filter_map(|(rule, memory)| {
+                let subjects = memory.first_seen.as_ref()?.learned();
+                Some(Learned {
+                    rule: rule.name.clone(),
+                    subjects,
+                })
+            })
+            .filter(|learned| !learned.subjects.is_empty())
+            .collect()
+    }
+
+    /// Adds what was learned before, as far as the set still has the rules.
+    pub fn recall(&mut self, rules: &RuleSet, learned: &[Learned]) {
+        for (rule, memory) in rules.rules().zip(&mut self.rules) {
+            let known = learned.iter().find(|learned| learned.rule == rule.name);
+            if let (Some(table), Some(known)) = (&mut memory.first_seen, known) {
+                table.recall(&known.subjects);
+            }
         }
     }
 

@@ -1,0 +1,201 @@
+//! Words among millions of alerts, with PostgreSQL. An index in the order of time finds a common word at once and a rare
+//! one after millions of rows; the index of words is the other way round, and the planner, which takes every prefix for
+//! one of two hundred rows, can't choose. So the newest rows are looked through first. What is not common there is looked
+//! up by words, one week after the other, until the page is full.
+
+use super::alert::COLUMNS;
+use super::list::{Order, conditions, read_placed};
+use super::partitions::first_time_of;
+use super::words::{postgres_query, words_of_query};
+use super::{Alert, AlertFilter};
+use crate::StoreError;
+use crate::db::{Db, Dialect};
+use crate::filter::Conditions;
+use yagura_event::WallTime;
+
+/// Rows that are looked through in the order of time.
+const SAMPLE_ROWS: u32 = 4_000;
+
+/// A word that fewer rows of the sample have is looked up by the index of words: then each week has some thousand.
+const COMMON_ROWS_MIN: u32 = 40;
+
+/// A search.
+pub(super) struct Search<'a> {
+    db: &'a Db,
+    order: Order,
+    words: String,
+    /// The filter without its words.
+    rest: AlertFilter,
+}
+
+impl<'a> Search<'a> {
+    /// The search of a filter, if it has words and the database is PostgreSQL.
+    pub(super) fn of(
+        db: &'a Db,
+        filter: &AlertFilter,
+        order: Order,
+    ) -> Result<Option<Search<'a>>, StoreError> {
+        let words = words_of_query(&filter.text)?;
+        if words.is_empty() || db.dialect() == Dialect::Sqlite {
+            return Ok(None);
+        }
+        let rest = AlertFilter {
+            text: String::new(),
+            ..filter.clone()
+        };
+        Ok(Some(Search {
+            db,
+            order,
+            words: postgres_query(&words),
+            rest,
+        }))
+    }
+
+    /// Rows after a place, with their places.
+    pub(super) async fn page(
+        &self,
+        after: Option<(i64, &str)>,
+        rows: u32,
+    ) -> Result<Vec<(Alert, i64)>, StoreError> {
+        let wanted = usize::try_from(rows).unwrap_or(usize::MAX);
+        let found = self.look_through(after, rows).await?;
+        if found.len() >= wanted {
+            return Ok(found);
+        }
+        let mut found = Vec::new();
+        for week in self.weeks(after).await? {
+            let missing = wanted.saturating_sub(found.len());
+            if missing == 0 {
+                break;
+            }
+            found.extend(self.look_up(week, after, missing).await?);
+        }
+        Ok(found)
+    }
+
+    pub(super) async fn count_up_to(&self, max: u32) -> Result<u32, StoreError> {
+        let common = self.look_through(None, COMMON_ROWS_MIN).await?;
+        if common.len() >= usize::try_from(COMMON_ROWS_MIN).unwrap_or(usize::MAX) {
+            let mut conditions = self.conditions(None)?;
+            conditions.push("words @@ ", self.words.as_str(), "::tsquery");
+            return self.count(conditions, max).await;
+        }
+        let mut count: u32 = 0;
+        for week in self.weeks(None).await? {
+            let mut conditions = self.conditions(None)?;
+            self.add_week(&mut conditions, week);
+            count = count.saturating_add(self.count(conditions, max.saturating_sub(count)).await?);
+            if count >= max {
+                break;
+            }
+        }
+        Ok(count)
+    }
+
+    async fn count(&self, conditions: Conditions, max: u32) -> Result<u32, StoreError> {
+        let (clause, values) = conditions.finish();
+        let sql = format!(
+            "WITH found AS (SELECT 1 FROM alerts{clause} LIMIT {max}) SELECT count(*) AS n FROM found"
+        );
+        match self.db.fetch_optional(&sql, values).await? {
+            Some(row) => Ok(u32::try_from(row.get::<i64>("n")?).unwrap_or(max)),
+            None => Ok(0),
+        }
+    }
+
+    /// What the first rows in the order of time have.
+    async fn look_through(
+        &self,
+        after: Option<(i64, &str)>,
+        rows: u32,
+    ) -> Result<Vec<(Alert, i64)>, StoreError> {
+        let conditions = self.conditions(after)?;
+        let (clause, mut values) = conditions.finish();
+        values.push(self.words.as_str().into());
+        let sort = self.sort();
+        let sql = format!(
+            "SELECT {COLUMNS}, time AS place_number FROM \
+             (SELECT * FROM alerts{clause} ORDER BY {sort} LIMIT {SAMPLE_ROWS}) AS sample \
+             WHERE words @@ ${}::tsquery ORDER BY {sort} LIMIT {rows}",
+            values.len()
+        );
+        read_placed(&self.db.fetch(&sql, values).await?)
+    }
+
+    /// What a week has. Without a bound of their own, the rows that match are found by the index of words.
+    async fn look_up(
+        &self,
+        week: i64,
+        after: Option<(i64, &str)>,
+        rows: usize,
+    ) -> Result<Vec<(Alert, i64)>, StoreError> {
+        let mut conditions = self.conditions(after)?;
+        self.add_week(&mut conditions, week);
+        let (clause, values) = conditions.finish();
+        let sort = self.sort();
+        let sql = format!(
+            "WITH found AS MATERIALIZED (SELECT id, time FROM alerts{clause}), \
+             few AS MATERIALIZED (SELECT id, time FROM found ORDER BY {sort} LIMIT {rows}) \
+             SELECT {COLUMNS}, time AS place_number FROM few JOIN alerts USING (id, time) \
+             WHERE time >= {} AND time < {} ORDER BY {sort}",
+            first_time_of(week).0,
+            first_time_of(week.saturating_add(1)).0
+        );
+        read_placed(&self.db.fetch(&sql, values).await?)
+    }
+
+    fn add_week(&self, conditions: &mut Conditions, week: i64) {
+        conditions.push("words @@ ", self.words.as_str(), "::tsquery");
+        conditions.from("time", Some(first_time_of(week)));
+        conditions.before("time", Some(first_time_of(week.saturating_add(1))));
+    }
+
+    fn conditions(&self, after: Option<(i64, &str)>) -> Result<Conditions, StoreError> {
+        let (_, mut conditions) = conditions(Dialect::Postgres, &self.rest)?;
+        if let Some(place) = after {
+            let ascending = self.order == Order::OldestFirst;
+            conditions.after(("time", "id"), ascending, place);
+            // The same in a form that leaves out whole weeks.
+            let bound = WallTime(place.0);
+            if ascending {
+                conditions.from("time", Some(bound));
+            } else {
+                conditions.before("time", Some(WallTime(place.0.saturating_add(1))));
+            }
+        }
+        Ok(conditions)
+    }
+
+    fn sort(&self) -> &'static str {
+        match self.order {
+            Order::NewestFirst => "time DESC, id DESC",
+            Order::OldestFirst => "time, id",
+        }
+    }
+
+    /// The weeks that there are, within the filter's times and after a place, in order.
+    async fn weeks(&self, after: Option<(i64, &str)>) -> Result<Vec<i64>, StoreError> {
+        let sql = "SELECT substring(inhrelid::regclass::text FROM '[0-9]+$')::bigint AS week FROM pg_inherits \
+                   WHERE inhparent = 'alerts'::regclass";
+        let mut weeks = Vec::new();
+        for row in self.db.fetch(sql, Vec::new()).await? {
+            let week: i64 = row.get("week")?;
+            let (start, end) = (first_time_of(week), first_time_of(week.saturating_add(1)));
+            let reached = match (after, self.order) {
+                (Some((time, _)), Order::NewestFirst) => start.0 <= time,
+                (Some((time, _)), Order::OldestFirst) => end.0 > time,
+                (None, _) => true,
+            };
+            let asked = self.rest.from.is_none_or(|from| end > from)
+                && self.rest.to.is_none_or(|to| start < to);
+            if reached && asked {
+                weeks.push(week);
+            }
+        }
+        weeks.sort_unstable();
+        if self.order == Order::NewestFirst {
+            weeks.reverse();
+        }
+        Ok(weeks)
+    }
+}

@@ -1,0 +1,54 @@
+//! The schema, as steps that only go forward. A released step is never edited; a change is a new one.
+
+use crate::db::Pool;
+use sqlx::migrate::{MigrateError, Migration, MigrationSource, MigrationType, Migrator};
+use std::borrow::Cow;
+
+type Steps = &'static [(i64, &'static str, &'static str)];
+
+const SQLITE: Steps = &[(
+    1,
+    "initial",
+    include_str!("../migrations/sqlite/0001_initial.sql"),
+)];
+
+const POSTGRES: Steps = &[(
+    1,
+    "initial",
+    include_str!("../migrations/postgres/0001_initial.sql"),
+)];
+
+#[derive(Debug)]
+struct Embedded(Steps);
+
+impl MigrationSource<'static> for Embedded {
+    fn resolve(
+        self,
+    ) -> std::pin::Pin<
+        Box<
+            dyn Future<Output = Result<Vec<Migration>, Box<dyn std::error::Error + Send + Sync>>>
+                + Send
+                + 'static,
+        >,
+    > {
+        let steps = self.0.iter().map(|(version, description, sql)| {
+            Migration::new(
+                *version,
+                Cow::Borrowed(description),
+                MigrationType::Simple,
+                Cow::Borrowed(sql),
+                false,
+            )
+        });
+        let steps = steps.collect();
+        Box::pin(async move { Ok(steps) })
+    }
+}
+
+/// Brings the schema up to date. Replicas that start together do it one after the other.
+pub(crate) async fn migrate(pool: &Pool) -> Result<(), MigrateError> {
+    match pool {
+        Pool::Sqlite { write, .. } => Migrator::new(Embedded(SQLITE)).await?.run(write).await,
+        Pool::Postgres(pool) => Migrator::new(Embedded(POSTGRES)).await?.run(pool).await,
+    }
+}

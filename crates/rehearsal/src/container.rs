@@ -30,6 +30,23 @@ pub enum RootKind {
     Plain,
 }
 
+/// Is told a container's id before the container is there: whoever watches knows from its first process on whose it is.
+#[derive(Clone)]
+pub struct Announce(Arc<dyn Fn(&str) + Send + Sync>);
+
+impl Announce {
+    /// Has `told` called with the id of every container.
+    pub fn new(told: impl Fn(&str) + Send + Sync + 'static) -> Announce {
+        Announce(Arc::new(told))
+    }
+}
+
+impl std::fmt::Debug for Announce {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Announce(..)")
+    }
+}
+
 /// What a container is to be.
 #[derive(Debug, Clone)]
 pub struct ContainerOptions {
@@ -64,6 +81,8 @@ pub struct ContainerOptions {
     /// Program and arguments of its first process, which must live until standard input ends; empty for a program made
     /// for that.
     pub argv: Vec<String>,
+    /// Who is told of it beforehand.
+    pub announce: Option<Announce>,
 }
 
 impl ContainerOptions {
@@ -85,6 +104,7 @@ impl ContainerOptions {
             forbidden: None,
             host_namespaces: Vec::new(),
             argv: Vec::new(),
+            announce: None,
         }
     }
 }
@@ -237,6 +257,9 @@ impl ThrowAwayContainer {
         container
             .lay_out(options, argv)
             .map_err(|source| container.root_error(source))?;
+        if let Some(Announce(told)) = &options.announce {
+            told(container.id());
+        }
         Ok(container)
     }
 

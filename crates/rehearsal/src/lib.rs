@@ -55,7 +55,7 @@ mod runtime;
 
 pub use bundle::{ForbiddenAction, ForbiddenCalls, HostMount, HostNamespace, Privileges};
 pub use command::{CommandError, Exit, Output};
-pub use container::{ContainerOptions, RootKind, StartError, ThrowAwayContainer};
+pub use container::{Announce, ContainerOptions, RootKind, StartError, ThrowAwayContainer};
 pub use image::{ImageError, ImageFile, ThrowAwayImage};
 pub use owner::own_prefix;
 pub use rehearse::{DriftOutcome, Rehearsed, rehearse, rehearse_benign};

@@ -5,7 +5,7 @@ use crate::container::{ThrowAwayContainer, excerpt};
 use crate::drift::{BenignCase, DriftCase, How, Needs, PreparedInput};
 use crate::limits::CASE_TIMEOUT;
 use crate::programs::{DRIFTED, MARKER};
-use yagura_event::MonotonicNs;
+use yagura_event::{MonotonicNs, with_causes};
 
 /// What became of the program, library or script in question: for whoever tries to stop it.
 ///
@@ -105,7 +105,7 @@ fn run_case(
             rehearsed.note = format!("preparation failed: {}", excerpt(&output.stderr));
         }
         Ok(Ran::Lacking(lacking)) => rehearsed.note = lacking,
-        Err(error) => rehearsed.note = chain(&error),
+        Err(error) => rehearsed.note = with_causes(&error),
     }
     if !rehearsed.ran {
         rehearsed.outcome = DriftOutcome::NotPossibleHere {
@@ -208,17 +208,6 @@ fn says_marker(stdout: &[u8]) -> bool {
     stdout
         .split(|&byte| byte == b'\n')
         .any(|line| line == MARKER.as_bytes())
-}
-
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        next = cause.source();
-    }
-    text
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! What a sensor is started with.
 
+use crate::canary::CanarySettings;
 use crate::enforce::EnforceSettings;
 use crate::scan::ScanSettings;
 use std::path::PathBuf;
@@ -31,4 +32,6 @@ pub struct SensorConfig {
     pub scan: Option<ScanSettings>,
     /// Where to record what the pipeline is given, if at all.
     pub record: Option<PathBuf>,
+    /// When to prove what this node sees and stops; `None` never to.
+    pub canary: Option<CanarySettings>,
 }

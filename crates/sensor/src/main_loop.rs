@@ -1,9 +1,11 @@
 //! Where everything meets: one thread takes the kernel's records and all that the other threads answer, gives it to
 //! the pipeline, and hands out what follows. It takes no lock and waits for no one but the kernel.
 
+use crate::canary::Canary;
 use crate::enforce::{Enforcement, EnforcementStatus, News, Task};
 use crate::inspect::{Inspector, is_running, running_arguments};
-use crate::recorder::Recorder;
+use crate::inventory::{Inventory, KnownContainer};
+use crate::recorder::{Recorder, recorded};
 use crate::scan::{FileScanner, Scanned};
 use crossbeam_channel::{Receiver, Sender, TrySendError};
 use rustix::fd::OwnedFd;
@@ -26,7 +28,6 @@ use yagura_policy::PolicySet;
 use yagura_policy::set::RuleKind;
 use yagura_rules::RuleSet;
 use yagura_runtimes::RuntimesHandle;
-use yagura_sources::Recorded;
 
 /// The longest sleep: losses and the clock are looked at this often.
 const TURN: Duration = Duration::from_millis(500);
@@ -58,6 +59,10 @@ pub(crate) enum Wake {
     Stats(Sender<Stats>),
     /// Somebody wants to know what is enforced.
     Enforcement(Sender<EnforcementStatus>),
+    /// Somebody wants to know the containers.
+    Containers(Sender<Vec<KnownContainer>>),
+    /// A container of the sensor's own is about to be, or is over.
+    Canary(Option<Canary>),
     /// The end.
     Stop,
 }
@@ -100,6 +105,9 @@ struct Outlet<'a> {
     dropped: Vec<Drop>,
     /// Files being read, with their writer when they were used.
     asked: HashMap<u64, FileFacts>,
+    inventory: Inventory,
+    /// The container of the sensor's own.
+    canary: Option<Canary>,
 }
 
 impl Outlet<'_> {
@@ -120,6 +128,7 @@ impl Outlet<'_> {
     /// The rule that a denial names.
     fn rule_of(&self, event: &DenialEvent) -> Option<DenialRule> {
         let (policies, version) = &self.edges.policies;
+        let policies = self.canary_of(event.base.container).unwrap_or(policies);
         let rule = policies.rule_numbered(event.rule)?;
         Some(DenialRule {
             name: rule.name.clone(),
@@ -127,6 +136,12 @@ impl Outlet<'_> {
             version: *version,
             blocks: rule.blocks,
         })
+    }
+
+    /// The policies for the container of the sensor's own; `None` for every other.
+    fn canary_of(&self, container: ContainerKey) -> Option<&Arc<PolicySet>> {
+        let canary = self.canary.as_ref()?;
+        (self.inventory.id_of(container)? == canary.id).then_some(&canary.policies)
     }
 
     /// Whoever runs a changed file and puts the image's content back before it is read must not go unseen: an answer
@@ -212,7 +227,8 @@ impl Sink for Outlet<'_> {
     }
 
     fn kill(&mut self, container: ContainerKey, process: ProcessKey, rule: usize) -> bool {
-        let number = self.edges.policies.0.number_of(RuleKind::Drift, rule);
+        let policies = self.canary_of(container).unwrap_or(&self.edges.policies.0);
+        let number = policies.number_of(RuleKind::Drift, rule);
         let enforces = self
             .edges
             .enforcement
@@ -233,6 +249,7 @@ impl Sink for Outlet<'_> {
     }
 
     fn containers_gone(&mut self, gone: &HashSet<ContainerKey>) {
+        self.inventory.forget(gone);
         self.enforce(|| Task::Gone(gone.clone()));
     }
 
@@ -263,6 +280,8 @@ impl<'a> MainLoop<'a> {
             refused_scans: Vec::new(),
             dropped: Vec::new(),
             asked: HashMap::new(),
+            inventory: Inventory::default(),
+            canary: None,
         };
         let mut main_loop = MainLoop {
             pipeline,
@@ -394,6 +413,7 @@ impl<'a> MainLoop<'a> {
     /// News about a container; its image may be on a list, or is scanned.
     fn container(&mut self, fact: ContainerFact) {
         let key = fact.key;
+        self.edges.inventory.note(&fact);
         let threat = match (&mut self.edges.edges.scanner, &fact.container) {
             (Some(scanner), Some(container)) if fact.complete => scanner.meet(key, container),
             _ => None,
@@ -438,6 +458,19 @@ impl<'a> MainLoop<'a> {
                 let _ = asker.try_send(self.pipeline.stats());
             }
             Wake::Enforcement(asker) => self.edges.enforce(|| Task::Status(asker)),
+            Wake::Containers(asker) => {
+                let _ = asker.try_send(self.edges.inventory.all());
+            }
+            Wake::Canary(canary) => {
+                let enforcement = self.edges.edges.enforcement;
+                // Where another sensor enforces, nothing is put in force beside it.
+                if enforcement.is_some_and(Enforcement::owns_node) {
+                    self.edges.enforce(|| Task::Canary(canary.clone()));
+                }
+                let drift = canary.as_ref().map(Canary::drift);
+                self.edges.canary = canary;
+                self.step(Input::Canary(drift));
+            }
             Wake::Stop => return ControlFlow::Break(()),
         }
         self.settle();
@@ -543,26 +576,6 @@ fn complete(event: &mut KernelEvent) {
         exec.argv = argv;
         exec.argv_truncated = is_cut;
     }
-}
-
-fn recorded(input: &Input) -> Option<Recorded> {
-    Some(match input {
-        Input::Kernel(event) => Recorded::Kernel(event.clone()),
-        Input::Container(fact) => Recorded::Container(Box::new(fact.clone())),
-        Input::Inspection(inspection) => Recorded::Inspection(inspection.clone()),
-        Input::Clock {
-            wall_minus_monotonic_ns,
-        } => Recorded::Clock(*wall_minus_monotonic_ns),
-        Input::Tick(time) => Recorded::Tick(*time),
-        Input::Flood(container, count) => Recorded::Flood(*container, *count),
-        Input::Scanned(answer) => Recorded::Scanned(Box::new(answer.clone())),
-        Input::Denied(event, rule) => Recorded::Denied(event.clone(), rule.clone()),
-        Input::ImageFinding(container, path, answer) => {
-            Recorded::ImageFinding(*container, path.clone(), Box::new(answer.clone()))
-        }
-        // A replay brings the policy and the rules to be tried, and can't stop containers.
-        Input::Policy(..) | Input::Rules(_) | Input::Ruled(_) => return None,
-    })
 }
 
 /// Now, by `CLOCK_BOOTTIME`.

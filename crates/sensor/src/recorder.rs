@@ -6,6 +6,7 @@ use std::io::BufWriter;
 use std::path::Path;
 use std::thread::JoinHandle;
 use tracing::warn;
+use yagura_pipeline::Input;
 use yagura_sources::{CaptureError, CaptureHeader, CaptureWriter, Recorded};
 
 /// Inputs that may wait for the disk.
@@ -67,4 +68,25 @@ impl Drop for Recorder {
             let _ = writer.join();
         }
     }
+}
+
+/// An input as it is recorded; `None` for what a replay brings itself.
+pub(crate) fn recorded(input: &Input) -> Option<Recorded> {
+    Some(match input {
+        Input::Kernel(event) => Recorded::Kernel(event.clone()),
+        Input::Container(fact) => Recorded::Container(Box::new(fact.clone())),
+        Input::Inspection(inspection) => Recorded::Inspection(inspection.clone()),
+        Input::Clock {
+            wall_minus_monotonic_ns,
+        } => Recorded::Clock(*wall_minus_monotonic_ns),
+        Input::Tick(time) => Recorded::Tick(*time),
+        Input::Flood(container, count) => Recorded::Flood(*container, *count),
+        Input::Scanned(answer) => Recorded::Scanned(Box::new(answer.clone())),
+        Input::Denied(event, rule) => Recorded::Denied(event.clone(), rule.clone()),
+        Input::ImageFinding(container, path, answer) => {
+            Recorded::ImageFinding(*container, path.clone(), Box::new(answer.clone()))
+        }
+        // A replay brings the policy and the rules to be tried, and can't stop containers.
+        Input::Policy(..) | Input::Rules(_) | Input::Ruled(_) | Input::Canary(_) => return None,
+    })
 }

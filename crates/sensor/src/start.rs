@@ -1,15 +1,17 @@
 //! Starting and stopping, as a list of steps.
 
+use crate::canary::{Book, Canaries, CanaryReport};
 use crate::config::SensorConfig;
 use crate::enforce::{EnforceError, Enforcement, EnforcementStart, EnforcementStatus};
 use crate::inspect::{Inspector, InspectorConfig};
+use crate::inventory::KnownContainer;
 use crate::main_loop::{Edges, MainLoop, Wake};
 use crate::recorder::Recorder;
 use crate::scan::{FileScanner, ScanSettings};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use rustix::event::{EventfdFlags, eventfd};
 use rustix::fd::{AsFd as _, BorrowedFd, OwnedFd};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 use yagura_event::{Alert, ContainerRuling, DenialEvent};
@@ -71,8 +73,22 @@ pub struct Summary {
 #[derive(Debug)]
 pub struct Sensor {
     wakes: Wakes,
-    reader: Option<JoinHandle<Result<Summary, SensorError>>>,
+    /// Taken by whoever stops it.
+    reader: Mutex<Option<Reader>>,
+    canaries: Mutex<Option<Canaries>>,
+    /// What can't be seen here, in words.
+    gaps: Vec<String>,
 }
+
+/// What is known once the sensor observes.
+#[derive(Debug)]
+struct Ready {
+    gaps: Vec<String>,
+    /// Why nothing is stopped on this node, if nothing is.
+    not_blocking: Option<&'static str>,
+}
+
+type Reader = JoinHandle<Result<Summary, SensorError>>;
 
 /// The way to the loop for the other threads: the queue and what wakes it.
 #[derive(Debug, Clone)]
@@ -102,8 +118,22 @@ impl Wakes {
         self.send(Wake::Ruled(Box::new(ruling)));
     }
 
+    /// What is enforced now; `None` if nobody enforces or the loop has ended.
+    pub(crate) fn enforcement(&self) -> Option<EnforcementStatus> {
+        let (asker, answer) = bounded(1);
+        self.send(Wake::Enforcement(asker));
+        answer.recv_timeout(STATS_WAIT).ok()
+    }
+
+    /// The containers that are known now; `None` if the loop has ended.
+    pub(crate) fn containers(&self) -> Option<Vec<KnownContainer>> {
+        let (asker, answer) = bounded(1);
+        self.send(Wake::Containers(asker));
+        answer.recv_timeout(STATS_WAIT).ok()
+    }
+
     /// Queues and wakes; waits while the queue is full. Nothing happens once the loop has ended.
-    fn send(&self, wake: Wake) {
+    pub(crate) fn send(&self, wake: Wake) {
         if self.queue.send(wake).is_ok() {
             // Only fails when the counter is full, and then the loop is awake.
             let _ = rustix::io::write(&*self.fd, &1u64.to_ne_bytes());
@@ -118,9 +148,21 @@ impl Sensor {
     /// # Errors
     /// [`SensorError`] names the step; nothing stays attached or running.
     pub fn start(
-        config: SensorConfig,
-        alerts: impl FnMut(Alert) + Send + 'static,
+        mut config: SensorConfig,
+        mut alerts: impl FnMut(Alert) + Send + 'static,
     ) -> Result<Sensor, SensorError> {
+        let book = Arc::new(Book::default());
+        let canary = config.canary.clone();
+        if let Some(canary) = &canary {
+            // Throw-away containers keep their runtime's records apart from those of the node's own containers.
+            config.runtimes.runc_roots.push(canary.base.clone());
+        }
+        let own = Arc::clone(&book);
+        let alerts = move |alert| {
+            if let Some(alert) = own.take(alert, crate::now()) {
+                alerts(alert);
+            }
+        };
         let (queue, wakes) = bounded(WAKES_MAX);
         let fd = eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC)
             .map_err(std::io::Error::from)?;
@@ -133,18 +175,26 @@ impl Sensor {
         let reader = std::thread::Builder::new()
             .name("reader".to_owned())
             .spawn(move || run(config, &for_reader, wakes, alerts, &ready))?;
-        let sensor = Sensor {
+        let mut sensor = Sensor {
             wakes: sender,
-            reader: Some(reader),
+            reader: Mutex::new(Some(reader)),
+            canaries: Mutex::new(None),
+            gaps: Vec::new(),
         };
-        match is_ready.recv() {
-            Ok(()) => Ok(sensor),
+        let Ok(ready) = is_ready.recv() else {
             // The sender is gone: the thread's result says why.
-            Err(_) => match sensor.stop() {
+            return match sensor.stop() {
                 Err(error) => Err(error),
                 Ok(_) => Err(SensorError::Panicked),
-            },
+            };
+        };
+        sensor.gaps = ready.gaps;
+        if let Some(canary) = canary {
+            let wakes = sensor.wakes.clone();
+            let canaries = Canaries::start(canary, wakes, book, ready.not_blocking)?;
+            sensor.canaries = Mutex::new(Some(canaries));
         }
+        Ok(sensor)
     }
 
     /// Puts other policies in force.
@@ -154,9 +204,26 @@ impl Sensor {
 
     /// What is enforced now; `None` if this sensor does not enforce or has stopped.
     pub fn enforcement(&self) -> Option<EnforcementStatus> {
-        let (asker, answer) = bounded(1);
-        self.wakes.send(Wake::Enforcement(asker));
-        answer.recv_timeout(STATS_WAIT).ok()
+        self.wakes.enforcement()
+    }
+
+    /// The containers of this node as they are now; `None` if the sensor has stopped.
+    pub fn containers(&self) -> Option<Vec<KnownContainer>> {
+        self.wakes.containers()
+    }
+
+    /// What the last canary showed; `None` before the first has ended, or if there is none.
+    pub fn canary(&self) -> Option<CanaryReport> {
+        self.canaries().as_ref()?.last()
+    }
+
+    /// What can't be seen or stopped on this node whatever the policies, in words.
+    pub fn gaps(&self) -> &[String] {
+        &self.gaps
+    }
+
+    fn canaries(&self) -> std::sync::MutexGuard<'_, Option<Canaries>> {
+        self.canaries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Puts other detection rules in force.
@@ -173,19 +240,26 @@ impl Sensor {
 
     /// Whether the reading thread has ended by itself.
     pub fn has_ended(&self) -> bool {
-        self.reader.as_ref().is_none_or(JoinHandle::is_finished)
+        self.reader().as_ref().is_none_or(JoinHandle::is_finished)
+    }
+
+    fn reader(&self) -> std::sync::MutexGuard<'_, Option<Reader>> {
+        self.reader.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Detaches everything, hands out the alerts that are on their way, and tells what was done.
     ///
     /// # Errors
     /// If the sensor had stopped by itself, why.
-    pub fn stop(mut self) -> Result<Summary, SensorError> {
+    pub fn stop(&self) -> Result<Summary, SensorError> {
         self.end().unwrap_or(Err(SensorError::Panicked))
     }
 
-    fn end(&mut self) -> Option<Result<Summary, SensorError>> {
-        let reader = self.reader.take()?;
+    fn end(&self) -> Option<Result<Summary, SensorError>> {
+        // First, while the loop still answers: a run that is under way takes its containers away.
+        let canaries = self.canaries().take();
+        drop(canaries);
+        let reader = self.reader().take()?;
         self.wakes.send(Wake::Stop);
         Some(reader.join().unwrap_or(Err(SensorError::Panicked)))
     }
@@ -205,7 +279,7 @@ fn run(
     wakes: &Wakes,
     queue: Receiver<Wake>,
     alerts: impl FnMut(Alert) + Send + 'static,
-    ready: &Sender<()>,
+    ready: &Sender<Ready>,
 ) -> Result<Summary, SensorError> {
     // Threads started here see the host's mounts; tracefs comes into this thread's own view below.
     let recorder = start_recorder(&config)?;
@@ -234,6 +308,14 @@ fn run(
             "program is not attached"
         );
     }
+    let gaps = gaps(&observer, scanner.is_some());
+    let not_blocking = match &enforcement {
+        None => Some("this sensor enforces nothing"),
+        Some(enforcement) if !enforcement.owns_node() => {
+            Some("another sensor enforces on this node")
+        }
+        Some(_) => None,
+    };
     // A recording of everything is for sensors that scan, too.
     if scanner.is_some() || config.send_all {
         tell_written(&observer);
@@ -260,7 +342,7 @@ fn run(
     };
     let mut main_loop = MainLoop::new(pipeline, edges, queue, &wakes.fd, config.send_all);
     // The receiver waits for exactly this.
-    let _ = ready.send(());
+    let _ = ready.send(Ready { gaps, not_blocking });
     let read = read(&observer, &mut main_loop, wakes.fd.as_fd());
     let stats = main_loop.finish();
     // Closes the queues: the threads that send to the loop end, and the output hands out what it has.
@@ -270,6 +352,19 @@ fn run(
     }
     read?;
     Ok(Summary { stats })
+}
+
+/// What this kernel and these settings leave out.
+fn gaps(observer: &Observer, scans: bool) -> Vec<String> {
+    let missing = observer.missing();
+    let mut gaps: Vec<String> = missing
+        .iter()
+        .map(|program| format!("{}: {}", program.attach_point, program.without))
+        .collect();
+    if !scans {
+        gaps.push("files are not scanned for malware".to_owned());
+    }
+    gaps
 }
 
 /// Reads until the loop stops; begins again whenever there is a further ring.

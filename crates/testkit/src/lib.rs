@@ -5,7 +5,7 @@
 //! images that they run, runs containers.
 //! Never: pulls from a network, touches containers that it did not make, or is linked into the product.
 //!
-//! Start at [`Containerd`]; [`missing`] says what a test needs and this machine lacks.
+//! Start at [`Containerd`], or [`PostgresServer`] for a database; [`missing`] says what a test needs and this machine lacks.
 
 mod command;
 mod containerd;
@@ -14,6 +14,7 @@ mod error;
 mod image;
 mod oci;
 mod podman;
+mod postgres;
 mod scratch;
 
 pub use command::{has_all_capabilities, missing};
@@ -23,6 +24,7 @@ pub use error::FixtureError;
 pub use image::{Image, busybox_image};
 pub use oci::{OciContainer, OciRuntime};
 pub use podman::{Podman, PodmanService};
+pub use postgres::{Durability, PostgresServer};
 pub use scratch::ScratchDir;
 
 /// A container that runs.

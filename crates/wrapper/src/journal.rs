@@ -7,6 +7,7 @@ use std::io::Write as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::PathBuf;
+use yagura_event::with_causes;
 
 /// A log file; that it can't be written is nobody's concern.
 #[derive(Debug)]
@@ -45,20 +46,8 @@ impl Journal {
 
     /// Writes an error with its reasons.
     pub(crate) fn write_error(&self, what: &str, error: &dyn std::error::Error) {
-        self.write(&format!("{what}: {}", chain(error)));
+        self.write(&format!("{what}: {}", with_causes(error)));
     }
-}
-
-/// An error and its reasons in one line.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(reason) = source {
-        text.push_str(": ");
-        text.push_str(&reason.to_string());
-        source = reason.source();
-    }
-    text
 }
 
 fn cut(bytes: &[u8]) -> String {

@@ -5,7 +5,7 @@
 
 use crate::agent;
 use crate::command_line::{CommandLine, UnknownOption, Verb};
-use crate::journal::{Journal, chain};
+use crate::journal::Journal;
 use crate::limits::{ANNOTATION_BYTES_MAX, CONFIG_BYTES_MAX, ID_BYTES_MAX, METADATA_BYTES_MAX};
 use crate::places::{self, DEFAULT_STATE, PROGRAM_SUFFIX, Places};
 use crate::profile::{self, ProfileError, Request};
@@ -21,6 +21,7 @@ use std::os::unix::process::CommandExt as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use yagura_event::with_causes;
 
 /// Where a runtime is looked for when the record of the installation is lost.
 const USUAL_FOLDERS: [&str; 6] = [
@@ -213,7 +214,7 @@ impl Call {
         };
         if let Err(reason) = answer {
             if let (Some(reason), true) = (&reason, settings.require_agent) {
-                let reason = chain(reason);
+                let reason = with_causes(reason);
                 return Err(Ending::Refused(RunError::Refused { reason }));
             }
             if was_merged {

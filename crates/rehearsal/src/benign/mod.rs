@@ -17,10 +17,9 @@ mod workloads;
 use crate::command::now;
 use crate::container::ContainerOptions;
 use crate::image::{ImageFile, ThrowAwayImage};
-use crate::rehearse::chain;
 use std::sync::Arc;
 use std::time::Duration;
-use yagura_event::{Behaviour, MonotonicNs};
+use yagura_event::{Behaviour, MonotonicNs, with_causes};
 
 pub use privileged::PRIVILEGED;
 pub use stage::{BenignStage, WorkloadError};
@@ -114,7 +113,10 @@ fn on_stage(workload: &BenignWorkload, mut stage: BenignStage<'_>) -> CarriedOut
         started,
         ended: now(),
         completed: result.is_ok(),
-        note: result.err().map(|error| chain(&error)).unwrap_or_default(),
+        note: result
+            .err()
+            .map(|error| with_causes(&error))
+            .unwrap_or_default(),
     }
 }
 

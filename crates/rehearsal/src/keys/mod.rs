@@ -29,9 +29,8 @@ mod world;
 use crate::command::{CommandError, Exit, now};
 use crate::container::StartError;
 use crate::drift::DriftCase;
-use crate::rehearse::chain;
 use std::io;
-use yagura_event::{DocumentSource, MonotonicNs};
+use yagura_event::{DocumentSource, MonotonicNs, with_causes};
 
 pub(crate) use servers::Service;
 pub(crate) use stage::accepted;
@@ -272,7 +271,7 @@ pub fn perform(rehearsal: &KeyRehearsal, stage: &mut Stage) -> Performed {
         ended: now(),
         note: match &result {
             Ok(()) => stage.notes(),
-            Err(error) => chain(error),
+            Err(error) => with_causes(error),
         },
     }
 }

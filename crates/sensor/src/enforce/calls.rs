@@ -5,7 +5,6 @@
 //! Never: asks about a container that no blocking rule covers, since such calls fail for good once nobody answers.
 
 use super::asking::{AskingContainer, AskingContainers};
-use super::chain;
 use super::process::{Ancestry, base, name_of, pid_namespace_of, process_of, start_of};
 use crate::start::Wakes;
 use std::path::{Path, PathBuf};
@@ -14,6 +13,7 @@ use std::time::Duration;
 use yagura_event::{
     Behaviour, BehaviourSet, CellAction, ContainerKey, DenialEvent, DenialOutcome, Denied,
     Drop as Lost, DropPlace, DropReason, EnforcementMeans, EnforcementRow, Node, Text, WallTime,
+    with_causes,
 };
 use yagura_kernel::{
     AgentConfig, AgentCounts, SeccompAgent, SeccompAnswer, SeccompCall, SeccompQuestion,
@@ -172,7 +172,7 @@ impl CallGate {
         };
         let start = |answerer: CallAnswerer| {
             SeccompAgent::start(&config, move |question| answerer.answer(question))
-                .map_err(|error| chain(&error))
+                .map_err(|error| with_causes(&error))
         };
         let agent = answerer.map(start).transpose()?;
         Ok(CallGate {
@@ -198,7 +198,10 @@ impl CallGate {
             Ok(Some(before)) => settings.require_agent = before.require_agent,
             Ok(None) => {}
             Err(error) => {
-                tracing::warn!(error = chain(&error), "wrapper's settings are written anew");
+                tracing::warn!(
+                    error = with_causes(&error),
+                    "wrapper's settings are written anew"
+                );
             }
         }
         settings.calls.clone_from(&orders.calls);
@@ -208,7 +211,7 @@ impl CallGate {
         settings.refuse.clone_from(&orders.refuse);
         settings
             .write(&self.places)
-            .map_err(|error| chain(&error))?;
+            .map_err(|error| with_causes(&error))?;
         self.told = Some(orders.clone());
         Ok(())
     }

@@ -9,6 +9,7 @@ use super::fuse::{Fuses, Workload};
 use super::means::Means;
 use super::spared::{Spared, Sparing};
 use super::status::{DenialCount, EnforcementStatus, Shortfall};
+use crate::canary::Canary;
 use crate::start::Wakes;
 use crossbeam_channel::{Receiver, never, select, tick};
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -36,6 +37,8 @@ pub(crate) enum Task {
     Gone(HashSet<ContainerKey>),
     /// Other policies are in force.
     Policies(Arc<PolicySet>, u64),
+    /// A container of the sensor's own is about to be, or is over.
+    Canary(Option<Canary>),
     /// A file may run although it was kept from it.
     LetRun(ContainerKey, Box<FileFacts>),
     /// Something was denied, or seen.
@@ -84,6 +87,8 @@ pub(super) struct Enforcer {
     pub(super) wakes: Wakes,
     /// When this sensor was started.
     pub(super) started: MonotonicNs,
+    /// The container of the sensor's own, which has policies of its own.
+    canary: Option<Canary>,
     spared: Arc<Spared>,
     fuses: Fuses,
     denials: BTreeMap<(String, &'static str, &'static str), u64>,
@@ -108,6 +113,7 @@ impl Enforcer {
             released: false,
             wakes,
             started: crate::now(),
+            canary: None,
             spared,
             fuses: Fuses::default(),
             denials: BTreeMap::new(),
@@ -158,6 +164,7 @@ impl Enforcer {
                 self.order_wrapper();
                 self.apply_all();
             }
+            Task::Canary(canary) => self.set_canary(canary),
             Task::LetRun(key, file) => {
                 if let Err(error) = self.means.trust(key, &file) {
                     self.fell_short(&error);
@@ -269,7 +276,31 @@ impl Enforcer {
             now: wall_now(),
             blown_fuses: &blown_fuses,
         };
-        compile(&self.policies, &facts, &self.node)
+        compile(self.policies_of(container), &facts, &self.node)
+    }
+
+    /// The policies that hold for a container.
+    fn policies_of(&self, container: Option<&Container>) -> &PolicySet {
+        match (&self.canary, container) {
+            (Some(canary), Some(container)) if canary.id == container.id => &canary.policies,
+            _ => &self.policies,
+        }
+    }
+
+    /// Puts in force on the container of the sensor's own what is to be proved there, should it be known already.
+    fn set_canary(&mut self, canary: Option<Canary>) {
+        self.canary = canary;
+        let Some(canary) = &self.canary else {
+            return;
+        };
+        let own = |guarded: &Guarded| {
+            let container = guarded.news.container.as_deref();
+            container.is_some_and(|container| container.id == canary.id)
+        };
+        let found = self.containers.iter().find(|(_, guarded)| own(guarded));
+        if let Some(key) = found.map(|(key, _)| *key) {
+            self.apply(key);
+        }
     }
 
     fn apply_all(&mut self) {

@@ -1,6 +1,5 @@
 //! Containers whose images are at risk: told of, or stopped as soon as their runtime has said what they are.
 
-use super::chain;
 use super::enforcer::{Enforcer, News};
 use super::process::cgroup_directory;
 use crate::main_loop::kill;
@@ -9,6 +8,7 @@ use std::path::Path;
 use std::time::Duration;
 use yagura_event::{
     ContainerKey, ContainerRuling, ContainerVerdict, DenialRule, Membership, MonotonicNs, WallTime,
+    with_causes,
 };
 use yagura_policy::at_risk::{ImageAction, ImageDecision, ImageScan, ImageSubject, decide_image};
 
@@ -134,9 +134,9 @@ fn stop_container(news: &News, cgroup_root: &Path) -> Result<(), String> {
 /// Ends every process of the container's cgroup, and of no other: what the path leads to must be that very cgroup.
 fn end_cgroup(membership: &Membership, init: u32, root: &Path) -> Result<(), String> {
     let directory = cgroup_directory(root, init).ok_or("its cgroup is not known")?;
-    let found = std::fs::metadata(&directory).map_err(|error| chain(&error))?;
+    let found = std::fs::metadata(&directory).map_err(|error| with_causes(&error))?;
     if membership.cgroup.0 == 0 || found.ino() != membership.cgroup.0 {
         return Err("it has no cgroup of its own".to_owned());
     }
-    std::fs::write(directory.join(CGROUP_KILL), "1").map_err(|error| chain(&error))
+    std::fs::write(directory.join(CGROUP_KILL), "1").map_err(|error| with_causes(&error))
 }

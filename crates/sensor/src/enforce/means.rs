@@ -4,7 +4,6 @@
 
 use super::asking::{AskingContainer, AskingContainers};
 use super::calls::{CallAnswerer, CallGate, Orders};
-use super::chain;
 use super::enforcer::News;
 use super::gate::{Around, Gate, Trust, denies_files};
 use super::process::{cgroup_directory, cgroup_of};
@@ -18,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use yagura_event::{
     Behaviour, BehaviourSet, ContainerKey, DenialEvent, DenialOutcome, DriftKind, Drop as Lost,
-    EnforcementMeans, EnforcementRow, FileFacts, Membership,
+    EnforcementMeans, EnforcementRow, FileFacts, Membership, with_causes,
 };
 use yagura_kernel::{CgroupGuard, ExecGate, GateOptions, GuardRing, remove_cgroup_pins};
 use yagura_kernel::{Guard, GuardBackend, GuardError, Stopping, means_of};
@@ -118,7 +117,7 @@ impl Means {
     }
 
     fn load(&self) -> Result<Running, String> {
-        yagura_kernel::ensure_bpffs().map_err(|error| chain(&error))?;
+        yagura_kernel::ensure_bpffs().map_err(|error| with_causes(&error))?;
         let guard = self.start_guard()?;
         let backend = guard.backend();
         for program in guard.missing() {
@@ -130,7 +129,7 @@ impl Means {
         }
         let inherited = guard.list().into_iter().map(|known| known.membership);
         let inherited = inherited.filter(|known| known.container.0 != 0).collect();
-        let ring = guard.ring().map_err(|error| chain(&error))?;
+        let ring = guard.ring().map_err(|error| with_causes(&error))?;
         let guard = Arc::new(Mutex::new(guard));
         let asking = Arc::new(AskingContainers::default());
         let (gate, cgroups) = match backend {
@@ -161,7 +160,7 @@ impl Means {
             match Guard::start(backend, &self.settings.pins) {
                 Ok(guard) => return Ok(guard),
                 Err(error) => {
-                    why = chain(&error);
+                    why = with_causes(&error);
                     tracing::debug!(backend = backend.as_str(), why, "backend is not to be had");
                 }
             }
@@ -184,7 +183,7 @@ impl Means {
             Ok(gate) => Some(gate),
             Err(error) => {
                 tracing::warn!(
-                    error = chain(&error),
+                    error = with_causes(&error),
                     "files that drifted are not refused, their programs are ended"
                 );
                 None
@@ -197,7 +196,7 @@ impl Means {
             Ok(cgroups) => Some(cgroups),
             Err(error) => {
                 tracing::warn!(
-                    error = chain(&error),
+                    error = with_causes(&error),
                     "devices, settings and sockets are not refused"
                 );
                 None
@@ -251,7 +250,7 @@ impl Means {
             .clone_from(row);
         locked(&running.guard)
             .set_default(row)
-            .map_err(|error| chain(&error))
+            .map_err(|error| with_causes(&error))
     }
 
     /// Enforces a row on a container. What could not be done is told in words.
@@ -266,7 +265,7 @@ impl Means {
         };
         let mut shortfalls = Vec::new();
         if let Err(error) = running.put(&news.membership, row) {
-            shortfalls.push(chain(&error));
+            shortfalls.push(with_causes(&error));
         }
         if running.backend == GuardBackend::Signal {
             shortfalls.extend(running.ask_before_exec(news, row).err());
@@ -289,13 +288,13 @@ impl Means {
             && let Err(error) = cgroups.remove(news.membership.cgroup)
         {
             tracing::debug!(
-                error = chain(&error),
+                error = with_causes(&error),
                 "cgroup programs are left until the next look"
             );
         }
         let forgotten = locked(&running.guard).forget(key);
         forgotten
-            .map_err(|error| chain(&error))
+            .map_err(|error| with_causes(&error))
             .err()
             .into_iter()
             .collect()
@@ -309,7 +308,7 @@ impl Means {
         match &self.running {
             Some(running) => locked(&running.guard)
                 .trust_file(key, file)
-                .map_err(|error| chain(&error)),
+                .map_err(|error| with_causes(&error)),
             None => Ok(()),
         }
     }
@@ -341,7 +340,7 @@ impl Means {
                     true => guard.resume(None),
                     false => guard.release(None),
                 };
-                switched.map_err(|error| chain(&error))
+                switched.map_err(|error| with_causes(&error))
             }
             None => Ok(()),
         }
@@ -442,10 +441,13 @@ impl Means {
             return;
         }
         if let Err(error) = remove_cgroup_pins(&self.settings.pins) {
-            tracing::error!(error = chain(&error), "cgroup programs are left behind");
+            tracing::error!(
+                error = with_causes(&error),
+                "cgroup programs are left behind"
+            );
         }
         if let Err(error) = Guard::remove(&self.settings.pins) {
-            tracing::error!(error = chain(&error), "enforcement is left behind");
+            tracing::error!(error = with_causes(&error), "enforcement is left behind");
         }
     }
 }
@@ -493,7 +495,7 @@ impl Running {
         let marked = gate.mark(news.init.pid).map_err(|error| {
             format!(
                 "drifted programs are ended rather than refused: {}",
-                chain(&error)
+                with_causes(&error)
             )
         })?;
         self.marked.insert(key, news.init.pid);
@@ -529,14 +531,14 @@ impl Running {
         };
         let installed = cgroups
             .install(&news.membership, &directory, row)
-            .map_err(|error| chain(&error))?;
+            .map_err(|error| with_causes(&error))?;
         self.by_cgroup.insert(key, installed.decided);
         match installed.refused.as_slice() {
             [] => Ok(()),
             [first, ..] => Err(format!(
                 "{} is not to be had: {}",
                 first.means,
-                chain(&first.reason)
+                with_causes(&first.reason)
             )),
         }
     }
@@ -574,7 +576,10 @@ impl Around for Rest {
             Ok(()) => Trust::Given,
             Err(GuardError::TooFresh(_)) => Trust::TooFresh,
             Err(error) => {
-                tracing::debug!(error = chain(&error), "a file of the image may be ended");
+                tracing::debug!(
+                    error = with_causes(&error),
+                    "a file of the image may be ended"
+                );
                 Trust::Refused
             }
         }

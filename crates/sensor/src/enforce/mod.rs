@@ -73,7 +73,7 @@ pub(crate) struct Enforcement {
     tasks: Sender<Task>,
     spared: Arc<Spared>,
     thread: Option<JoinHandle<()>>,
-    _door: Option<Door>,
+    door: Option<Door>,
 }
 
 impl Enforcement {
@@ -114,8 +114,13 @@ impl Enforcement {
             tasks,
             spared,
             thread: Some(thread),
-            _door: door,
+            door,
         })
+    }
+
+    /// Whether this sensor is the one that enforces on this node; another one may.
+    pub(crate) fn owns_node(&self) -> bool {
+        self.door.is_some()
     }
 
     /// What is not blocked although rules ask for it.
@@ -151,16 +156,4 @@ fn is_asked_for(policies: &PolicySet) -> bool {
             .rules()
             .iter()
             .any(|rule| rule.enabled && rule.action == RuleAction::Block)
-}
-
-/// An error with its causes, in words.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }

@@ -49,6 +49,12 @@ impl EnforceSettings {
             keep: true,
         })
     }
+
+    /// The name of the instance; empty for settings that are none's.
+    pub fn name(&self) -> &str {
+        let name = self.state.file_name().unwrap_or_default();
+        name.to_str().unwrap_or_default()
+    }
 }
 
 #[cfg(test)]

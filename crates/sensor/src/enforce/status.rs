@@ -80,11 +80,13 @@ pub struct EnforcedItem {
     pub means: Vec<String>,
 }
 
-/// Every container on which something is enforced or watched, in the order of their ids.
+/// Every container on which something is enforced or watched, in the order of their ids. Of containers with one id, such as
+/// one that was started again and one that ended a moment ago, the newest comes first.
 pub(super) fn containers(enforcer: &Enforcer) -> Vec<EnforcedContainer> {
-    let mut containers: Vec<EnforcedContainer> = enforcer
-        .containers
-        .values()
+    let mut guarded: Vec<&Guarded> = enforcer.containers.values().collect();
+    guarded.sort_by_key(|guarded| std::cmp::Reverse(guarded.met));
+    let mut containers: Vec<EnforcedContainer> = guarded
+        .into_iter()
         .filter_map(|guarded| container(enforcer, guarded))
         .collect();
     containers.sort_by(|one, other| one.id.cmp(&other.id));

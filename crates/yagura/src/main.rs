@@ -37,7 +37,9 @@ struct Arguments {
 #[derive(Debug, clap::Subcommand)]
 enum Command {
     Doctor(commands::doctor::Arguments),
-    Sensor(commands::sensor::Arguments),
+    Up(commands::center::up::Arguments),
+    Center(commands::center::serve::Arguments),
+    Sensor(Box<commands::sensor::Arguments>),
     Simulate(commands::simulate::Arguments),
     Scan(commands::scan::Arguments),
     #[command(subcommand, after_help = exit::HELP)]
@@ -55,6 +57,22 @@ enum Command {
     Demo(commands::demo::Arguments),
     #[command(subcommand, after_help = exit::HELP)]
     Policy(commands::policy::Command),
+    Login(commands::center::login::Arguments),
+    #[command(subcommand, after_help = exit::HELP)]
+    Alerts(commands::center::alerts::Command),
+    #[command(after_help = exit::HELP)]
+    Nodes(commands::center::nodes::Arguments),
+    #[command(subcommand, after_help = exit::HELP)]
+    Users(commands::center::lists::Users),
+    #[command(subcommand, after_help = exit::HELP)]
+    Tokens(commands::center::lists::Tokens),
+    #[command(subcommand, after_help = exit::HELP)]
+    Settings(commands::center::settings::Settings),
+    #[command(subcommand, after_help = exit::HELP)]
+    Outputs(commands::center::outputs::Outputs),
+    #[command(subcommand, after_help = exit::HELP)]
+    K8s(commands::center::k8s::Command),
+    Completion(commands::center::completion::Arguments),
     #[command(subcommand, after_help = exit::HELP)]
     Schema(commands::schema::Command),
 }
@@ -75,7 +93,18 @@ fn run(arguments: Arguments) -> Result<Outcome, Failure> {
     log::start(arguments.log)?;
     match arguments.command {
         Command::Doctor(arguments) => commands::doctor::run(&arguments),
-        Command::Sensor(arguments) => commands::sensor::run(arguments),
+        Command::Up(arguments) => commands::center::up::run(&arguments),
+        Command::Center(arguments) => commands::center::serve::run(&arguments),
+        Command::Login(arguments) => commands::center::login::run(&arguments),
+        Command::Alerts(command) => commands::center::alerts::run(&command),
+        Command::Nodes(arguments) => commands::center::nodes::run(&arguments),
+        Command::Users(command) => commands::center::lists::users(&command),
+        Command::Tokens(command) => commands::center::lists::tokens(&command),
+        Command::Settings(command) => commands::center::settings::settings(&command),
+        Command::Outputs(command) => commands::center::outputs::outputs(&command),
+        Command::K8s(command) => commands::center::k8s::run(&command),
+        Command::Completion(arguments) => commands::center::completion::run(&arguments),
+        Command::Sensor(arguments) => commands::sensor::run(&arguments),
         Command::Simulate(arguments) => commands::simulate::run(&arguments),
         Command::Scan(arguments) => commands::scan::run(&arguments),
         Command::Enforcement(command) => commands::enforcement::run(&command),

@@ -7,6 +7,13 @@
     reason = "helpers of tests stop at the first surprise"
 )]
 
+mod center_admin;
+mod center_backup;
+mod center_cli;
+mod center_counted;
+mod center_kills;
+mod center_replicas;
+mod deploy;
 mod doctor;
 mod policy;
 mod schema;

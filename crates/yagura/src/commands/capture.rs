@@ -44,6 +44,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<Outcome, Failure> {
         runtimes: RuntimesConfig::default(),
         scan: None,
         record: Some(arguments.output),
+        canary: None,
     };
     let sensor = Sensor::start(config, |_alert| {}).map_err(super::sensor::cannot_start)?;
     // A closed standard error is no reason to stop.

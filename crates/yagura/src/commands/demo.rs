@@ -1,5 +1,7 @@
 //! `yagura demo`: the main job on a real container, shown to a newcomer.
 
+mod center;
+
 use super::replay::{Span, replay};
 use super::simulate::{
     ALL_DRIFT, clean_up_leftovers, clean_up_on_signal, find_runtime, parse_own_policy,
@@ -10,6 +12,7 @@ use crate::output::{self, Form, progress::Progress};
 use crate::rule_files::RuleArguments;
 use crate::scan_files;
 use anyhow::Context as _;
+use center::DemoCenter;
 use crossbeam_channel::{Receiver, unbounded};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -32,9 +35,10 @@ const NEXT: &str = "How to go on:
   yagura doctor                      what this machine allows
   yagura simulate                    a harmless rehearsal for each of the catalogue's 52 keys
   yagura simulate drift              all twelve drift vectors, and look-alikes that must stay silent
-  yagura sensor --local              watch this node's containers; alerts are JSON Lines
+  yagura simulate escapes            ways out of a container, and what became of each
+  yagura up                          a center with its console, and a sensor of this node
+  yagura sensor --local              watch this node's containers without a center; alerts are JSON Lines
   yagura policy test POLICY …        which rule decides for a given container and process
-This version detects threats and binary drift on one node. There is no center and no console to open yet.
 ";
 
 /// One thing that an attacker might do, and what it shows.
@@ -79,8 +83,9 @@ const SCENES: [Scene; 4] = [
 /// Show the main job on a real container
 ///
 /// Starts a throw-away container, runs a dropped program, a program in memory and a dropped script in it, offers a shell to
-/// the network, and shows the alerts. Where the kernel or the rights don't allow a sensor, it says what is missing and replays a recording
-/// instead. Exit codes: 0 everything was detected or replayed, 1 otherwise.
+/// the network, and shows the alerts. Then it starts `yagura up`, attacks once more, handles the alert over the center's
+/// API, and leaves the center running with its console. Where the kernel or the rights don't allow a sensor, it says what
+/// is missing and replays a recording instead. Exit codes: 0 everything was detected or replayed, 1 otherwise.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     /// Show the recording even where a sensor could observe
@@ -89,6 +94,9 @@ pub(crate) struct Arguments {
     /// Also record what the sensor sees, as in the recording that ships with the program
     #[arg(long, value_name = "FILE", conflicts_with = "recorded")]
     record: Option<PathBuf>,
+    /// Don't leave the center running
+    #[arg(long)]
+    stop: bool,
 }
 
 /// Runs the demonstration.
@@ -97,7 +105,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
         return recorded();
     }
     clean_up_on_signal()?;
-    match live(arguments.record.clone()) {
+    match live(arguments) {
         Err(Failure::CannotRun(error)) => {
             output::print(&format!("A sensor can't observe here: {error:#}\n\n"))?;
             recorded()
@@ -106,7 +114,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
     }
 }
 
-fn live(record: Option<PathBuf>) -> Result<Outcome, Failure> {
+fn live(arguments: &Arguments) -> Result<Outcome, Failure> {
     super::doctor::require_rights()?;
     let base = std::env::temp_dir();
     clean_up_leftovers(&base);
@@ -119,6 +127,42 @@ fn live(record: Option<PathBuf>) -> Result<Outcome, Failure> {
         .context("container can't be started")
         .map_err(Failure::CannotRun)?;
     introduce(&container, &runtime)?;
+    let seen = play_scenes(&container, arguments.record.clone())?;
+    output::print("Now a center with its console, and a sensor that works for it: `yagura up`.\n")?;
+    let center = DemoCenter::start(&base, &container)?;
+    let handled = center.play(&container);
+    container
+        .remove()
+        .context("container can't be removed")
+        .map_err(Failure::Failed)?;
+    image
+        .remove()
+        .context("image can't be removed")
+        .map_err(Failure::Failed)?;
+    let handled = match handled {
+        Ok(handled) => handled,
+        Err(error) => {
+            center.stop()?;
+            return Err(error);
+        }
+    };
+    output::print(&format!(
+        "{seen} of {} were detected. The container is gone again.\n\n{NEXT}\n",
+        SCENES.len()
+    ))?;
+    match arguments.stop {
+        true => center.stop()?,
+        false => center.leave()?,
+    }
+    Ok(if seen == SCENES.len() && handled {
+        Outcome::Done
+    } else {
+        Outcome::Findings
+    })
+}
+
+/// Plays every scene before a sensor of this process, and tells how many it detected.
+fn play_scenes(container: &ThrowAwayContainer, record: Option<PathBuf>) -> Result<usize, Failure> {
     let mut runtimes = RuntimesConfig::default();
     // The container's runtime keeps its records apart from those of the host's own containers.
     runtimes.runc_roots.push(container.state_root());
@@ -133,28 +177,12 @@ fn live(record: Option<PathBuf>) -> Result<Outcome, Failure> {
     )?;
     let mut seen = 0;
     for scene in &SCENES {
-        seen += usize::from(play(scene, &container, &alerts)?);
+        seen += usize::from(play(scene, container, &alerts)?);
     }
-    container
-        .remove()
-        .context("container can't be removed")
-        .map_err(Failure::Failed)?;
-    image
-        .remove()
-        .context("image can't be removed")
-        .map_err(Failure::Failed)?;
     sensor
         .stop()
         .map_err(|error| Failure::Failed(error.into()))?;
-    output::print(&format!(
-        "{seen} of {} were detected. The container is gone again.\n\n{NEXT}",
-        SCENES.len()
-    ))?;
-    Ok(if seen == SCENES.len() {
-        Outcome::Done
-    } else {
-        Outcome::Findings
-    })
+    Ok(seen)
 }
 
 fn introduce(container: &ThrowAwayContainer, runtime: &RuntimeProgram) -> Result<(), Failure> {

@@ -1,6 +1,7 @@
 //! One module for each command.
 
 pub(crate) mod capture;
+pub(crate) mod center;
 pub(crate) mod demo;
 pub(crate) mod doctor;
 pub(crate) mod enforcement;

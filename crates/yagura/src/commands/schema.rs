@@ -1,8 +1,9 @@
 //! `yagura schema`: the shapes of what Yagura prints, for programs that read it.
 
 use crate::exit::{Failure, Outcome};
-use crate::output::{alert::AlertJson, print_json};
+use crate::output::print_json;
 use schemars::generate::SchemaSettings;
+use yagura_event::json::AlertJson;
 
 /// Print the JSON Schema of a form of output
 #[derive(Debug, clap::Subcommand)]

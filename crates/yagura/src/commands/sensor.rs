@@ -1,4 +1,8 @@
-//! `yagura sensor`: watches this node's containers.
+//! `yagura sensor`: watches this node's containers, by itself or for a center.
+
+mod center;
+
+pub(crate) use center::TOKEN_VARIABLE;
 
 use crate::exit::{Failure, Outcome};
 use crate::input::{self, Source};
@@ -10,37 +14,50 @@ use anyhow::anyhow;
 use crossbeam_channel::{Receiver, after, never, select, tick};
 use jiff::SignedDuration;
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
-use yagura_event::{Cloud, Provider};
+use std::time::{Duration, Instant, SystemTime};
+use yagura_event::{Cloud, Node, Provider};
 use yagura_policy::PolicySet;
+use yagura_rules::RuleSet;
 use yagura_runtimes::RuntimesConfig;
 use yagura_sensor::{
-    EnforceSettings, NodeSettings, Sensor, SensorConfig, SensorError, Summary, find_node,
+    CanarySettings, EnforceSettings, NodeSettings, RespondSettings, Sensor, SensorConfig,
+    SensorError, Summary, find_node,
 };
 
+/// Where files that were taken out of containers are kept, by `yagura quarantine` too.
+const QUARANTINE: &str = "/var/lib/yagura/quarantine";
 /// How often the policy file is looked at.
 const POLICY_LOOK: Duration = Duration::from_secs(1);
 
 /// Watch this node's containers
 ///
-/// Alerts go to standard output, everything else to standard error, where `ready` is printed once the sensor observes.
-/// The policy file is read again when it changes and on SIGHUP, rule files on SIGHUP; a file with errors leaves what is in
-/// force as it is.
+/// With --local, alerts go to standard output. The policy file is read again when it changes and on SIGHUP, rule files on
+/// SIGHUP; a file with errors leaves what is in force as it is.
+/// With --center, policies and rules come from the center, and alerts go there; while it is away they wait on the disk, and
+/// what was in force last stays so.
+/// Everything else goes to standard error, where `ready` is printed once the sensor observes.
 /// Exit codes: 0 stopped by a signal or --duration, 1 stopped by a failure, 2 bad usage or policy, 3 this machine or
 /// these rights don't allow it.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     /// Work without a center: alerts go to standard output
-    #[arg(long, required = true)]
+    #[arg(long, required_unless_present = "center")]
     local: bool,
+    #[command(flatten)]
+    center: center::CenterArguments,
     /// Drift policy and defence rules: a file, or a folder of YAML files; may be repeated. The built-in drift policy if
     /// left out
-    #[arg(long, value_name = "PATH", alias = "drift-policy")]
+    #[arg(
+        long,
+        value_name = "PATH",
+        alias = "drift-policy",
+        conflicts_with = "center"
+    )]
     policy: Vec<PathBuf>,
     #[command(flatten)]
-    enforce: EnforceArguments,
+    node: NodeArguments,
     #[command(flatten)]
     rules: RuleArguments,
     #[command(flatten)]
@@ -63,17 +80,118 @@ pub(crate) struct Arguments {
     /// Record the event stream to a file, for `yagura replay`
     #[arg(long, value_name = "FILE")]
     record: Option<PathBuf>,
+    /// Time between two canaries, harmless attacks in containers of the sensor's own that prove what it sees and blocks, such
+    /// as 1h; `off` for none. Every hour with --center, off with --local if left out
+    #[arg(long, value_name = "TIME", value_parser = parse_canary)]
+    canary_interval: Option<CanaryInterval>,
+    /// Stop when standard input ends: for the process that starts this one
+    #[arg(long, hide = true)]
+    stop_with_stdin: bool,
 }
 
-/// Whether and where to enforce.
+impl Arguments {
+    fn found_node(&self) -> Node {
+        find_node(NodeSettings {
+            name: self.node_name.clone(),
+            cluster: self.cluster.clone(),
+            cloud: self.cloud.clone(),
+        })
+    }
+
+    /// Everything but what is in force, which comes from files or the center.
+    fn config(&self, node: Node, in_force: InForce) -> Result<SensorConfig, Failure> {
+        let mut runtimes = RuntimesConfig::default();
+        runtimes
+            .runc_roots
+            .extend(self.node.runc_root.iter().cloned());
+        Ok(SensorConfig {
+            node: Arc::new(node),
+            policies: in_force.policies,
+            policy_version: in_force.version,
+            enforce: (!self.node.no_enforce).then(|| self.node.instance.clone()),
+            rules: in_force.rules,
+            send_all: false,
+            runtimes,
+            scan: self.scan.load()?,
+            record: self.record.clone(),
+            canary: self.canary(),
+        })
+    }
+
+    fn canary(&self) -> Option<CanarySettings> {
+        let usual = CanaryInterval((!self.local).then_some(CanarySettings::INTERVAL));
+        let CanaryInterval(interval) = self.canary_interval.unwrap_or(usual);
+        interval.map(|interval| CanarySettings {
+            interval,
+            ..CanarySettings::default()
+        })
+    }
+
+    /// Where commands of the center find and keep what they need.
+    fn respond(&self, config: &SensorConfig, state: &Path) -> RespondSettings {
+        RespondSettings {
+            instance: self.node.instance.clone(),
+            enforces: config.enforce.is_some(),
+            quarantine: QUARANTINE.into(),
+            captures: state.join("captures"),
+            scan: config.scan.clone(),
+            runtimes: config.runtimes.clone(),
+            node: Arc::clone(&config.node),
+        }
+    }
+}
+
+/// Time between two canaries; `None` for no canary.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct CanaryInterval(Option<Duration>);
+
+fn parse_canary(text: &str) -> Result<CanaryInterval, String> {
+    if text == "off" {
+        return Ok(CanaryInterval(None));
+    }
+    let interval = parse_duration(text)?;
+    match interval < CanarySettings::INTERVAL_MIN {
+        true => Err(format!(
+            "the shortest is {} seconds",
+            CanarySettings::INTERVAL_MIN.as_secs()
+        )),
+        false => Ok(CanaryInterval(Some(interval))),
+    }
+}
+
+/// What a sensor begins with.
+struct InForce {
+    policies: Arc<PolicySet>,
+    version: u64,
+    rules: Arc<RuleSet>,
+}
+
+/// How a node's sensor works, whether it is started by itself or beside a center.
 #[derive(Debug, clap::Args)]
-pub(crate) struct EnforceArguments {
+pub(crate) struct NodeArguments {
     /// Block nothing, whatever the policies ask for
     #[arg(long)]
     no_enforce: bool,
     /// Name of this sensor on the node: where it pins what it enforces, and its control socket
     #[arg(long, value_name = "NAME", default_value = EnforceSettings::DEFAULT_INSTANCE, value_parser = parse_instance)]
     instance: EnforceSettings,
+    /// State folder of a runc or crun that is called with --root; repeatable
+    #[arg(long, value_name = "DIR")]
+    runc_root: Vec<PathBuf>,
+}
+
+impl NodeArguments {
+    /// As arguments for another process.
+    pub(crate) fn as_given(&self) -> Vec<String> {
+        let mut given = vec!["--instance".to_owned(), self.instance.name().to_owned()];
+        if self.no_enforce {
+            given.push("--no-enforce".to_owned());
+        }
+        for root in &self.runc_root {
+            given.extend(["--runc-root".into(), root.to_string_lossy().into_owned()]);
+        }
+        given
+    }
 }
 
 /// Reads the name of an instance.
@@ -105,29 +223,26 @@ fn parse_cloud(text: &str) -> Result<Cloud, String> {
 }
 
 /// Runs the sensor until it is told to stop.
-pub(crate) fn run(arguments: Arguments) -> Result<Outcome, Failure> {
-    let mut policy = PolicyFiles::load(arguments.policy)?;
-    let rules = arguments.rules.load()?;
-    let scan = arguments.scan.load()?;
+pub(crate) fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
+    let summary = match arguments.center.options()? {
+        Some(options) => center::run(arguments, options)?,
+        None => run_local(arguments)?,
+    };
+    say(&stats_line(&summary));
+    Ok(Outcome::Done)
+}
+
+fn run_local(arguments: &Arguments) -> Result<Summary, Failure> {
+    let mut policy = PolicyFiles::load(arguments.policy.clone())?;
+    let in_force = InForce {
+        policies: Arc::clone(&policy.in_force),
+        version: policy.version,
+        rules: arguments.rules.load()?,
+    };
+    let config = arguments.config(arguments.found_node(), in_force)?;
     super::doctor::require_rights()?;
     // Before anything is attached, so that no signal finds it half made.
-    let signals = Signals::start()?;
-    let settings = NodeSettings {
-        name: arguments.node_name,
-        cluster: arguments.cluster,
-        cloud: arguments.cloud,
-    };
-    let config = SensorConfig {
-        node: Arc::new(find_node(settings)),
-        policies: Arc::clone(&policy.in_force),
-        policy_version: policy.version,
-        enforce: (!arguments.enforce.no_enforce).then_some(arguments.enforce.instance),
-        rules,
-        send_all: false,
-        runtimes: RuntimesConfig::default(),
-        scan,
-        record: arguments.record,
-    };
+    let ends = Ends::start(arguments)?;
     let (closed, output_closed) = crossbeam_channel::bounded(1);
     let form = arguments.output;
     let sensor = Sensor::start(config, move |alert| {
@@ -142,15 +257,44 @@ pub(crate) fn run(arguments: Arguments) -> Result<Outcome, Failure> {
         &sensor,
         &mut policy,
         &arguments.rules,
-        &signals,
+        &ends,
         &output_closed,
-        arguments.duration,
     );
-    let summary = sensor
-        .stop()
+    sensor.stop().map_err(|error| Failure::Failed(error.into()))
+}
+
+/// What ends a sensor.
+struct Ends {
+    signals: Signals,
+    over: Receiver<Instant>,
+    stdin_closed: Receiver<()>,
+}
+
+impl Ends {
+    fn start(arguments: &Arguments) -> Result<Ends, Failure> {
+        Ok(Ends {
+            signals: Signals::start()?,
+            over: arguments.duration.map_or_else(never, after),
+            stdin_closed: match arguments.stop_with_stdin {
+                true => stdin_closed()?,
+                false => never(),
+            },
+        })
+    }
+}
+
+/// Disconnected once standard input has ended.
+fn stdin_closed() -> Result<Receiver<()>, Failure> {
+    let (open, closed) = crossbeam_channel::bounded(0);
+    std::thread::Builder::new()
+        .name("stdin".to_owned())
+        .spawn(move || {
+            // Whatever comes is of no interest, and an error is an end, too.
+            let _ = std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink());
+            drop(open);
+        })
         .map_err(|error| Failure::Failed(error.into()))?;
-    say(&stats_line(&summary));
-    Ok(Outcome::Done)
+    Ok(closed)
 }
 
 /// Waits for the end: a signal, the time, a closed output, or the sensor's own failure.
@@ -158,23 +302,22 @@ fn watch(
     sensor: &Sensor,
     policy: &mut PolicyFiles,
     rules: &RuleArguments,
-    signals: &Signals,
+    ends: &Ends,
     output_closed: &Receiver<()>,
-    duration: Option<Duration>,
 ) {
-    let over = duration.map_or_else(never, after);
     let looks = tick(POLICY_LOOK);
     loop {
         let mut is_asked = false;
         let reload = select! {
-            recv(signals.received) -> signal => match signal {
+            recv(ends.signals.received) -> signal => match signal {
                 Ok(Signal::Reload) => {
                     is_asked = true;
                     true
                 }
                 Ok(Signal::Stop) | Err(_) => return,
             },
-            recv(over) -> _ => return,
+            recv(ends.over) -> _ => return,
+            recv(ends.stdin_closed) -> _ => return,
             recv(output_closed) -> _ => return,
             recv(looks) -> _ => policy.has_changed(),
         };
@@ -350,6 +493,14 @@ mod tests {
         assert_eq!(parse_duration("5m"), Ok(Duration::from_secs(300)));
         assert!(parse_duration("-5s").is_err());
         assert!(parse_duration("soon").is_err());
+    }
+
+    #[test]
+    fn a_canary_runs_at_an_interval_or_not_at_all() {
+        let hour = Duration::from_secs(3600);
+        assert_eq!(parse_canary("1h"), Ok(CanaryInterval(Some(hour))));
+        assert_eq!(parse_canary("off"), Ok(CanaryInterval(None)));
+        assert!(parse_canary("1s").is_err() && parse_canary("never").is_err());
     }
 
     #[test]

@@ -177,6 +177,7 @@ pub(crate) fn start_own_sensor(
         runtimes,
         scan,
         record,
+        canary: None,
     };
     Sensor::start(config, alerts).map_err(super::sensor::cannot_start)
 }

@@ -1,11 +1,7 @@
 //! Forms of output.
 
 pub(crate) mod alert;
-mod denial;
-mod detection;
-mod escaped;
 pub(crate) mod progress;
-pub(crate) mod scan;
 pub(crate) mod table;
 
 use crate::exit::Failure;

@@ -1,9 +1,10 @@
 //! Tables and alerts for people.
 
-use super::alert::{AlertJson, ContainerJson, DriftJson, ProgramJson, WriterJson};
-use super::scan::FindingJson;
 use std::fmt::Write as _;
 use yagura_event::Alert;
+use yagura_event::json::{
+    AlertJson, ContainerJson, DriftJson, FindingJson, ProgramJson, WriterJson,
+};
 
 /// Characters of a command line in an alert for people.
 const COMMAND_CHARS_MAX: usize = 160;

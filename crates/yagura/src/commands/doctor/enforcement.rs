@@ -1,6 +1,6 @@
 //! What blocking can rest on here, found by loading and attaching it for a moment.
 
-use super::{Check, shown};
+use super::{Check, shown, with_causes};
 use std::path::Path;
 use yagura_kernel::{Guard, GuardBackend, ensure_bpffs, probe_cgroup, probe_exec_gate};
 use yagura_sensor::EnforceSettings;
@@ -20,7 +20,7 @@ pub(super) fn find() -> Enforcement {
         return nothing("no place for pins");
     };
     if let Err(error) = ensure_bpffs() {
-        return nothing(&chain(error));
+        return nothing(&with_causes(error));
     }
     let mut why = String::new();
     for backend in GuardBackend::ALL {
@@ -33,9 +33,9 @@ pub(super) fn find() -> Enforcement {
 }
 
 fn try_backend(backend: GuardBackend, pins: &Path) -> Result<(), String> {
-    let started = Guard::start(backend, pins).map(drop).map_err(chain);
+    let started = Guard::start(backend, pins).map(drop).map_err(with_causes);
     // Whatever came of it, nothing may stay.
-    let removed = Guard::remove(pins).map_err(chain);
+    let removed = Guard::remove(pins).map_err(with_causes);
     started.and(removed)
 }
 
@@ -65,7 +65,7 @@ fn others() -> Vec<String> {
     let mut means = Vec::new();
     match probe_exec_gate() {
         Ok(()) => means.push("fanotify".to_owned()),
-        Err(error) => means.push(format!("no fanotify ({})", chain(error))),
+        Err(error) => means.push(format!("no fanotify ({})", with_causes(error))),
     }
     for (of, shortfall) in probe_cgroup() {
         means.push(match shortfall {
@@ -85,9 +85,4 @@ fn nothing(why: &str) -> Enforcement {
             "run as root on a kernel with BTF, 5.17 or later; until then what rules would block is reported as alerts",
         ),
     }
-}
-
-/// An error and what caused it, on one line.
-fn chain(error: impl Into<anyhow::Error>) -> String {
-    shown(format!("{:#}", error.into()))
 }

@@ -184,6 +184,11 @@ fn shown(text: impl AsRef<[u8]>) -> String {
     escape(text.as_ref()).into_owned()
 }
 
+/// An error and what caused it, on one line.
+fn with_causes(error: impl Into<anyhow::Error>) -> String {
+    shown(format!("{:#}", error.into()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

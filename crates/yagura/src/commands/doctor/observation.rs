@@ -1,6 +1,6 @@
 //! What the kernel lets a sensor observe with, and what it would let one block with.
 
-use super::{Check, shown};
+use super::{Check, shown, with_causes};
 use yagura_kernel::{Capability, Means, Observer, PROGRAMS, ensure_tracefs, probe};
 
 /// What the sensor observes with.
@@ -42,7 +42,7 @@ fn tracefs() -> Check {
         ),
         Err(error) => Check::missing(
             "tracefs",
-            chain(error),
+            with_causes(error),
             "run as root, or mount it: `mount -t tracefs tracefs /sys/kernel/tracing`",
         ),
     }
@@ -96,7 +96,7 @@ fn observer() -> Check {
     match Observer::start() {
         Err(error) => Check::missing(
             "observer",
-            chain(error),
+            with_causes(error),
             "see the checks above; if they are well, report this with your kernel's version",
         ),
         Ok(observer) => {
@@ -117,11 +117,6 @@ fn observer() -> Check {
             }
         }
     }
-}
-
-/// An error and what caused it, on one line.
-fn chain(error: impl Into<anyhow::Error>) -> String {
-    shown(format!("{:#}", error.into()))
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! `yagura policy diff`: what changed between two files of policies.
 
+use crate::commands::center::client::CenterArguments;
+use crate::commands::center::policies;
 use crate::exit::{Failure, Outcome};
 use crate::input::{self, Source};
 use crate::output::{self, Form};
@@ -20,8 +22,10 @@ use yagura_policy::set::{self, SetDiff};
 pub(crate) struct Arguments {
     /// The policy before, `-` for standard input
     old: PathBuf,
-    /// The policy after, `-` for standard input
-    new: PathBuf,
+    /// The policy after, `-` for standard input; left out, the other file is compared with what is in force at a center
+    new: Option<PathBuf>,
+    #[command(flatten)]
+    center: CenterArguments,
     /// Form of the result
     #[arg(long, value_enum, default_value_t)]
     output: Form,
@@ -83,13 +87,16 @@ struct ChangeJson<'d> {
 /// If a file has errors, both are standard input, or standard output can't be written.
 pub(super) fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
     let is_stdin = |path: &PathBuf| Source::from(path.as_path()) == Source::Stdin;
-    if is_stdin(&arguments.old) && is_stdin(&arguments.new) {
+    let Some(new) = &arguments.new else {
+        return policies::diff(&arguments.center, &arguments.old, arguments.output);
+    };
+    if is_stdin(&arguments.old) && is_stdin(new) {
         let error = anyhow!("standard input can only be one of the two policies");
         return Err(Failure::BadInput(error));
     }
     // Both are read before either counts, so that the problems of both are told.
     let old = input::policy_file(&arguments.old);
-    let new = input::policy_file(&arguments.new);
+    let new = input::policy_file(new);
     let (old, new) = (old?, new?);
     let diff = set::diff(&old, &new);
     match arguments.output {

@@ -1,10 +1,10 @@
 //! Lines of output: findings and gaps, for people and for programs.
 
-use crate::output::scan::FindingJson;
 use crate::output::table::{Tone, toned};
 use serde::ser::SerializeStruct as _;
 use serde::{Serialize, Serializer};
 use std::fmt::Write as _;
+use yagura_event::json::FindingJson;
 use yagura_event::{Finding, escape};
 use yagura_scan::Report;
 

@@ -10,7 +10,7 @@ use anyhow::Context as _;
 use serde::Serialize;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use yagura_event::{Action, Denied};
+use yagura_event::{Action, Denied, with_causes};
 use yagura_policy::PolicySet;
 use yagura_rehearsal::escapes::{
     Attempt, AttemptResult, EscapeError, EscapeStage, EscapeTechnique, TECHNIQUES, control,
@@ -281,12 +281,6 @@ fn attempt(
 
 /// The result of a rehearsal that did not come to its attempt.
 fn broken(technique: &'static EscapeTechnique, error: &EscapeError) -> EscapeResult {
-    let mut reason = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        reason.push_str(&format!(": {cause}"));
-        source = cause.source();
-    }
     EscapeResult {
         technique: technique.name,
         title: technique.title,
@@ -297,7 +291,7 @@ fn broken(technique: &'static EscapeTechnique, error: &EscapeError) -> EscapeRes
         effect: false,
         means: Vec::new(),
         step: None,
-        reason,
+        reason: with_causes(error),
         alerted: false,
     }
 }

@@ -59,6 +59,7 @@ impl Guard {
             runtimes,
             scan: None,
             record: None,
+            canary: None,
         };
         let sensor = Sensor::start(config, move |alert| {
             // Nobody waits for alerts once the rehearsals are over.

@@ -1,9 +1,14 @@
 //! Alerts that a container's owner made as ugly as the kernel lets them.
 
-use super::*;
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::sync::Arc;
-use yagura_event::{Node, ProcessKey, Sha256};
+use yagura_event::json::{ANCESTORS_MAX, AlertJson, CUT};
+use yagura_event::{
+    Action, Alert, AlertProcess, AlertStatus, Category, Cloud, Container, DriftEvidence, DriftKind,
+    DriftVector, FileId, Node, Pod, PolicyEvidence, ProcessKey, Provenance, Provider, Runtime,
+    Severity, Sha256, Text, WallTime, WriterEvidence, WrittenHow,
+};
 
 /// Control characters, a line end, JSON, right-to-left marks, and bytes that are not UTF-8.
 const UGLY: &[u8] = b"x\x1b[31m\n\"},{\"rule\":\"none\"\r\0\\\xe2\x80\xae\xff\x7f";
@@ -239,26 +244,6 @@ fn a_hostile_alert_is_one_bounded_line_of_valid_json() {
             .any(|gap| gap == "136 more ancestors are not shown"),
         "{gaps:?}"
     );
-}
-
-#[test]
-fn arguments_are_bounded_together() {
-    let argv = |texts: &[&str]| texts.iter().map(|t| Text::from(*t)).collect::<Vec<_>>();
-    assert_eq!(
-        arguments(&argv(&["ab", "c"]), 3),
-        (vec!["ab".to_owned(), "c".to_owned()], false)
-    );
-    assert_eq!(
-        arguments(&argv(&["ab", "cd", "e"]), 3),
-        (vec!["ab".to_owned(), "c…[cut]".to_owned()], true)
-    );
-    assert_eq!(
-        arguments(&argv(&["abc", "", "d"]), 3),
-        (vec!["abc".to_owned(), String::new()], true)
-    );
-    let many = vec![Text::default(); ARGUMENTS_MAX + 1];
-    assert_eq!(arguments(&many, 3).0.len(), ARGUMENTS_MAX);
-    assert!(arguments(&many, 3).1);
 }
 
 #[test]

@@ -1,0 +1,299 @@
+//! `yagura alerts`: alerts of a center.
+
+use super::client::{CenterArguments, Client, cell, encoded};
+use crate::exit::{Failure, Outcome};
+use crate::output::{self, Form, table};
+use serde_json::{Value, json};
+use std::collections::HashSet;
+use std::time::Duration;
+
+/// Alerts that are asked for at once.
+const TAIL_PAGE: u32 = 500;
+/// Wait before a center that went away is asked again.
+const AGAIN: Duration = Duration::from_secs(2);
+
+/// List and handle alerts of a center
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Command {
+    /// List alerts, those seen last first
+    List {
+        #[command(flatten)]
+        center: CenterArguments,
+        /// Statuses, separated by commas
+        #[arg(long, default_value = "unhandled,handling,auto-blocked")]
+        status: String,
+        /// Severities, separated by commas
+        #[arg(long, default_value = "")]
+        severity: String,
+        /// Words that all stand in the alert
+        #[arg(long, default_value = "")]
+        search: String,
+        /// How many
+        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=500))]
+        limit: u32,
+        /// Form of the result
+        #[arg(long, value_enum, default_value_t)]
+        output: Form,
+    },
+    /// Show one alert as JSON
+    Show {
+        #[command(flatten)]
+        center: CenterArguments,
+        /// Id of the alert
+        id: String,
+    },
+    /// Print alerts as they come, until interrupted
+    Tail {
+        #[command(flatten)]
+        center: CenterArguments,
+        /// Severities, separated by commas
+        #[arg(long, default_value = "")]
+        severity: String,
+        /// End after so many alerts
+        #[arg(long)]
+        count: Option<u64>,
+        /// Form of the result
+        #[arg(long, value_enum, default_value_t)]
+        output: Form,
+    },
+    /// Do something with alerts: start-handling, mark-handled, ignore, mark-false-positive, reopen, kill-process,
+    /// quarantine-file, pause-container, isolate-container, stop-container
+    Handle {
+        #[command(flatten)]
+        center: CenterArguments,
+        /// What is done
+        verb: String,
+        /// Ids of alerts
+        #[arg(required = true)]
+        ids: Vec<String>,
+        /// Why
+        #[arg(long, default_value = "")]
+        note: String,
+        /// Only say what it would do
+        #[arg(long)]
+        preview: bool,
+    },
+    /// Take back the last change of status of alerts
+    Undo {
+        #[command(flatten)]
+        center: CenterArguments,
+        /// Ids of alerts
+        #[arg(required = true)]
+        ids: Vec<String>,
+    },
+}
+
+/// Runs one of the commands.
+///
+/// # Errors
+/// [`Failure`] if the center refuses or can't be reached.
+pub(crate) fn run(command: &Command) -> Result<Outcome, Failure> {
+    match command {
+        Command::List {
+            center,
+            status,
+            severity,
+            search,
+            limit,
+            output,
+        } => {
+            let path = format!(
+                "/alerts?status={}&severity={}&q={}&limit={limit}",
+                encoded(status),
+                encoded(severity),
+                encoded(search)
+            );
+            let page = Client::new(center)?.get(&path)?;
+            list(&page, *output)?;
+        }
+        Command::Show { center, id } => {
+            let alert = Client::new(center)?.get(&format!("/alerts/{}", encoded(id)))?;
+            output::print_json(&alert)?;
+        }
+        Command::Tail {
+            center,
+            severity,
+            count,
+            output,
+        } => {
+            let client = Client::new(center)?;
+            Tail::new(severity, *output).run(&client, *count)?;
+        }
+        Command::Handle {
+            center,
+            verb,
+            ids,
+            note,
+            preview,
+        } => {
+            let path = if *preview {
+                "/alerts/actions/preview"
+            } else {
+                "/alerts/actions"
+            };
+            let asked = json!({ "verb": verb, "selection": { "ids": ids }, "note": note });
+            let answer = Client::new(center)?.ask("POST", path, &[], Some(&asked))?;
+            output::print_json(&answer.body)?;
+        }
+        Command::Undo { center, ids } => {
+            let asked = json!({ "ids": ids });
+            let answer = Client::new(center)?.ask("POST", "/alerts/undo", &[], Some(&asked))?;
+            output::print_json(&answer.body)?;
+        }
+    }
+    Ok(Outcome::Done)
+}
+
+fn list(page: &Value, form: Form) -> Result<(), Failure> {
+    let items = page
+        .get("items")
+        .and_then(Value::as_array)
+        .cloned()
+        .unwrap_or_default();
+    match form {
+        Form::Json => items.iter().try_for_each(output::print_line),
+        Form::Table => {
+            let rows = items.iter().map(|alert| {
+                [
+                    "/id",
+                    "/last_time",
+                    "/severity",
+                    "/status",
+                    "/count",
+                    "/node",
+                    "/container",
+                    "/title",
+                ]
+                .map(|field| cell(alert, field))
+                .to_vec()
+            });
+            let heads = [
+                "ID",
+                "LAST SEEN",
+                "SEVERITY",
+                "STATUS",
+                "COUNT",
+                "NODE",
+                "CONTAINER",
+                "TITLE",
+            ];
+            output::print(&table::aligned(&heads, rows))
+        }
+    }
+}
+
+/// Alerts as they come.
+struct Tail {
+    severity: String,
+    form: Form,
+    /// Alerts that were seen last before this are known.
+    since: String,
+    /// Those that were printed and seen last at or after that.
+    printed: HashSet<(String, String)>,
+}
+
+impl Tail {
+    fn new(severity: &str, form: Form) -> Tail {
+        Tail {
+            severity: severity.to_owned(),
+            form,
+            since: jiff::Timestamp::now().to_string(),
+            printed: HashSet::new(),
+        }
+    }
+
+    /// Prints what comes. A center that goes away is waited for.
+    fn run(&mut self, client: &Client, count: Option<u64>) -> Result<(), Failure> {
+        let mut left = count.unwrap_or(u64::MAX);
+        // Not being let in at the start is no reason to wait.
+        let mut changes = Some(client.changes()?);
+        tracing::info!("listening for alerts");
+        loop {
+            match self.news(client) {
+                Ok(news) => {
+                    for alert in news {
+                        if left == 0 {
+                            return Ok(());
+                        }
+                        self.print(&alert)?;
+                        left -= 1;
+                    }
+                }
+                Err(Failure::Failed(error)) => {
+                    tracing::warn!(error = %format!("{error:#}"), "alerts can't be listed");
+                }
+                Err(error) => return Err(error),
+            }
+            if left == 0 {
+                return Ok(());
+            }
+            let told = changes.as_mut().and_then(|changes| {
+                loop {
+                    let kind = changes.next()?;
+                    if matches!(kind.as_str(), "alerts" | "missed") {
+                        break Some(());
+                    }
+                }
+            });
+            if told.is_none() {
+                std::thread::sleep(AGAIN);
+                changes = client.changes().ok();
+            }
+        }
+    }
+
+    /// Alerts that were not printed, the oldest first.
+    fn news(&mut self, client: &Client) -> Result<Vec<Value>, Failure> {
+        let mut news = Vec::new();
+        let mut cursor = String::new();
+        loop {
+            let path = format!(
+                "/alerts?severity={}&from={}&limit={TAIL_PAGE}{cursor}",
+                encoded(&self.severity),
+                encoded(&self.since)
+            );
+            let page = client.get(&path)?;
+            let items = page.get("items").and_then(Value::as_array);
+            for alert in items.into_iter().flatten() {
+                if self.printed.insert(seen(alert)) {
+                    news.push(alert.clone());
+                }
+            }
+            match page.get("next_cursor").and_then(Value::as_str) {
+                Some(next) => cursor = format!("&cursor={}", encoded(next)),
+                None => break,
+            }
+        }
+        news.reverse();
+        if let Some(last) = news.last() {
+            self.since = seen(last).1;
+            self.printed.retain(|(_, time)| *time >= self.since);
+        }
+        Ok(news)
+    }
+
+    fn print(&self, alert: &Value) -> Result<(), Failure> {
+        if self.form == Form::Json {
+            return output::print_line(alert);
+        }
+        let fields = [
+            "/last_time",
+            "/severity",
+            "/node",
+            "/container",
+            "/title",
+            "/id",
+        ];
+        let line = fields.map(|field| cell(alert, field)).join("  ");
+        output::print(&format!("{line}\n"))
+    }
+}
+
+/// What tells an alert, or one more sighting of it, from others.
+fn seen(alert: &Value) -> (String, String) {
+    let text = |name: &str| {
+        let value = alert.get(name).and_then(Value::as_str);
+        value.unwrap_or_default().to_owned()
+    };
+    (text("id"), text("last_time"))
+}

@@ -23,13 +23,17 @@ pub(crate) fn trials() -> Vec<Trial> {
 }
 
 fn live() -> Result<()> {
-    let output = run(yagura().arg("demo"), DEMO_MAX)?.expect(0)?;
+    let output = run(yagura().args(["demo", "--stop"]), DEMO_MAX)?.expect(0)?;
     let text = output.text();
     shows_detections(&text)?;
-    ensure!(
-        text.contains("4 of 4 were detected") && text.contains("How to go on"),
-        "{text}"
-    );
+    for part in [
+        "4 of 4 were detected",
+        "is in the store",
+        "its status is now `handled`",
+        "How to go on",
+    ] {
+        ensure!(text.contains(part), "{part} is missing: {text}");
+    }
     Ok(())
 }
 

@@ -8,8 +8,8 @@ use std::process::{Child, Command, Stdio};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// How long anything may take that takes a moment.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
+/// How long anything may take that takes a moment: on an emulated machine whose host is busy, too.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 /// Pause between two looks at something that has no way to call.
 const POLL: Duration = Duration::from_millis(10);
 

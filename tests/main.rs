@@ -11,6 +11,7 @@
 mod bad_input;
 mod benign;
 mod catalogue;
+mod center;
 mod churn;
 mod debian;
 mod demo;
@@ -42,6 +43,7 @@ fn main() {
         recording::trials(),
         scanning::trials(),
         demo::trials(),
+        center::trials(),
         simulate::trials(),
         logs::trials(),
         scan::trials(),

@@ -76,8 +76,11 @@ fn uninstall() -> Result<()> {
     for path in places(scene.instance()) {
         ensure!(!path.exists(), "{} is left", path.display());
     }
-    ensure!(cgroup_programs(&own_id)?.is_empty(), "cgroup programs");
-    // The kernel frees them a little later.
+    // The kernel detaches and frees them a little later.
+    wait_for("the cgroup to be without programs", DEADLINE, || {
+        let programs = cgroup_programs(&own_id).ok()?;
+        programs.is_empty().then_some(())
+    })?;
     wait_for("the kernel to free everything", DEADLINE, || {
         objects.iter().all(|object| !is_there(object)).then_some(())
     })?;

@@ -9,6 +9,7 @@
 
 mod bench;
 mod command;
+mod console;
 mod demo;
 mod format;
 mod generate;
@@ -37,6 +38,10 @@ enum Command {
     Generate(generate::Arguments),
     /// Measures what the product costs.
     Bench(bench::Arguments),
+    /// Builds, checks and tests the console.
+    Console(console::Arguments),
+    /// Pictures every page of the console into docs/screenshots. Needs root and chromium.
+    Screenshots(console::ProductArguments),
     /// Formats Rust and BPF C.
     Fmt,
     /// Runs the tidy checks alone.
@@ -51,6 +56,8 @@ fn main() -> ExitCode {
         Command::Demo => demo::run(),
         Command::Generate(arguments) => generate::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
+        Command::Console(arguments) => console::run_command(&arguments),
+        Command::Screenshots(arguments) => console::run_screenshots(&arguments),
         Command::Fmt => format::write(),
         Command::Tidy => tidy::run(),
         Command::Vm(arguments) => vm::run(&arguments),

@@ -19,6 +19,17 @@ pub(crate) fn root() -> &'static Path {
 pub(crate) fn cargo() -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(root());
+    // What cargo said of this tool's own package: build scripts that look at it would run again, and all that rests on
+    // them be built again, whenever somebody calls cargo directly in between.
+    for (name, _) in std::env::vars_os() {
+        let is_of_package = [b"CARGO_PKG_".as_slice(), b"CARGO_MANIFEST_"];
+        if is_of_package
+            .iter()
+            .any(|start| name.as_encoded_bytes().starts_with(start))
+        {
+            command.env_remove(name);
+        }
+    }
     command
 }
 

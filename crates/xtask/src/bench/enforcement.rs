@@ -7,12 +7,10 @@ use super::observer::Observer;
 use super::report::{self, Row, Sample, Series};
 use super::switching::{self, Switches};
 use crate::command::{check_interrupt, output};
-use crate::workspace::{BUILD_TIME_MAX, Profile, build_yagura};
 use anyhow::{Context, Result, ensure};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
-use std::time::Instant;
 
 /// This machine can't do it.
 const EXIT_MACHINE: u8 = 3;
@@ -125,13 +123,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     }
     // Takes over SIGINT and SIGTERM before there is anything to clean up.
     check_interrupt()?;
-    let binary = arguments.binary.clone().map_or_else(
-        || {
-            eprintln!("building yagura for release");
-            build_yagura(Profile::Release, Instant::now() + BUILD_TIME_MAX)
-        },
-        Ok,
-    )?;
+    let binary = super::measured(arguments.binary.as_ref())?;
     let scene = Scene::new(&binary)?;
     let tables = scene.storms(arguments)?;
     let switches = match arguments.switches {

@@ -4,12 +4,10 @@ use super::container::{Container, Storm};
 use super::observer::{Cost, Observer};
 use super::report::{self, Row, Sample, Series};
 use crate::command::{check_interrupt, output};
-use crate::workspace::{BUILD_TIME_MAX, Profile, build_yagura};
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
-use std::time::Instant;
 
 /// This machine can't do it.
 const EXIT_MACHINE: u8 = 3;
@@ -119,13 +117,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     }
     // Takes over SIGINT and SIGTERM before there is anything to clean up.
     check_interrupt()?;
-    let built = arguments.binary.clone().map_or_else(
-        || {
-            eprintln!("building yagura for release");
-            build_yagura(Profile::Release, Instant::now() + BUILD_TIME_MAX)
-        },
-        Ok,
-    )?;
+    let built = super::measured(arguments.binary.as_ref())?;
     let container = Container::start("overhead")?;
     let policy = container.folder().join("policy.yaml");
     std::fs::write(&policy, POLICY).context("writing the policy")?;

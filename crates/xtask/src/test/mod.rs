@@ -4,7 +4,7 @@ mod summary;
 
 use crate::command::{run as run_program, run_lines};
 use crate::workspace::{build_yagura_with_tests, cargo, root};
-use crate::{format, generate, tidy, vm};
+use crate::{console, format, generate, tidy, vm};
 use anyhow::{Context, Result};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -34,6 +34,14 @@ const STEPS: &[Step] = &[
         run: |_| tidy::check(),
     },
     Step {
+        name: "console is built",
+        run: console::build,
+    },
+    Step {
+        name: "types and style of the console",
+        run: console::check,
+    },
+    Step {
         name: "clippy",
         run: clippy,
     },
@@ -45,6 +53,19 @@ const STEPS: &[Step] = &[
         name: "fuzz targets compile",
         run: fuzz,
     },
+];
+
+/// Tests that report line by line, as cargo's do.
+type Tests = fn(Instant, &mut dyn FnMut(&str)) -> Result<()>;
+
+/// The console's tests.
+const CONSOLE_TESTS: [(&str, Tests); 2] = [
+    ("tests of the console's parts", |deadline, each| {
+        console::unit_tests(deadline, each)
+    }),
+    ("tests of the console in a browser", |deadline, each| {
+        console::end_to_end(deadline, each)
+    }),
 ];
 
 /// Runs every step and then every test; the last line of a run that reached the tests is their count.
@@ -61,6 +82,18 @@ pub(crate) fn run() -> Result<ExitCode> {
     let begun = heading("tests");
     let mut summary = tests(deadline)?;
     println!("\ntests took {:.0} s", begun.elapsed().as_secs_f64());
+    for (name, run) in CONSOLE_TESTS {
+        let begun = heading(name);
+        let result = run(deadline, &mut |line| {
+            println!("{line}");
+            summary.read(line);
+        });
+        if let Err(error) = &result {
+            eprintln!("error: {error:#}");
+        }
+        summary.finish(result.is_ok());
+        println!("took {:.0} s", begun.elapsed().as_secs_f64());
+    }
     let begun = heading("tests in a virtual machine with BPF LSM");
     let lane = virtual_machine(deadline, &mut summary);
     if let Err(error) = &lane {

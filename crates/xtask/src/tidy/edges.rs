@@ -12,7 +12,9 @@ use std::collections::{BTreeMap, BTreeSet};
 const TEST_CRATE: &str = "testkit";
 
 /// The only crates where async code may live; the rest of the product is plain threads.
-const ASYNC_CRATES: &[&str] = &["runtimes", "sensor", "testkit", "yagura"];
+const ASYNC_CRATES: &[&str] = &[
+    "center", "proto", "runtimes", "sensor", "store", "testkit", "yagura",
+];
 
 /// The package whose presence means async.
 const ASYNC_PACKAGE: &str = "tokio";

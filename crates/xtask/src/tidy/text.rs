@@ -6,6 +6,7 @@ use super::{Repository, SourceFile};
 const BINARY: &[(&str, &str)] = &[
     (".capture", "a recording of the event stream"),
     (".bin", "bytes for a decoder's tests"),
+    (".webp", "a picture of the console"),
 ];
 
 /// Paths that exist on the machine of whoever wrote the line, and nowhere else. Split, since this file is checked too.

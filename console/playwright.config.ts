@@ -10,6 +10,8 @@ export default defineConfig({
   // One story, file by file in the order of their names: the first test sets the password that the later ones log in with.
   workers: 1,
   fullyParallel: false,
+  // As all other tests; the one that needed it is named at the end.
+  retries: 1,
   timeout: 180_000,
   expect: { timeout: 30_000 },
   reporter: './tests/cargo-reporter.ts',

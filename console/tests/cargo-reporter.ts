@@ -13,11 +13,12 @@ export default class CargoReporter implements Reporter {
       this.tell(test, `ignored, ${reason ?? 'one before it failed'}`);
     } else if (result.status === test.expectedStatus) {
       this.passed += 1;
-      this.tell(test, 'ok');
+      this.tell(test, result.retry === 0 ? 'ok' : 'ok, at the second try');
     } else {
+      for (const { stack, message } of result.errors) process.stdout.write(`${stack ?? message ?? ''}\n`);
+      if (result.retry < test.retries) return;
       this.failed += 1;
       this.tell(test, 'FAILED');
-      for (const { stack, message } of result.errors) process.stdout.write(`${stack ?? message ?? ''}\n`);
     }
   }
 

@@ -49,13 +49,36 @@ pub(crate) fn build_yagura(profile: Profile, deadline: Instant) -> Result<PathBu
     executable_of(command, deadline)
 }
 
+/// The target of the product's own tests.
+pub(crate) const PRODUCT_TESTS: &str = "product";
+
 /// What was built of the product.
 #[derive(Debug)]
 pub(crate) struct Built {
     /// Its executable.
     pub(crate) yagura: PathBuf,
-    /// The executable of its own tests.
-    pub(crate) product_tests: Option<PathBuf>,
+    /// All tests, in the order of their packages and names.
+    pub(crate) tests: Vec<TestProgram>,
+}
+
+/// A program of tests.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct TestProgram {
+    /// Folder of its package, which it runs in.
+    pub(crate) package: PathBuf,
+    /// Name of its target.
+    pub(crate) name: String,
+    /// Where it is.
+    pub(crate) executable: PathBuf,
+}
+
+impl Built {
+    /// The executable of the product's own tests.
+    pub(crate) fn product_tests(&self) -> Option<&Path> {
+        let mut tests = self.tests.iter();
+        let found = tests.find(|program| program.name == PRODUCT_TESTS)?;
+        Some(&found.executable)
+    }
 }
 
 /// Builds the product's executable together with all tests. Alone it would be built with fewer features of what it
@@ -75,26 +98,41 @@ fn executable_of(command: Command, deadline: Instant) -> Result<PathBuf> {
 
 fn built_by(mut command: Command, deadline: Instant) -> Result<Built> {
     command.args(["--message-format", "json-render-diagnostics"]);
-    let (mut yagura, mut product_tests) = (None, None);
-    let status = run_lines(&mut command, deadline, |line| {
-        yagura = executable_in(line, "yagura", "bin").or(yagura.take());
-        product_tests = executable_in(line, "product", "test").or(product_tests.take());
+    let (mut yagura, mut tests) = (None, Vec::new());
+    let status = run_lines(&mut command, deadline, |line| match artefact(line) {
+        Some(Artefact::Yagura(path)) => yagura = Some(path),
+        Some(Artefact::Tests(program)) => tests.push(program),
+        None => {}
     })?;
     ensure!(status.success(), "building yagura failed");
+    tests.sort_unstable();
     Ok(Built {
         yagura: yagura.context("cargo built no executable `yagura`")?,
-        product_tests,
+        tests,
     })
 }
 
-/// The executable of a target, if the message of cargo names it. A test's target is built as a test and no other is.
-fn executable_in(message: &str, name: &str, kind: &str) -> Option<PathBuf> {
+/// An executable that is wanted.
+#[derive(Debug, PartialEq, Eq)]
+enum Artefact {
+    Yagura(PathBuf),
+    Tests(TestProgram),
+}
+
+/// What a message of cargo tells of.
+fn artefact(message: &str) -> Option<Artefact> {
     let message: Value = serde_json::from_str(message).ok()?;
-    let is_wanted = message.pointer("/target/name")? == name
-        && message.pointer("/target/kind/0")? == kind
-        && *message.pointer("/profile/test")? == (kind == "test");
-    let path = message.get("executable")?.as_str()?;
-    is_wanted.then(|| PathBuf::from(path))
+    let text = |pointer: &str| message.pointer(pointer).and_then(Value::as_str);
+    let executable = PathBuf::from(text("/executable")?);
+    let (name, kind) = (text("/target/name")?, text("/target/kind/0")?);
+    match message.pointer("/profile/test")?.as_bool()? {
+        true => Some(Artefact::Tests(TestProgram {
+            package: Path::new(text("/manifest_path")?).parent()?.to_owned(),
+            name: name.to_owned(),
+            executable,
+        })),
+        false => (name == "yagura" && kind == "bin").then_some(Artefact::Yagura(executable)),
+    }
 }
 
 /// The profiles that this tool builds.
@@ -181,26 +219,32 @@ mod tests {
     fn the_executable_is_told_from_other_artefacts() {
         let message = |name: &str, kind: &str, is_test: bool, executable: &str| {
             format!(
-                r#"{{"target":{{"name":"{name}","kind":["{kind}"]}},"profile":{{"test":{is_test}}},"executable":{executable}}}"#
+                r#"{{"manifest_path":"/w/crates/c/Cargo.toml","target":{{"name":"{name}","kind":["{kind}"]}},"profile":{{"test":{is_test}}},"executable":{executable}}}"#
             )
         };
-        let named = message("yagura", "bin", false, "\"/t/yagura\"");
-        let product = |message: &str| executable_in(message, "yagura", "bin");
-        assert_eq!(product(&named), Some(PathBuf::from("/t/yagura")));
-        let tests = message("product", "test", true, "\"/t/product-0\"");
         assert_eq!(
-            executable_in(&tests, "product", "test"),
-            Some(PathBuf::from("/t/product-0"))
+            artefact(&message("yagura", "bin", false, "\"/t/yagura\"")),
+            Some(Artefact::Yagura("/t/yagura".into()))
         );
+        for (name, kind) in [("product", "test"), ("yagura", "bin"), ("library", "lib")] {
+            let tests = TestProgram {
+                package: "/w/crates/c".into(),
+                name: name.to_owned(),
+                executable: "/t/x-0".into(),
+            };
+            assert_eq!(
+                artefact(&message(name, kind, true, "\"/t/x-0\"")),
+                Some(Artefact::Tests(tests))
+            );
+        }
         for other in [
             message("yagura", "bin", false, "null"),
-            message("yagura", "bin", true, "\"/t/yagura-0\""),
             message("yagura", "test", false, "\"/t/yagura\""),
             message("other", "bin", false, "\"/t/other\""),
             r#"{"reason":"build-finished"}"#.to_owned(),
             "no json".to_owned(),
         ] {
-            assert_eq!(product(&other), None, "{other}");
+            assert_eq!(artefact(&other), None, "{other}");
         }
     }
 }

@@ -11,7 +11,7 @@ mod packages;
 
 pub(crate) use lane::run as run_lane;
 
-use crate::workspace::{Built, root};
+use crate::workspace::{Built, PRODUCT_TESTS, TestProgram, root};
 use anyhow::{Context, Result, ensure};
 use disk::Tree;
 use kernel::Kernel;
@@ -128,14 +128,17 @@ fn run_command(arguments: &RunArguments) -> Result<ExitCode> {
 
 fn run_test(arguments: &TestArguments) -> Result<ExitCode> {
     let filter = arguments.filter.as_deref();
-    let built = Built {
+    let mut built = Built {
         yagura: std::path::absolute(&arguments.yagura)?,
-        product_tests: arguments
-            .product_tests
-            .as_ref()
-            .map(std::path::absolute)
-            .transpose()?,
+        tests: Vec::new(),
     };
+    if let Some(tests) = &arguments.product_tests {
+        built.tests.push(TestProgram {
+            package: root().to_owned(),
+            name: PRODUCT_TESTS.to_owned(),
+            executable: std::path::absolute(tests)?,
+        });
+    }
     let passed = lane::run(&built, filter, |line| println!("{line}"))?;
     Ok(if passed {
         ExitCode::SUCCESS

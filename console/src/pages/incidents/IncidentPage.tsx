@@ -7,12 +7,13 @@ import { api, take } from '../../api/client';
 import type { Schema } from '../../api/types';
 import { SeverityBadge, StatusBadge } from '../../ui/badges';
 import { Facts } from '../../ui/Facts';
+import type { PartKind } from '../../ui/Graph';
 import { Hostile } from '../../ui/Hostile';
 import { Page } from '../../ui/Page';
 import { QueryView } from '../../ui/states';
 import { Time } from '../../ui/Time';
 import { titleOf } from '../alerts/title';
-import { IncidentGraph, type NodeKind } from './IncidentGraph';
+import { IncidentGraph } from './IncidentGraph';
 
 type Detail = Schema<'IncidentDetail'>;
 
@@ -69,7 +70,7 @@ function GraphPane({ incident }: { incident: Detail }) {
         <h2>{node ? <Hostile wrap>{node.label}</Hostile> : t('incidents.parts')}</h2>
         {node && (
           <>
-            <Facts facts={[[t('assets.kind'), t(`graphNode.${node.kind as NodeKind}`)]]} />
+            <Facts facts={[[t('assets.kind'), t(`graphNode.${node.kind as PartKind}`)]]} />
             <ul className="plain-list">
               {node.facts.map((fact, index) => (
                 <li key={index}>
@@ -90,7 +91,7 @@ function GraphPane({ incident }: { incident: Detail }) {
             {graph.nodes.map((one) => (
               <li key={one.id}>
                 <Button type="link" size="small" onClick={() => setPicked(one.id)}>
-                  {t(`graphNode.${one.kind as NodeKind}`)}: <Hostile max={80}>{one.label}</Hostile>
+                  {t(`graphNode.${one.kind as PartKind}`)}: <Hostile max={80}>{one.label}</Hostile>
                 </Button>
               </li>
             ))}

@@ -1,9 +1,9 @@
 //! Proofs that nodes are protected (canaries), and the times at which something was not seen or not protected (gaps).
 
-use crate::db::{Db, Row, values};
+use crate::db::{Db, Row, Tx, values};
 use crate::filter::Conditions;
-use crate::limits::{NAME_BYTES_MAX, VALUE_BYTES_MAX};
-use crate::text::{check, checked_json};
+use crate::limits::{BATCH_ITEMS_MAX, NAME_BYTES_MAX, VALUE_BYTES_MAX};
+use crate::text::{check, check_count, checked_json};
 use crate::{Change, ChangeKind, Cursor, Page, PageRequest, StoreError};
 use serde_json::Value;
 use yagura_event::WallTime;
@@ -53,6 +53,17 @@ pub struct Gap {
     pub ended: Option<WallTime>,
     /// The rest, as JSON.
     pub detail: Value,
+}
+
+/// What is known of a gap from now on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GapChange {
+    /// Identity of the node.
+    pub node: String,
+    /// What is missing, or was.
+    pub kind: String,
+    /// The rest, as JSON; `None` if nothing is missing any more.
+    pub detail: Option<Value>,
 }
 
 /// Which gaps are wanted.
@@ -172,19 +183,12 @@ impl Coverage<'_> {
         detail: &Value,
         started: WallTime,
     ) -> Result<i64, StoreError> {
-        check("a node's id", node, NAME_BYTES_MAX)?;
-        check("a kind of gap", kind, NAME_BYTES_MAX)?;
-        let detail = checked_json("a gap's detail", detail, VALUE_BYTES_MAX)?;
+        let detail = checked(node, kind, detail)?;
         let mut tx = self.db.begin().await?;
-        let sql = "INSERT INTO gaps (node, kind, started, detail) VALUES ($1, $2, $3, $4) \
-                   ON CONFLICT (node, kind) WHERE ended IS NULL DO UPDATE SET detail = excluded.detail RETURNING id";
-        let row = tx
-            .fetch_optional(sql, values![node, kind, started, detail])
-            .await?;
-        let row = row.ok_or_else(|| StoreError::damaged("a gap got no number"))?;
+        let number = open(&mut tx, node, kind, &detail, started).await?;
         tx.notify(Change::new(ChangeKind::Coverage, node, 0));
         tx.commit().await?;
-        row.get("id")
+        Ok(number)
     }
 
     /// Notes that it is there again. Returns whether there was a gap.
@@ -198,14 +202,44 @@ impl Coverage<'_> {
         ended: WallTime,
     ) -> Result<bool, StoreError> {
         let mut tx = self.db.begin().await?;
-        let sql = "UPDATE gaps SET ended = CASE WHEN $3 > started THEN $3 ELSE started END \
-                   WHERE node = $1 AND kind = $2 AND ended IS NULL";
-        let rows = tx.execute(sql, values![node, kind, ended]).await?;
-        if rows > 0 {
+        let was_open = close(&mut tx, node, kind, ended).await?;
+        if was_open {
             tx.notify(Change::new(ChangeKind::Coverage, node, 0));
         }
         tx.commit().await?;
-        Ok(rows > 0)
+        Ok(was_open)
+    }
+
+    /// Notes what is missing on nodes, and what is not any more, at once. Of many, subscribers are told at once.
+    ///
+    /// # Errors
+    /// [`StoreError::TooLarge`], and [`StoreError::TooMany`] beyond [`BATCH_ITEMS_MAX`]; nothing is noted then.
+    pub async fn note_gaps(&self, changes: &[GapChange], now: WallTime) -> Result<(), StoreError> {
+        check_count("gaps", changes.len(), BATCH_ITEMS_MAX)?;
+        // Always in the same order, or two replicas could wait for one another.
+        let mut sorted: Vec<&GapChange> = changes.iter().collect();
+        sorted.sort_by_key(|change| (&change.node, &change.kind));
+        let mut tx = self.db.begin().await?;
+        let mut changed: Vec<&str> = Vec::new();
+        for GapChange { node, kind, detail } in sorted {
+            let is_news = match detail {
+                Some(detail) => {
+                    let detail = checked(node, kind, detail)?;
+                    open(&mut tx, node, kind, &detail, now).await?;
+                    true
+                }
+                None => close(&mut tx, node, kind, now).await?,
+            };
+            if is_news {
+                changed.push(node);
+            }
+        }
+        match changed.as_slice() {
+            [] => {}
+            [node] => tx.notify(Change::new(ChangeKind::Coverage, node, 0)),
+            _ => tx.notify(Change::new(ChangeKind::Coverage, "", 0)),
+        }
+        tx.commit().await
     }
 
     /// Gaps, the newest first.
@@ -243,6 +277,38 @@ impl Coverage<'_> {
             Cursor::new(GAPS, gap.started.0, &gap.id.to_string())
         }))
     }
+}
+
+/// The detail as it is stored, where everything is within its bounds.
+fn checked(node: &str, kind: &str, detail: &Value) -> Result<String, StoreError> {
+    check("a node's id", node, NAME_BYTES_MAX)?;
+    check("a kind of gap", kind, NAME_BYTES_MAX)?;
+    checked_json("a gap's detail", detail, VALUE_BYTES_MAX)
+}
+
+/// Opens a gap, or renews the detail of the open one; returns its number.
+pub(crate) async fn open(
+    tx: &mut Tx,
+    node: &str,
+    kind: &str,
+    detail: &str,
+    started: WallTime,
+) -> Result<i64, StoreError> {
+    let sql = "INSERT INTO gaps (node, kind, started, detail) VALUES ($1, $2, $3, $4) \
+               ON CONFLICT (node, kind) WHERE ended IS NULL DO UPDATE SET detail = excluded.detail RETURNING id";
+    let row = tx
+        .fetch_optional(sql, values![node, kind, started, detail])
+        .await?;
+    let row = row.ok_or_else(|| StoreError::damaged("a gap got no number"))?;
+    row.get("id")
+}
+
+/// Closes a gap; returns whether there was one.
+async fn close(tx: &mut Tx, node: &str, kind: &str, ended: WallTime) -> Result<bool, StoreError> {
+    let sql = "UPDATE gaps SET ended = CASE WHEN $3 > started THEN $3 ELSE started END \
+               WHERE node = $1 AND kind = $2 AND ended IS NULL";
+    let rows = tx.execute(sql, values![node, kind, ended]).await?;
+    Ok(rows > 0)
 }
 
 fn read_canary(row: &Row) -> Result<CanaryResult, StoreError> {

@@ -47,7 +47,7 @@ pub use alerts::{
 pub use audit_log::{AuditEntry, AuditFilter, AuditLog, AuditVerdict, NewAuditEntry};
 pub use backup::{BackupError, BackupSummary, RestoreError};
 pub use commands::{Command, CommandFilter, CommandStatus, Commands, NewCommand};
-pub use coverage::{CanaryResult, Coverage, Gap, GapFilter};
+pub use coverage::{CanaryResult, Coverage, Gap, GapChange, GapFilter};
 pub use db::Dialect;
 pub use detection::{AuditKey, FirstSeen, Hit, HitKind, Hits, KubernetesAudit, States};
 pub use documents::{Document, DocumentKind, Documents};

@@ -1,6 +1,7 @@
 //! Nodes and the sensors on them.
 
 use crate::audit_log::{self, NewAuditEntry};
+use crate::coverage;
 use crate::db::{Db, Dialect, Row, Tx, values};
 use crate::filter::{Conditions, Scope};
 use crate::limits::{BATCH_ITEMS_MAX, NAME_BYTES_MAX, VALUE_BYTES_MAX};
@@ -153,22 +154,43 @@ impl Nodes<'_> {
         tx.commit().await
     }
 
-    /// Notes that a sensor's connection to a replica ended; not if it is connected to another by now.
+    /// Notes that sensors' connections to a replica ended, and a gap of that kind of each from then on, if one is named; not
+    /// of those that are connected to another replica by now. Of many, subscribers are told at once.
     ///
     /// # Errors
-    /// [`StoreError`]
+    /// [`StoreError::TooMany`] beyond [`BATCH_ITEMS_MAX`]; nothing is noted then.
     pub async fn disconnected(
         &self,
-        id: &str,
+        ids: &[String],
         replica: &str,
+        gap: Option<&str>,
         now: WallTime,
     ) -> Result<(), StoreError> {
+        check_count("nodes", ids.len(), BATCH_ITEMS_MAX)?;
+        // Always in the same order, as reports.
+        let mut sorted: Vec<&String> = ids.iter().collect();
+        sorted.sort();
         let sql = "UPDATE nodes SET connected = FALSE, \
                    last_seen = CASE WHEN $3 > last_seen THEN $3 ELSE last_seen END \
                    WHERE id = $1 AND replica = $2 AND connected RETURNING version";
         let mut tx = self.db.begin().await?;
-        if let Some(row) = tx.fetch_optional(sql, values![id, replica, now]).await? {
-            tx.notify(Change::new(ChangeKind::Node, id, row.get("version")?));
+        let mut gone = Vec::new();
+        for id in sorted {
+            let row = tx.fetch_optional(sql, values![id, replica, now]).await?;
+            let Some(row) = row else { continue };
+            gone.push((id, row.get("version")?));
+            if let Some(kind) = gap {
+                coverage::open(&mut tx, id, kind, "{}", now).await?;
+            }
+        }
+        let (id, version) = match gone.as_slice() {
+            [] => return tx.commit().await,
+            [(id, version)] => (id.as_str(), *version),
+            _ => ("", 0),
+        };
+        tx.notify(Change::new(ChangeKind::Node, id, version));
+        if gap.is_some() {
+            tx.notify(Change::new(ChangeKind::Coverage, id, 0));
         }
         tx.commit().await
     }

@@ -63,8 +63,9 @@ async fn nodes_come_go_and_are_found(fixture: Connected) {
     };
     nodes.report(&other, at(5)).await.unwrap();
     // The end of a connection that was replaced is no news.
+    let replaced = ["id-3".to_owned()];
     nodes
-        .disconnected("id-3", "replica-1", at(6))
+        .disconnected(&replaced, "replica-1", Some("offline"), at(6))
         .await
         .unwrap();
     let node = nodes.get("id-3").await.unwrap().unwrap();
@@ -75,10 +76,21 @@ async fn nodes_come_go_and_are_found(fixture: Connected) {
     );
     assert_eq!((node.first_seen, node.last_seen), (NOW, at(5)));
     assert_eq!(node.report.health, json!({ "drops": 3 }));
+    let open = || GapFilter {
+        open: Some(true),
+        ..GapFilter::default()
+    };
+    let page = PageRequest::first(10);
+    let gaps = store.coverage().gaps(&open(), &page).await.unwrap();
+    assert_eq!(gaps.items, []);
+    let ended = ["id-4", "id-3", "no-node"].map(str::to_owned);
     nodes
-        .disconnected("id-4", "replica-1", at(7))
+        .disconnected(&ended, "replica-1", Some("offline"), at(7))
         .await
         .unwrap();
+    let gaps = store.coverage().gaps(&open(), &page).await.unwrap().items;
+    let told: Vec<_> = gaps.iter().map(|gap| (&*gap.node, &*gap.kind)).collect();
+    assert_eq!(told, [("id-4", "offline")]);
     // Who is silent is gone, unless this replica itself would know.
     let since = at(1);
     assert_eq!(nodes.silent("replica-1", since).await.unwrap(), [""; 0]);
@@ -339,6 +351,29 @@ async fn canaries_and_gaps_are_kept(fixture: Connected) {
     assert_eq!(one, same);
     assert!(coverage.close_gap("id-1", "drops", at(8)).await.unwrap());
     assert!(!coverage.close_gap("id-1", "drops", at(9)).await.unwrap());
+    let change = |node: &str, kind: &str, detail: Option<Value>| GapChange {
+        node: node.to_owned(),
+        kind: kind.to_owned(),
+        detail,
+    };
+    let opened = [
+        change("id-2", "late", Some(json!({ "count": 2 }))),
+        change("id-2", "early", Some(json!({}))),
+    ];
+    coverage.note_gaps(&opened, at(3)).await.unwrap();
+    let closed = [
+        change("id-2", "late", None),
+        change("id-2", "early", None),
+        change("id-9", "late", None),
+    ];
+    coverage.note_gaps(&closed, at(4)).await.unwrap();
+    let of_two = GapFilter {
+        nodes: vec!["id-2".to_owned()],
+        ..GapFilter::default()
+    };
+    let gaps = coverage.gaps(&of_two, &PageRequest::first(10)).await;
+    let ended: Vec<_> = gaps.unwrap().items.iter().map(|gap| gap.ended).collect();
+    assert_eq!(ended, [Some(at(4)), Some(at(4))]);
     let two = coverage
         .open_gap("id-1", "drops", &Value::Null, at(10))
         .await

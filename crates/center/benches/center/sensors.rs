@@ -1,7 +1,7 @@
 //! Simulated sensors: real clients of the link, in session.
 
 use crate::scene::{CLUSTER, Scene};
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -38,7 +38,7 @@ pub(crate) struct Sensors {
     /// How many have told that they have a version of the policies, by version; and that a session ended.
     acknowledged: watch::Receiver<Acknowledged>,
     // Ends the sessions when it is dropped.
-    _sessions: JoinSet<Result<()>>,
+    _sessions: JoinSet<()>,
 }
 
 /// What all sensors have told.
@@ -46,7 +46,8 @@ pub(crate) struct Sensors {
 pub(crate) struct Acknowledged {
     by_version: HashMap<u64, u32>,
     in_session: u32,
-    ended: u32,
+    /// Why the first session that ended did.
+    ended: Option<String>,
 }
 
 impl Sensors {
@@ -60,17 +61,15 @@ impl Sensors {
         for (calls, node) in enrolled(scene, "node", count).await? {
             let (told, places) = (Arc::clone(&told), Arc::clone(&places));
             sessions.spawn(async move {
-                let ended = session(calls, node, &places, &told).await;
-                told.send_modify(|told| told.ended += 1);
-                ended
+                let name = node.name.clone();
+                if let Err(error) = session(calls, node, &places, &told).await {
+                    let why = format!("{name}: {error:#}");
+                    told.send_modify(|told| told.ended = told.ended.take().or(Some(why)));
+                }
             });
         }
-        let all = acknowledged.wait_for(|told| told.in_session == count || told.ended > 0);
-        let all = tokio::time::timeout(TIME_MAX, all).await;
-        ensure!(
-            all.context("waiting for sessions")??.ended == 0,
-            "a session ended"
-        );
+        eprintln!("enrolled after {:.0} s", began.elapsed().as_secs_f64());
+        wait_for(&mut acknowledged, |told| told.in_session == count).await?;
         Ok(Sensors {
             count,
             took: began.elapsed(),
@@ -87,14 +86,28 @@ impl Sensors {
     /// Waits until all have told that they have that version of the policies.
     pub(crate) async fn all_have(&self, version: u64) -> Result<()> {
         let mut acknowledged = self.acknowledged.clone();
-        let all = acknowledged
-            .wait_for(|told| told.by_version.get(&version) == Some(&self.count) || told.ended > 0);
-        let all = tokio::time::timeout(TIME_MAX, all).await;
-        ensure!(
-            all.context("waiting for sensors")??.ended == 0,
-            "a session ended"
-        );
-        Ok(())
+        wait_for(&mut acknowledged, |told| {
+            told.by_version.get(&version) == Some(&self.count)
+        })
+        .await
+    }
+}
+
+/// Waits until all have told something; not any longer once a session has ended.
+async fn wait_for(
+    acknowledged: &mut watch::Receiver<Acknowledged>,
+    is_told: impl Fn(&Acknowledged) -> bool,
+) -> Result<()> {
+    let all = acknowledged.wait_for(|told| is_told(told) || told.ended.is_some());
+    match tokio::time::timeout(TIME_MAX, all).await {
+        Ok(told) => match &told?.ended {
+            Some(why) => bail!("a session ended: {why}"),
+            None => Ok(()),
+        },
+        Err(_) => {
+            let told = acknowledged.borrow();
+            bail!("{} are in session after {TIME_MAX:?}", told.in_session)
+        }
     }
 }
 
@@ -165,7 +178,7 @@ async fn session(
     let session = calls.session(ReceiverStream::new(messages)).await?;
     let mut down = session.into_inner();
     let Some(Down::Welcome(welcome)) = down.message().await?.and_then(|first| first.message) else {
-        anyhow::bail!("no welcome");
+        bail!("no welcome");
     };
     drop(place);
     let interval = Duration::from_secs(u64::from(welcome.health_interval_s));
@@ -177,7 +190,7 @@ async fn session(
                     send(Up::DocumentState(state_of(&update))).await?;
                     told.send_modify(|told| told.note(&update));
                 }
-                Some(Down::Farewell(farewell)) => anyhow::bail!(farewell.reason),
+                Some(Down::Farewell(farewell)) => bail!(farewell.reason),
                 _ => {}
             },
             _ = health.tick() => send(Up::Health(report(&node))).await?,

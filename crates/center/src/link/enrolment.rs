@@ -127,7 +127,9 @@ async fn admit(
         .await
         .map_err(super::fleet::unavailable)?;
     // It is known, and not in session yet.
-    let noted = nodes.disconnected(sensor.as_str(), replica, now).await;
+    let noted = nodes
+        .disconnected(std::slice::from_ref(&report.id), replica, None, now)
+        .await;
     noted.map_err(super::fleet::unavailable)?;
     Ok(Admission {
         sensor,

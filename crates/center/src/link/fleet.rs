@@ -4,7 +4,6 @@ use super::documents::Documents;
 use super::intake::{Intake, Stored};
 use super::sessions::Sessions;
 use super::{commands, enrolment, output, reports};
-use crate::app::fleet::OFFLINE;
 use crate::app::ingest;
 use crate::clock;
 use crate::start::Center;
@@ -32,8 +31,6 @@ use yagura_store::{
 
 /// Containers that go into the store at a time.
 const CONTAINERS_AT_ONCE: usize = 500;
-/// The kind of gap that there is while a sensor tells of something that it can't see or stop.
-const REDUCED: &str = "reduced-coverage";
 
 /// What became of sensors' calls.
 #[derive(Debug, Default)]
@@ -168,17 +165,11 @@ impl StoredFleet {
 
     /// Notes the end of a session, whenever the link lets go of it.
     fn watch_end(&self, sensor: SensorId, pushes: mpsc::Sender<Push>) {
-        let (center, sessions) = (self.center.clone(), Arc::clone(&self.sessions));
-        let counters = Arc::clone(&self.counters);
+        let (sessions, counters) = (Arc::clone(&self.sessions), Arc::clone(&self.counters));
         tokio::spawn(async move {
             pushes.closed().await;
-            if !sessions.detach(&sensor, &pushes) {
-                return;
-            }
+            sessions.detach(&sensor, &pushes);
             count_to(&counters.sessions, sessions.count());
-            if let Err(error) = note_end(center.store(), &sensor, sessions.replica()).await {
-                tracing::warn!(%error, "end of a session is not noted");
-            }
         });
     }
 
@@ -214,37 +205,6 @@ impl StoredFleet {
         }
         Ok(())
     }
-}
-
-/// A sensor went: its node is not watched from here on, as far as the center can tell.
-async fn note_end(store: &Store, sensor: &SensorId, replica: &str) -> Result<(), StoreError> {
-    let now = clock::now();
-    store
-        .nodes()
-        .disconnected(sensor.as_str(), replica, now)
-        .await?;
-    store
-        .coverage()
-        .open_gap(sensor.as_str(), OFFLINE, &json!({}), now)
-        .await?;
-    Ok(())
-}
-
-/// Notes what a node can't see or stop, or that there is nothing of that kind any more.
-async fn note_gaps(store: &Store, sensor: &SensorId, gaps: Value) -> Result<(), StoreError> {
-    let (coverage, now) = (store.coverage(), clock::now());
-    let is_whole = gaps.as_array().is_none_or(Vec::is_empty);
-    if is_whole {
-        return coverage
-            .close_gap(sensor.as_str(), REDUCED, now)
-            .await
-            .map(drop);
-    }
-    let detail = json!({ "gaps": gaps });
-    coverage
-        .open_gap(sensor.as_str(), REDUCED, &detail, now)
-        .await
-        .map(drop)
 }
 
 /// What the store refuses for good must not come again and again.
@@ -318,11 +278,6 @@ impl Fleet for StoredFleet {
         report.sensor_version = reports::text(&hello.version);
         report.policy_versions = reports::versions(&hello.documents);
         self.sessions.replica().clone_into(&mut report.replica);
-        let now = clock::now();
-        nodes.report(&report, now).await.map_err(unavailable)?;
-        let coverage = self.store().coverage();
-        let closed = coverage.close_gap(sensor.id.as_str(), OFFLINE, now).await;
-        closed.map_err(unavailable)?;
         if self.documents.is_empty() {
             let read = self.documents.refresh(self.store()).await;
             read.map_err(unavailable)?;
@@ -379,18 +334,14 @@ impl Fleet for StoredFleet {
         let told = reports::health(&health, skew_ms);
         let versions = reports::versions(&health.documents);
         let gaps = told.get("gaps").cloned().unwrap_or_default();
-        let mut are_news = false;
         self.sessions.update(&sensor.id, |report| {
-            are_news = report.health.get("gaps") != Some(&gaps);
             report.backend = reports::text(&health.backend);
             report.kernel = reports::text(&health.kernel);
             report.sensor_version = reports::text(&health.version);
             report.policy_versions = versions;
             report.health = told;
         });
-        if are_news {
-            kept(note_gaps(self.store(), &sensor.id, gaps).await)?;
-        }
+        self.sessions.note_gaps(&sensor.id, gaps);
         if let Some(canary) = &health.canary
             && self.sessions.is_new_canary(&sensor.id, canary.time_ms)
         {

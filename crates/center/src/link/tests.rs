@@ -294,7 +294,11 @@ async fn a_sensor_is_enrolled_seen_and_told_what_is_in_force() {
         open: Some(true),
         ..yagura_store::GapFilter::default()
     };
-    let gaps = coverage.gaps(&open, &page).await.expect("gaps").items;
+    let gaps = eventually("a gap", async || {
+        let gaps = coverage.gaps(&open, &page).await.expect("gaps").items;
+        (!gaps.is_empty()).then_some(gaps)
+    })
+    .await;
     let told: Vec<(&str, &Value)> = gaps
         .iter()
         .map(|gap| (gap.kind.as_str(), &gap.detail["gaps"][0]))
@@ -348,6 +352,21 @@ async fn a_sensor_is_enrolled_seen_and_told_what_is_in_force() {
         (!node.connected).then_some(())
     })
     .await;
+    let gaps = coverage.gaps(&open, &page).await.expect("gaps").items;
+    let mut kinds: Vec<&str> = gaps.iter().map(|gap| gap.kind.as_str()).collect();
+    kinds.sort_unstable();
+    assert_eq!(kinds, ["reduced-coverage", "sensor-offline"]);
+    // Who comes back is there again.
+    let mut sensor = Sensor::start(options(address, &state, None));
+    sensor.connected().await;
+    eventually("no gap of a sensor that is away", async || {
+        let gaps = coverage.gaps(&open, &page).await.expect("gaps").items;
+        let node = center.store().nodes().get(&id).await.expect("node")?;
+        let is_back = gaps.iter().all(|gap| gap.kind == "reduced-coverage");
+        (node.connected && is_back).then_some(())
+    })
+    .await;
+    sensor.stop().await;
     running.stop().await;
 }
 

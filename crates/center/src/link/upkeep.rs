@@ -2,20 +2,22 @@
 
 use super::documents::matters;
 use super::fleet::{StoredFleet, count_to};
+use super::sessions::Unwritten;
+use crate::app::fleet::OFFLINE;
 use crate::clock;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::MissedTickBehavior;
 use yagura_proto::identity::{SensorId, Serial};
-use yagura_store::{ChangeKind, NodeReport, Notice};
+use yagura_store::{ChangeKind, GapChange, NodeReport, Notice, StoreError};
 
 /// How often copies are renewed even if the store tells of nothing.
 const RENEWED: Duration = Duration::from_secs(30);
 /// How long to wait before something is read again that could not be.
 const RETRY: Duration = Duration::from_secs(1);
-/// Reports of nodes that go into the store at a time.
-const REPORTS_AT_ONCE: usize = 500;
+/// Nodes, or gaps of them, that go into the store at a time.
+const AT_ONCE: usize = 500;
 /// How often reports of nodes are written.
 const REPORTS_WRITTEN: Duration = Duration::from_millis(500);
 
@@ -134,32 +136,68 @@ impl StoredFleet {
         }
     }
 
-    /// Writes what sensors told of themselves, a little later and together: after a change of policy they all tell at once.
+    /// Writes who came and went and what sensors told of themselves, a little later and together: after a change of policy
+    /// they all tell at once, and after a start of the center they all come.
     async fn write_reports(&self) {
-        let reports = self.sessions.take_dirty();
-        let mut chunks = reports.chunks(REPORTS_AT_ONCE);
-        while let Some(some) = chunks.next() {
-            let written = self.store().nodes().report_all(some, clock::now()).await;
-            match written {
-                Ok(()) => {}
-                Err(error) if error.is_retryable() => {
-                    tracing::warn!(%error, "reports of nodes are not stored yet");
-                    let left = some.iter().chain(chunks.flatten());
-                    self.sessions
-                        .mark_dirty(left.map(|report| report.id.as_str()));
-                    return;
-                }
-                // One of them can't be stored, ever: the others must not wait for it.
-                Err(_) => self.write_reports_singly(some).await,
-            }
-        }
+        let Unwritten {
+            ended,
+            reports,
+            gaps,
+        } = self.sessions.take_unwritten();
+        let (nodes, coverage) = (self.store().nodes(), self.store().coverage());
+        let replica = self.sessions.replica();
+        let left = written(&ended, "ends of sessions", async |some: &[String]| {
+            let now = clock::now();
+            nodes.disconnected(some, replica, Some(OFFLINE), now).await
+        });
+        self.sessions.put_back_ended(left.await);
+        let left = written(
+            &reports,
+            "reports of nodes",
+            async |some: &[NodeReport]| nodes.report_all(some, clock::now()).await,
+        );
+        self.sessions.put_back_reports(left.await);
+        let left = written(&gaps, "gaps", async |some: &[GapChange]| {
+            coverage.note_gaps(some, clock::now()).await
+        });
+        self.sessions.put_back_gaps(left.await);
     }
+}
 
-    async fn write_reports_singly(&self, reports: &[NodeReport]) {
-        for report in reports {
-            if let Err(error) = self.store().nodes().report(report, clock::now()).await {
-                tracing::warn!(node = report.name, %error, "report of a node is not stored");
-            }
+/// Writes in parts. Returns what has to wait because the database is away.
+async fn written<'i, T>(
+    items: &'i [T],
+    what: &'static str,
+    write: impl AsyncFn(&[T]) -> Result<(), StoreError>,
+) -> &'i [T] {
+    let mut left = items;
+    while !left.is_empty() {
+        let (some, rest) = left.split_at(left.len().min(AT_ONCE));
+        let mut result = write(some).await;
+        if result.as_ref().is_err_and(|error| !error.is_retryable()) {
+            // One of them can't be stored, ever: the others must not wait for it.
+            result = singly(some, what, &write).await;
+        }
+        if let Err(error) = result {
+            tracing::warn!(what, %error, "not stored yet");
+            break;
+        }
+        left = rest;
+    }
+    left
+}
+
+async fn singly<T>(
+    items: &[T],
+    what: &'static str,
+    write: &impl AsyncFn(&[T]) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    for item in items.chunks(1) {
+        match write(item).await {
+            Err(error) if error.is_retryable() => return Err(error),
+            Err(error) => tracing::warn!(what, %error, "left out"),
+            Ok(()) => {}
         }
     }
+    Ok(())
 }

@@ -188,3 +188,44 @@ async fn a_whitelist_rule_is_proposed_with_what_a_name_stands_for() {
     assert_eq!(proposed[0], (Some(json!("/etc/ld.so.preload")), None));
     assert_eq!(proposed[1], (None, Some(json!(socket))));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_feed_has_every_alert_once_whenever_it_happened() {
+    let site = Site::start().await;
+    let admin = site.admin().await;
+    let limited = json!({ "namespaces": ["shop"] });
+    let limited = site.user(&admin, "lo", "security-reader", limited).await;
+    store(&site, "prod", &[drift_alert(1, "shop")]).await;
+    let start = admin.get("/alerts/feed").await.1;
+    assert_eq!(start["items"], json!([]), "{start}");
+    let after = |feed: &Value| format!("/alerts/feed?after={}", feed["position"].as_str().unwrap());
+    // The second is of a node that was cut off: it happened before all others.
+    let alerts = [(9, "shop"), (2, "bank"), (5, "shop")];
+    for (number, namespace) in alerts {
+        store(&site, "prod", &[drift_alert(number, namespace)]).await;
+    }
+    store(&site, "prod", &[drift_alert(9, "shop")]).await;
+    let ids = |feed: &Value| -> Vec<u64> {
+        let items = feed["items"].as_array().unwrap().iter();
+        let id = |item: &Value| u64::from_str_radix(item["id"].as_str().unwrap(), 16).unwrap();
+        items.map(id).collect()
+    };
+    let news = admin.get(&after(&start)).await.1;
+    assert_eq!((ids(&news), &news["more"]), (vec![9, 2, 5], &json!(false)));
+    let rest = admin.get(&after(&news)).await.1;
+    assert_eq!((ids(&rest), &rest["position"]), (vec![], &news["position"]));
+    assert_eq!(ids(&limited.get(&after(&start)).await.1), [9, 5]);
+    let none = admin
+        .get(&format!("{}&severity=reminder", after(&start)))
+        .await;
+    assert_eq!(ids(&none.1), [0; 0]);
+    for wrong in [
+        "after=x",
+        "after=-1-2",
+        "after=1-2&severity=loud",
+        "before=1",
+    ] {
+        let (status, problem) = admin.get(&format!("/alerts/feed?{wrong}")).await;
+        assert!((400..500).contains(&status), "{wrong}: {problem}");
+    }
+}

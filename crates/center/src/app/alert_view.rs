@@ -59,12 +59,12 @@ pub(crate) fn filter(asked: &AskedFilter, caller: &Caller) -> Result<AlertFilter
         return Err(Problem::invalid("q", "has more than 256 characters"));
     }
     Ok(AlertFilter {
-        statuses: words("status", &asked.status, |word| {
+        statuses: words("status", asked.status.as_ref(), |word| {
             yagura_store::AlertStatus::from_name(word)
         })?,
-        severities: words("severity", &asked.severity, severity_of)?,
-        categories: words("category", &asked.category, category_of)?,
-        keys: words("key", &asked.key, |word| Some(word.to_owned()))?,
+        severities: severities(asked.severity.as_ref())?,
+        categories: words("category", asked.category.as_ref(), category_of)?,
+        keys: words("key", asked.key.as_ref(), |word| Some(word.to_owned()))?,
         rules: one(&asked.rule),
         clusters: one(&asked.cluster),
         namespaces: one(&asked.namespace),
@@ -88,12 +88,20 @@ fn one(name: &Option<String>) -> Vec<String> {
         .collect()
 }
 
+/// Severities, separated by commas.
+///
+/// # Errors
+/// [`Problem`] if one of them is none.
+pub(crate) fn severities(list: Option<&String>) -> Result<Vec<yagura_event::Severity>, Problem> {
+    words("severity", list, severity_of)
+}
+
 fn words<T>(
     field: &str,
-    list: &Option<String>,
+    list: Option<&String>,
     read: impl Fn(&str) -> Option<T>,
 ) -> Result<Vec<T>, Problem> {
-    let list = list.as_deref().unwrap_or_default();
+    let list = list.map_or("", String::as_str);
     let words = list
         .split(',')
         .map(str::trim)

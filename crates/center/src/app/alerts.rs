@@ -1,19 +1,19 @@
 //! Alerts: found, read, commented on.
 
 use super::alert_actions;
-use super::alert_view::{document, filter, status_shown, summary};
+use super::alert_view::{document, filter, severities, status_shown, summary};
 use crate::auth::Caller;
 use crate::clock;
 use crate::http::Problem;
 use crate::http::dto::alert::{
-    AlertCounts, AlertDetail, AlertFilter as AskedFilter, AlertHistory, AlertHistoryEntry,
-    AlertPage, CommentBody, CommentCreate, CommentList,
+    AlertCounts, AlertDetail, AlertFeed, AlertFeedQuery, AlertFilter as AskedFilter, AlertHistory,
+    AlertHistoryEntry, AlertPage, CommentBody, CommentCreate, CommentList,
 };
 use crate::http::dto::common::{NamedCount, PageQuery};
 use crate::http::page;
 use crate::start::Center;
 use std::collections::BTreeMap;
-use yagura_store::{Alert, AlertEvent, AlertEventKind, PAGE_ROWS_MAX, PageRequest};
+use yagura_store::{Alert, AlertEvent, AlertEventKind, FeedPosition, PAGE_ROWS_MAX, PageRequest};
 
 /// Alerts that are counted for a filter: enough to show "10,000 and more".
 const COUNTED_MAX: u32 = 10_000;
@@ -46,6 +46,40 @@ pub(crate) async fn list(
     Ok(AlertPage {
         items: page.items.iter().map(summary).collect(),
         next_cursor: page.next.map(|cursor| cursor.to_string()),
+    })
+}
+
+/// What was stored after a position.
+///
+/// # Errors
+/// [`Problem`] if the position or a severity can't be used.
+pub(crate) async fn feed(
+    center: &Center,
+    caller: &Caller,
+    query: &AlertFeedQuery,
+) -> Result<AlertFeed, Problem> {
+    let severities = severities(query.severity.as_ref())?;
+    let alerts = center.store().alerts();
+    let Some(after) = &query.after else {
+        return Ok(AlertFeed {
+            items: Vec::new(),
+            position: alerts.feed_end().await?.to_string(),
+            more: false,
+        });
+    };
+    let after = FeedPosition::parse(after)
+        .ok_or_else(|| Problem::invalid("after", "is no position of this feed"))?;
+    let feed = alerts.feed(after, PAGE_ROWS_MAX).await?;
+    // What was stored while an older transaction runs is not in the order yet; it was told of, and will not be again.
+    let more = alerts.feed_waiting(feed.position, 1).await? > 0;
+    let seen = feed.alerts.iter().filter(|alert| {
+        caller.sees(&alert.cluster, &alert.namespace)
+            && (severities.is_empty() || severities.contains(&alert.severity))
+    });
+    Ok(AlertFeed {
+        items: seen.map(summary).collect(),
+        position: feed.position.to_string(),
+        more,
     })
 }
 

@@ -1,8 +1,9 @@
 //! Alerts over HTTP.
 
 use super::dto::alert::{
-    AlertAction, AlertActionPreview, AlertActionResult, AlertCounts, AlertDetail, AlertFilter,
-    AlertHistory, AlertPage, AlertUndo, CommentBody, CommentCreate, CommentList,
+    AlertAction, AlertActionPreview, AlertActionResult, AlertCounts, AlertDetail, AlertFeed,
+    AlertFeedQuery, AlertFilter, AlertHistory, AlertPage, AlertUndo, CommentBody, CommentCreate,
+    CommentList,
 };
 use super::dto::common::PageQuery;
 use super::dto::policy::DriftAllowProposal;
@@ -22,6 +23,7 @@ pub(super) fn routes(routes: Routes) -> Routes {
     routes
         .add(Access::Needs(Permission::AlertsRead), routes!(list_alerts))
         .add(Access::Needs(Permission::AlertsRead), routes!(count_alerts))
+        .add(Access::Needs(Permission::AlertsRead), routes!(feed_alerts))
         .add(Access::Needs(Permission::AlertsRead), routes!(get_alert))
         .add(
             Access::Needs(Permission::AlertsHandle),
@@ -79,6 +81,16 @@ async fn count_alerts(
     app::alerts::count(&center, &caller, &filter)
         .await
         .map(Json)
+}
+
+/// Tells which alerts were stored since an earlier answer, late ones too.
+#[utoipa::path(get, path = "/alerts/feed", tag = "alerts", params(AlertFeedQuery), responses((status = 200, body = AlertFeed)))]
+async fn feed_alerts(
+    State(center): State<Center>,
+    caller: Caller,
+    Parameters(query): Parameters<AlertFeedQuery>,
+) -> Result<Json<AlertFeed>, Problem> {
+    app::alerts::feed(&center, &caller, &query).await.map(Json)
 }
 
 /// Tells all of an alert.

@@ -4,6 +4,7 @@ use super::alert::{COLUMNS, read};
 use super::{Alert, Alerts};
 use crate::db::{Dialect, values};
 use crate::{PAGE_ROWS_MAX, StoreError};
+use std::fmt;
 
 /// How far somebody is in the order of storing. The default is the beginning.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -12,6 +13,27 @@ pub struct FeedPosition {
     pub batch: i64,
     /// Number of the last alert.
     pub seq: i64,
+}
+
+impl FeedPosition {
+    /// The position that was shown so.
+    pub fn parse(text: &str) -> Option<FeedPosition> {
+        let (batch, seq) = text.split_once('-')?;
+        let number = |digits: &str| {
+            let is_number = digits.bytes().all(|byte| byte.is_ascii_digit());
+            is_number.then(|| digits.parse::<i64>().ok()).flatten()
+        };
+        Some(FeedPosition {
+            batch: number(batch)?,
+            seq: number(seq)?,
+        })
+    }
+}
+
+impl fmt::Display for FeedPosition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.batch, self.seq)
+    }
 }
 
 /// A part of the feed.
@@ -105,6 +127,32 @@ impl Alerts<'_> {
                 seq: row.get("seq")?,
             }),
             None => Ok(FeedPosition::default()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_position_is_read_as_it_is_shown() {
+        let position = FeedPosition {
+            batch: 7,
+            seq: i64::MAX,
+        };
+        assert_eq!(FeedPosition::parse(&position.to_string()), Some(position));
+        for text in [
+            "",
+            "1",
+            "-1",
+            "1-",
+            "1--2",
+            "+1-2",
+            "1-2-3",
+            "1-99999999999999999999",
+        ] {
+            assert_eq!(FeedPosition::parse(text), None, "{text}");
         }
     }
 }

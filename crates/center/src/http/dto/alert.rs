@@ -101,6 +101,29 @@ pub struct AlertPage {
     pub next_cursor: Option<String>,
 }
 
+/// Which new alerts.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields, default)]
+pub struct AlertFeedQuery {
+    /// Position of an earlier answer; left out, it is where the feed ends now.
+    #[param(pattern = "^[0-9]{1,19}-[0-9]{1,19}$")]
+    pub after: Option<String>,
+    /// Severities.
+    pub severity: Option<String>,
+}
+
+/// What was stored after a position.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AlertFeed {
+    /// Alerts in the order in which they were stored, whenever they happened; each is there once.
+    pub items: Vec<AlertSummary>,
+    /// To be given as `after` for what comes next.
+    pub position: String,
+    /// Whether there is more already, or will be in a moment.
+    pub more: bool,
+}
+
 /// How many alerts a filter finds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct AlertCounts {

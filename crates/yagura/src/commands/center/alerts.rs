@@ -4,13 +4,12 @@ use super::client::{CenterArguments, Client, cell, encoded};
 use crate::exit::{Failure, Outcome};
 use crate::output::{self, Form, table};
 use serde_json::{Value, json};
-use std::collections::HashSet;
 use std::time::Duration;
 
-/// Alerts that are asked for at once.
-const TAIL_PAGE: u32 = 500;
 /// Wait before a center that went away is asked again.
 const AGAIN: Duration = Duration::from_secs(2);
+/// Wait for alerts that the center is about to have.
+const SOON: Duration = Duration::from_millis(100);
 
 /// List and handle alerts of a center
 #[derive(Debug, clap::Subcommand)]
@@ -182,14 +181,12 @@ fn list(page: &Value, form: Form) -> Result<(), Failure> {
     }
 }
 
-/// Alerts as they come.
+/// Alerts as they are stored: those of a node that was cut off come late, and come.
 struct Tail {
     severity: String,
     form: Form,
-    /// Alerts that were seen last before this are known.
-    since: String,
-    /// Those that were printed and seen last at or after that.
-    printed: HashSet<(String, String)>,
+    /// What was stored up to here is known.
+    position: String,
 }
 
 impl Tail {
@@ -197,8 +194,7 @@ impl Tail {
         Tail {
             severity: severity.to_owned(),
             form,
-            since: jiff::Timestamp::now().to_string(),
-            printed: HashSet::new(),
+            position: String::new(),
         }
     }
 
@@ -207,6 +203,7 @@ impl Tail {
         let mut left = count.unwrap_or(u64::MAX);
         // Not being let in at the start is no reason to wait.
         let mut changes = Some(client.changes()?);
+        self.news(client)?;
         tracing::info!("listening for alerts");
         loop {
             match self.news(client) {
@@ -220,7 +217,7 @@ impl Tail {
                     }
                 }
                 Err(Failure::Failed(error)) => {
-                    tracing::warn!(error = %format!("{error:#}"), "alerts can't be listed");
+                    tracing::warn!(error = %format!("{error:#}"), "alerts can't be read");
                 }
                 Err(error) => return Err(error),
             }
@@ -242,34 +239,31 @@ impl Tail {
         }
     }
 
-    /// Alerts that were not printed, the oldest first.
+    /// Alerts that were not printed, in the order of storing. At first there are none.
     fn news(&mut self, client: &Client) -> Result<Vec<Value>, Failure> {
         let mut news = Vec::new();
-        let mut cursor = String::new();
         loop {
-            let path = format!(
-                "/alerts?severity={}&from={}&limit={TAIL_PAGE}{cursor}",
-                encoded(&self.severity),
-                encoded(&self.since)
-            );
-            let page = client.get(&path)?;
-            let items = page.get("items").and_then(Value::as_array);
-            for alert in items.into_iter().flatten() {
-                if self.printed.insert(seen(alert)) {
-                    news.push(alert.clone());
-                }
+            let after = match self.position.as_str() {
+                "" => String::new(),
+                position => format!("&after={}", encoded(position)),
+            };
+            let path = format!("/alerts/feed?severity={}{after}", encoded(&self.severity));
+            let mut feed = client.get(&path)?;
+            let items = match feed.get_mut("items").map(Value::take) {
+                Some(Value::Array(items)) => items,
+                _ => Vec::new(),
+            };
+            let has_none = items.is_empty();
+            news.extend(items);
+            let position = feed.get("position").and_then(Value::as_str);
+            position.unwrap_or_default().clone_into(&mut self.position);
+            if feed.get("more") != Some(&Value::Bool(true)) {
+                return Ok(news);
             }
-            match page.get("next_cursor").and_then(Value::as_str) {
-                Some(next) => cursor = format!("&cursor={}", encoded(next)),
-                None => break,
+            if has_none {
+                std::thread::sleep(SOON);
             }
         }
-        news.reverse();
-        if let Some(last) = news.last() {
-            self.since = seen(last).1;
-            self.printed.retain(|(_, time)| *time >= self.since);
-        }
-        Ok(news)
     }
 
     fn print(&self, alert: &Value) -> Result<(), Failure> {
@@ -287,13 +281,4 @@ impl Tail {
         let line = fields.map(|field| cell(alert, field)).join("  ");
         output::print(&format!("{line}\n"))
     }
-}
-
-/// What tells an alert, or one more sighting of it, from others.
-fn seen(alert: &Value) -> (String, String) {
-    let text = |name: &str| {
-        let value = alert.get(name).and_then(Value::as_str);
-        value.unwrap_or_default().to_owned()
-    };
-    (text("id"), text("last_time"))
 }

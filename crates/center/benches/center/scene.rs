@@ -38,7 +38,7 @@ struct Replica {
     process: Child,
     url: String,
     sensors: CenterAddress,
-    first_password: Option<String>,
+    first_password: String,
 }
 
 impl Scene {
@@ -47,19 +47,15 @@ impl Scene {
         let scratch = ScratchDir::new()?;
         let server = PostgresServer::start(Durability::Synced)?;
         let database = server.create_database(DATABASE)?;
-        let mut started = vec![Replica::start(
-            binary,
-            &database,
-            &scratch.join("data-0"),
-            true,
-        )?];
-        for number in 1..replicas {
+        let mut started = Vec::new();
+        for number in 0..replicas {
             let folder = scratch.join(&format!("data-{number}"));
-            started.push(Replica::start(binary, &database, &folder, false)?);
+            started.push(Replica::start(binary, &database, &folder)?);
         }
         let first = started.first().context("no replica")?;
-        let password = first.first_password.as_deref();
-        let api = Api::log_in(&first.url, password.context("no one-time password")?).await?;
+        // Each start gives another one until somebody has logged in.
+        let last = started.last().context("no replica")?;
+        let api = Api::log_in(&first.url, &last.first_password).await?;
         let wanted = json!({ "cluster": CLUSTER, "one_time": false, "hours": 24 });
         let made = api.post("/enrolment-tokens", &wanted).await?;
         let token = EnrolmentToken::parse(&text(&made.body, "/secret")?)?;
@@ -117,8 +113,8 @@ impl Scene {
 }
 
 impl Replica {
-    /// Starts a center and reads what it says of itself, which the first one on a database ends with a password.
-    fn start(binary: &Path, database: &str, folder: &Path, is_first: bool) -> Result<Replica> {
+    /// Starts a center and reads what it says of itself.
+    fn start(binary: &Path, database: &str, folder: &Path) -> Result<Replica> {
         let mut process = Command::new(binary)
             .args(["center", "--plain", "--listen", "127.0.0.1:0"])
             .args(["--sensor-listen", "127.0.0.1:0", "--data"])
@@ -130,7 +126,7 @@ impl Replica {
             .spawn()
             .with_context(|| format!("starting {}", binary.display()))?;
         let output = process.stdout.take().context("no standard output")?;
-        match told(output, is_first) {
+        match told(output) {
             Ok((url, sensors, first_password)) => Ok(Replica {
                 process,
                 url,
@@ -158,7 +154,7 @@ fn end(process: &mut Child) {
 }
 
 /// Where the center is, where sensors connect, and the one-time password.
-fn told(output: ChildStdout, is_first: bool) -> Result<(String, CenterAddress, Option<String>)> {
+fn told(output: ChildStdout) -> Result<(String, CenterAddress, String)> {
     let (mut url, mut sensors, mut password) = (None, None, None);
     for line in BufReader::new(output).lines() {
         let line = line?;
@@ -169,14 +165,11 @@ fn told(output: ChildStdout, is_first: bool) -> Result<(String, CenterAddress, O
         } else if let Some((_, told)) = line.split_once("one-time password ") {
             password = Some(told.to_owned());
         }
-        if sensors.is_some() && (password.is_some() || !is_first) {
-            break;
+        if let (Some(url), Some(sensors), Some(password)) = (&url, &sensors, &password) {
+            return Ok((url.clone(), sensors.clone(), password.clone()));
         }
     }
-    match (url, sensors) {
-        (Some(url), Some(sensors)) => Ok((url, sensors, password)),
-        _ => bail!("the center did not start"),
-    }
+    bail!("the center did not start")
 }
 
 /// Processor time of a process and of those of its children that have ended, in ticks.

@@ -2,7 +2,7 @@
 
 use crate::scene::{CLUSTER, Scene};
 use anyhow::{Context as _, Result, bail, ensure};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -99,15 +99,12 @@ async fn wait_for(
     is_told: impl Fn(&Acknowledged) -> bool,
 ) -> Result<()> {
     let all = acknowledged.wait_for(|told| is_told(told) || told.ended.is_some());
-    match tokio::time::timeout(TIME_MAX, all).await {
-        Ok(told) => match &told?.ended {
-            Some(why) => bail!("a session ended: {why}"),
-            None => Ok(()),
-        },
-        Err(_) => {
-            let told = acknowledged.borrow();
-            bail!("{} are in session after {TIME_MAX:?}", told.in_session)
-        }
+    let waited = tokio::time::timeout(TIME_MAX, all).await.map(drop);
+    let told = acknowledged.borrow();
+    match (waited, &told.ended) {
+        (_, Some(why)) => bail!("a session ended: {why}"),
+        (Ok(()), None) => Ok(()),
+        (Err(_), None) => bail!("{} are in session after {TIME_MAX:?}", told.in_session),
     }
 }
 
@@ -183,17 +180,20 @@ async fn session(
     drop(place);
     let interval = Duration::from_secs(u64::from(welcome.health_interval_s));
     let mut health = tokio::time::interval(interval);
+    let mut in_force = BTreeMap::new();
     loop {
         tokio::select! {
             message = down.message() => match message?.context("session ended")?.message {
                 Some(Down::Document(update)) => {
-                    send(Up::DocumentState(state_of(&update))).await?;
+                    let state = state_of(&update);
+                    in_force.insert(update.kind, state.clone());
+                    send(Up::DocumentState(state)).await?;
                     told.send_modify(|told| told.note(&update));
                 }
                 Some(Down::Farewell(farewell)) => bail!(farewell.reason),
                 _ => {}
             },
-            _ = health.tick() => send(Up::Health(report(&node))).await?,
+            _ = health.tick() => send(Up::Health(report(&node, &in_force))).await?,
         }
     }
 }
@@ -208,9 +208,10 @@ fn state_of(update: &wire::DocumentUpdate) -> wire::DocumentState {
     }
 }
 
-/// A report of a healthy node.
-fn report(node: &wire::Node) -> wire::Health {
+/// A report of a healthy node. It tells what is in force, as that of every sensor: the center believes the newest report.
+fn report(node: &wire::Node, in_force: &BTreeMap<i32, wire::DocumentState>) -> wire::Health {
     wire::Health {
+        documents: in_force.values().cloned().collect(),
         node: Some(node.clone()),
         time_ms: UnixMs::now().0,
         version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -289,6 +289,21 @@ fn obeys() -> Result<()> {
         "{command} is not on record: {log}"
     );
 
+    // What happens on the node is recorded by command; the recording comes to the center, and can be judged again.
+    let send = ["commands", "send", "node-1", "capture", "seconds=2"];
+    let asked = center.ask(&[&send[..], &["--reason", "to look", "--wait"]].concat())?;
+    let asked: Value = serde_json::from_str(&asked)?;
+    let command = asked["id"].as_str().context("id")?;
+    wait_for("the recording", DEADLINE, || {
+        let found: Value =
+            serde_json::from_str(&center.ask(&["commands", "show", command]).ok()?).ok()?;
+        found["output_bytes"].is_u64().then_some(())
+    })?;
+    let recording = center.dir.join("recording");
+    let recording = recording.to_str().context("path")?;
+    center.ask(&["commands", "output", command, "--file", recording])?;
+    run(yagura().args(["replay", recording]), DEADLINE)?.expect(0)?;
+
     // From alert to block over the API.
     let began = Instant::now();
     center.save_policy(&id, "block")?;

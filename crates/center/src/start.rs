@@ -420,7 +420,7 @@ async fn start_link(
         true => names.extend([host_name(), Ipv4Addr::LOCALHOST.to_string()]),
         false => names.push(address.ip().to_string()),
     }
-    let link = Link::new(center.clone(), names, Some(config.output_folder.clone()));
+    let link = Link::new(center.clone(), names);
     // The first that is set counts: there is one link for each center.
     let _ = center.0.link.set(link.counters());
     // What is there for this machine's own sensor is no address for others.

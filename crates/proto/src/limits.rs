@@ -30,8 +30,8 @@ pub const HEALTH_ITEMS_MAX: usize = 1024;
 pub const CONTAINERS_MAX: usize = 4096;
 /// Bytes of the result of a command; larger ones go as output.
 pub const RESULT_BYTES_MAX: usize = 1 << 20;
-/// Bytes of the output of one command: stops a sensor from filling the center's disk.
-pub const OUTPUT_BYTES_MAX: u64 = 1 << 30;
+/// Bytes of the output of one command: stops a sensor from filling the center's disk. What is larger stays on its node.
+pub const OUTPUT_BYTES_MAX: u64 = 64 << 20;
 /// Bytes of one piece of output.
 pub const OUTPUT_CHUNK_BYTES_MAX: usize = 1 << 20;
 /// Commands that may wait for one sensor.

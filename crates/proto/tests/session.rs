@@ -1,6 +1,8 @@
 //! Documents, commands and health.
 
 use crate::support::{Center, Folder, Running, eventually, options, within};
+use std::fs::File;
+use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use yagura_proto::UnixMs;
@@ -8,6 +10,7 @@ use yagura_proto::client::{Link, LinkStatus};
 use yagura_proto::command::{Command, CommandAction, CommandId};
 use yagura_proto::document::DocumentKind::{Policies, Rules};
 use yagura_proto::identity::SensorId;
+use yagura_proto::limits::OUTPUT_BYTES_MAX;
 use yagura_proto::server::Push;
 use yagura_proto::wire::CommandOutcome;
 
@@ -200,6 +203,63 @@ async fn a_command_is_done_once_however_often_it_comes() {
         assert_eq!(outcome(&expired.id), Some(CommandOutcome::Expired));
     }
     assert!(link.side.executed.lock().expect("executed").is_empty());
+    within(link.stop()).await;
+    center.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_command_brought_goes_to_the_center_once() {
+    let center = Center::start().await;
+    let folder = Folder::new("output");
+    let file = folder.path().join("recording");
+    let content: Vec<u8> = (0..700_000_u32)
+        .flat_map(|number| number.to_le_bytes())
+        .collect();
+    std::fs::write(&file, &content).expect("write");
+    let link = session(&center, &folder).await;
+    let put = |path: &Path| *link.side.output.lock().expect("output") = Some(path.to_owned());
+    put(&file);
+    let sensor = sensor(&center);
+    let late = UnixMs::now().plus(Duration::from_secs(60));
+    push(&center, &sensor, &command(sensor.clone(), late)).await;
+    let has = |length: usize| {
+        let state = center.fleet.state();
+        state.output.values().map(Vec::len).sum::<usize>() >= length
+    };
+    eventually("output", || has(content.len())).await;
+    let came = center
+        .fleet
+        .state()
+        .output
+        .values()
+        .flatten()
+        .copied()
+        .collect::<Vec<u8>>();
+    assert!(came == content, "{} bytes of {}", came.len(), content.len());
+    // One that is too long stays where it is, and keeps no other one back.
+    center.fleet.state().output.clear();
+    let long = folder.path().join("long");
+    let sparse = File::create(&long).expect("create");
+    sparse.set_len(OUTPUT_BYTES_MAX + 1).expect("length");
+    put(&long);
+    push(&center, &sensor, &command(sensor.clone(), late)).await;
+    eventually("second answer", || center.fleet.state().answers.len() == 2).await;
+    std::fs::write(&file, b"short").expect("write");
+    put(&file);
+    push(&center, &sensor, &command(sensor.clone(), late)).await;
+    eventually("third output", || has(5)).await;
+    assert_eq!(
+        center.fleet.state().output.values().collect::<Vec<_>>(),
+        [b"short"]
+    );
+    within(link.stop()).await;
+    // None of them goes again.
+    center.fleet.state().output.clear();
+    let link = session(&center, &folder).await;
+    *link.side.output.lock().expect("output") = Some(file.clone());
+    push(&center, &sensor, &command(sensor.clone(), late)).await;
+    eventually("fourth output", || has(5)).await;
+    assert_eq!(center.fleet.state().output.len(), 1);
     within(link.stop()).await;
     center.stop().await;
 }

@@ -4,7 +4,8 @@ use crate::audit_log::{self, NewAuditEntry};
 use crate::db::{Db, Row, values};
 use crate::filter::Conditions;
 use crate::limits::{
-    BATCH_ITEMS_MAX, COMMANDS_PENDING_MAX, NAME_BYTES_MAX, NOTE_BYTES_MAX, VALUE_BYTES_MAX,
+    BATCH_ITEMS_MAX, COMMAND_OUTPUT_PART_BYTES_MAX, COMMANDS_PENDING_MAX, NAME_BYTES_MAX,
+    NOTE_BYTES_MAX, VALUE_BYTES_MAX,
 };
 use crate::text::{check, check_count, checked_json};
 use crate::{Actor, Change, ChangeKind, Cursor, Page, PageRequest, StoreError, UpdateError};
@@ -131,6 +132,19 @@ pub struct Command {
     pub answered: Option<WallTime>,
     /// The answer; null before.
     pub answer: Value,
+    /// Bytes of what it brought; `None` if there is nothing, or nothing any more.
+    pub output_bytes: Option<i64>,
+}
+
+/// A part of what a command brought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OutputPart<'a> {
+    /// Bytes before it.
+    pub start: i64,
+    /// At most [`COMMAND_OUTPUT_PART_BYTES_MAX`].
+    pub content: &'a [u8],
+    /// Whether nothing follows.
+    pub is_last: bool,
 }
 
 /// Which commands are wanted.
@@ -272,6 +286,71 @@ impl Commands<'_> {
             .await
     }
 
+    /// Keeps a part of what a command brought. One that starts at 0 begins it anew, and all others continue it. Returns
+    /// whether it does; else nothing is kept.
+    ///
+    /// # Errors
+    /// [`StoreError::TooLarge`]
+    pub async fn put_output(
+        &self,
+        id: &str,
+        part: OutputPart<'_>,
+        now: WallTime,
+    ) -> Result<bool, StoreError> {
+        let OutputPart {
+            start,
+            content,
+            is_last,
+        } = part;
+        if content.len() > COMMAND_OUTPUT_PART_BYTES_MAX {
+            return Err(StoreError::TooLarge {
+                what: "a part of what a command brought",
+                bytes: content.len(),
+                bytes_max: COMMAND_OUTPUT_PART_BYTES_MAX,
+            });
+        }
+        let mut tx = self.db.begin().await?;
+        if start == 0 {
+            let sql = "UPDATE commands SET output_bytes = NULL WHERE id = $1";
+            if tx.execute(sql, values![id]).await? == 0 {
+                return Ok(false);
+            }
+            let sql = "DELETE FROM command_outputs WHERE command = $1";
+            tx.execute(sql, values![id]).await?;
+        }
+        let sql = "SELECT CAST(coalesce(max(start + length(content)), 0) AS BIGINT) AS bytes \
+                   FROM command_outputs WHERE command = $1";
+        let row = tx.fetch_optional(sql, values![id]).await?;
+        let bytes: i64 = row.map_or(Ok(0), |row| row.get("bytes"))?;
+        if bytes != start {
+            return Ok(false);
+        }
+        let sql =
+            "INSERT INTO command_outputs (command, start, content, stored) VALUES ($1, $2, $3, $4)";
+        tx.execute(sql, values![id, start, content, now]).await?;
+        if is_last {
+            let length = i64::try_from(content.len()).unwrap_or(i64::MAX);
+            let sql = "UPDATE commands SET output_bytes = $2 WHERE id = $1 RETURNING node";
+            let values = values![id, start.saturating_add(length)];
+            if let Some(row) = tx.fetch_optional(sql, values).await? {
+                let node: String = row.get("node")?;
+                tx.notify(Change::new(ChangeKind::Command, &node, 0));
+            }
+        }
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    /// The part of what a command brought that starts there.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub async fn output_part(&self, id: &str, start: i64) -> Result<Option<Vec<u8>>, StoreError> {
+        let sql = "SELECT content FROM command_outputs WHERE command = $1 AND start = $2";
+        let row = self.db.fetch_optional(sql, values![id, start]).await?;
+        row.map(|row| row.get("content")).transpose()
+    }
+
     /// Commands, the newest first.
     ///
     /// # Errors
@@ -338,7 +417,7 @@ impl Commands<'_> {
 }
 
 const COLUMNS: &str = "id, node, kind, body, signature, CAST(status AS BIGINT) AS status, actor, alert, created, \
-     expires, sent, answered, answer";
+     expires, sent, answered, answer, output_bytes";
 
 fn read(row: &Row) -> Result<Command, StoreError> {
     Ok(Command {
@@ -355,5 +434,6 @@ fn read(row: &Row) -> Result<Command, StoreError> {
         sent: row.time_if("sent")?,
         answered: row.time_if("answered")?,
         answer: row.json("answer")?,
+        output_bytes: row.get("output_bytes")?,
     })
 }

@@ -46,7 +46,7 @@ pub use alerts::{
 };
 pub use audit_log::{AuditEntry, AuditFilter, AuditLog, AuditVerdict, NewAuditEntry};
 pub use backup::{BackupError, BackupSummary, RestoreError};
-pub use commands::{Command, CommandFilter, CommandStatus, Commands, NewCommand};
+pub use commands::{Command, CommandFilter, CommandStatus, Commands, NewCommand, OutputPart};
 pub use coverage::{CanaryResult, Coverage, Gap, GapChange, GapFilter};
 pub use db::Dialect;
 pub use detection::{AuditKey, FirstSeen, Hit, HitKind, Hits, KubernetesAudit, States};
@@ -62,10 +62,10 @@ pub use incidents::{Incident, IncidentChange, IncidentFilter, IncidentStatus, In
 pub use inventory::{Container, ContainerFilter, ContainerReport, Image, Inventory};
 pub use limits::{
     ALERT_BATCH_MAX, ALERT_DOCUMENT_BYTES_MAX, ALERT_ID_BYTES_MAX, BATCH_ITEMS_MAX,
-    BULK_ALERTS_MAX, COMMANDS_PENDING_MAX, DOCUMENT_BYTES_MAX, DOCUMENT_VERSIONS_MAX,
-    DOCUMENTS_MAX, FILTER_VALUES_MAX, NAME_BYTES_MAX, NOTE_BYTES_MAX, PAGE_ROWS_MAX,
-    RESPONSE_BYTES_MAX, SEARCH_QUERY_WORDS_MAX, SEARCH_WORD_BYTES_MAX, SEARCH_WORDS_MAX,
-    STATE_BYTES_MAX, VALUE_BYTES_MAX,
+    BULK_ALERTS_MAX, COMMAND_OUTPUT_PART_BYTES_MAX, COMMANDS_PENDING_MAX, DOCUMENT_BYTES_MAX,
+    DOCUMENT_VERSIONS_MAX, DOCUMENTS_MAX, FILTER_VALUES_MAX, NAME_BYTES_MAX, NOTE_BYTES_MAX,
+    PAGE_ROWS_MAX, RESPONSE_BYTES_MAX, SEARCH_QUERY_WORDS_MAX, SEARCH_WORD_BYTES_MAX,
+    SEARCH_WORDS_MAX, STATE_BYTES_MAX, VALUE_BYTES_MAX,
 };
 pub use maintenance::{Maintained, Retention};
 pub use nodes::{ClusterSummary, Node, NodeFilter, NodeReport, Nodes};

@@ -52,6 +52,9 @@ pub const BATCH_ITEMS_MAX: usize = 5_000;
 /// Commands that wait for one node: a node that never comes back can't make the queue grow.
 pub const COMMANDS_PENDING_MAX: u32 = 100;
 
+/// Bytes of one part of what a command brought.
+pub const COMMAND_OUTPUT_PART_BYTES_MAX: usize = 1024 * 1024;
+
 /// Bytes of a saved state of detection.
 pub const STATE_BYTES_MAX: usize = 16 * 1024 * 1024;
 

@@ -27,6 +27,8 @@ pub struct Retention {
     pub coverage: Duration,
     /// Commands that are done.
     pub commands: Duration,
+    /// What commands brought.
+    pub command_outputs: Duration,
     /// Containers and images that are not seen any more.
     pub inventory: Duration,
     /// Keys of audit events.
@@ -41,6 +43,7 @@ impl Default for Retention {
             audit_log: None,
             coverage: days(90),
             commands: days(90),
+            command_outputs: days(7),
             inventory: days(7),
             kubernetes_audit: days(1),
         }
@@ -98,6 +101,8 @@ impl Store {
         done.commands = self
             .delete("commands", "status > 1 AND created < $1", time)
             .await?;
+        let time = cutoff(retention.command_outputs);
+        self.forget_outputs(time).await?;
         let time = cutoff(retention.inventory);
         done.inventory = self.delete("containers", "last_seen < $1", time).await?;
         done.inventory += self.delete("images", "last_seen < $1", time).await?;
@@ -127,6 +132,17 @@ impl Store {
         self.delete("alert_events", "time < $1", time).await?;
         done.incidents = self.delete("incidents", "last_time < $1", time).await?;
         Ok(())
+    }
+
+    /// Takes away what commands brought, of which parts are older; the commands stay.
+    async fn forget_outputs(&self, time: WallTime) -> Result<(), StoreError> {
+        let old = "SELECT command FROM command_outputs WHERE stored < $1";
+        let mut tx = self.db.begin().await?;
+        let sql = format!("UPDATE commands SET output_bytes = NULL WHERE id IN ({old})");
+        tx.execute(&sql, values![time]).await?;
+        let sql = format!("DELETE FROM command_outputs WHERE command IN ({old})");
+        tx.execute(&sql, values![time]).await?;
+        tx.commit().await
     }
 
     /// Drops partitions that end before a week begins.

@@ -2,10 +2,12 @@
 
 use crate::fixture::{Connected, NOW, admin, at, contracts};
 use serde_json::{Value, json};
+use std::time::Duration;
 use yagura_store::{
-    COMMANDS_PENDING_MAX, CanaryResult, ChangeKind, CommandFilter, CommandStatus, ContainerFilter,
-    ContainerReport, GapFilter, NewCommand, NodeFilter, NodeReport, Notice, PageRequest, Scope,
-    StoreError, UpdateError, Version,
+    COMMAND_OUTPUT_PART_BYTES_MAX, COMMANDS_PENDING_MAX, CanaryResult, ChangeKind, CommandFilter,
+    CommandStatus, ContainerFilter, ContainerReport, GapChange, GapFilter, NewCommand, NodeFilter,
+    NodeReport, Notice, OutputPart, PageRequest, Retention, Scope, StoreError, UpdateError,
+    Version,
 };
 
 contracts![
@@ -13,8 +15,10 @@ contracts![
     many_nodes_report_at_once,
     containers_and_images_are_listed,
     canaries_and_gaps_are_kept,
+    gaps_of_many_nodes_are_noted_at_once,
     commands_are_answered_once,
     commands_run_out,
+    what_commands_bring_is_kept_in_parts,
 ];
 
 fn report(number: u32) -> NodeReport {
@@ -81,14 +85,20 @@ async fn nodes_come_go_and_are_found(fixture: Connected) {
         ..GapFilter::default()
     };
     let page = PageRequest::first(10);
-    let gaps = store.coverage().gaps(&open(), &page).await.unwrap();
+    let gaps = fixture.store.coverage().gaps(&open(), &page).await.unwrap();
     assert_eq!(gaps.items, []);
     let ended = ["id-4", "id-3", "no-node"].map(str::to_owned);
     nodes
         .disconnected(&ended, "replica-1", Some("offline"), at(7))
         .await
         .unwrap();
-    let gaps = store.coverage().gaps(&open(), &page).await.unwrap().items;
+    let gaps = fixture
+        .store
+        .coverage()
+        .gaps(&open(), &page)
+        .await
+        .unwrap()
+        .items;
     let told: Vec<_> = gaps.iter().map(|gap| (&*gap.node, &*gap.kind)).collect();
     assert_eq!(told, [("id-4", "offline")]);
     // Who is silent is gone, unless this replica itself would know.
@@ -351,29 +361,6 @@ async fn canaries_and_gaps_are_kept(fixture: Connected) {
     assert_eq!(one, same);
     assert!(coverage.close_gap("id-1", "drops", at(8)).await.unwrap());
     assert!(!coverage.close_gap("id-1", "drops", at(9)).await.unwrap());
-    let change = |node: &str, kind: &str, detail: Option<Value>| GapChange {
-        node: node.to_owned(),
-        kind: kind.to_owned(),
-        detail,
-    };
-    let opened = [
-        change("id-2", "late", Some(json!({ "count": 2 }))),
-        change("id-2", "early", Some(json!({}))),
-    ];
-    coverage.note_gaps(&opened, at(3)).await.unwrap();
-    let closed = [
-        change("id-2", "late", None),
-        change("id-2", "early", None),
-        change("id-9", "late", None),
-    ];
-    coverage.note_gaps(&closed, at(4)).await.unwrap();
-    let of_two = GapFilter {
-        nodes: vec!["id-2".to_owned()],
-        ..GapFilter::default()
-    };
-    let gaps = coverage.gaps(&of_two, &PageRequest::first(10)).await;
-    let ended: Vec<_> = gaps.unwrap().items.iter().map(|gap| gap.ended).collect();
-    assert_eq!(ended, [Some(at(4)), Some(at(4))]);
     let two = coverage
         .open_gap("id-1", "drops", &Value::Null, at(10))
         .await
@@ -407,6 +394,33 @@ async fn canaries_and_gaps_are_kept(fixture: Connected) {
         (closed[0].started, &closed[0].detail),
         (at(1), &json!({ "count": 9 }))
     );
+}
+
+async fn gaps_of_many_nodes_are_noted_at_once(fixture: Connected) {
+    let coverage = fixture.store.coverage();
+    let change = |node: &str, kind: &str, detail: Option<Value>| GapChange {
+        node: node.to_owned(),
+        kind: kind.to_owned(),
+        detail,
+    };
+    let opened = [
+        change("id-2", "late", Some(json!({ "count": 2 }))),
+        change("id-2", "early", Some(json!({}))),
+    ];
+    coverage.note_gaps(&opened, at(3)).await.unwrap();
+    let closed = [
+        change("id-2", "late", None),
+        change("id-2", "early", None),
+        change("id-9", "late", None),
+    ];
+    coverage.note_gaps(&closed, at(4)).await.unwrap();
+    let of_two = GapFilter {
+        nodes: vec!["id-2".to_owned()],
+        ..GapFilter::default()
+    };
+    let gaps = coverage.gaps(&of_two, &PageRequest::first(10)).await;
+    let ended: Vec<_> = gaps.unwrap().items.iter().map(|gap| gap.ended).collect();
+    assert_eq!(ended, [Some(at(4)), Some(at(4))]);
 }
 
 fn command(number: u32) -> NewCommand {
@@ -484,6 +498,44 @@ async fn commands_are_answered_once(fixture: Connected) {
             .len(),
         1
     );
+}
+
+async fn what_commands_bring_is_kept_in_parts(fixture: Connected) {
+    let commands = fixture.store.commands();
+    commands.queue(&command(1), &admin(), NOW).await.unwrap();
+    let part = |start, content, is_last| OutputPart {
+        start,
+        content,
+        is_last,
+    };
+    let put = async |id: &str, part| commands.put_output(id, part, at(1)).await.unwrap();
+    assert!(!put("no-command", part(0, b"abc", true)).await);
+    assert!(!put("cmd-1", part(3, b"def", true)).await, "begins nowhere");
+    assert!(put("cmd-1", part(0, b"xyz", false)).await);
+    // It was cut off, and comes anew.
+    assert!(put("cmd-1", part(0, b"abc", false)).await);
+    assert!(!put("cmd-1", part(4, b"ef", true)).await, "leaves a gap");
+    let bytes = async || commands.get("cmd-1").await.unwrap().unwrap().output_bytes;
+    assert_eq!(bytes().await, None);
+    assert!(put("cmd-1", part(3, b"de", true)).await);
+    assert_eq!(bytes().await, Some(5));
+    let stored = async |start| commands.output_part("cmd-1", start).await.unwrap();
+    assert_eq!(stored(0).await.unwrap(), b"abc");
+    assert_eq!(stored(3).await.unwrap(), b"de");
+    assert_eq!(stored(5).await, None);
+    let long = vec![0; COMMAND_OUTPUT_PART_BYTES_MAX + 1];
+    let refused = commands
+        .put_output("cmd-1", part(0, &long, true), at(1))
+        .await;
+    assert!(matches!(refused, Err(StoreError::TooLarge { .. })));
+    assert_eq!(bytes().await, Some(5));
+    // It goes before the command does.
+    let retention = Retention {
+        command_outputs: Duration::from_secs(1),
+        ..Retention::default()
+    };
+    fixture.store.maintain(&retention, at(9)).await.unwrap();
+    assert_eq!((bytes().await, stored(0).await), (None, None));
 }
 
 async fn commands_run_out(fixture: Connected) {

@@ -62,6 +62,8 @@ enum Command {
     Alerts(commands::center::alerts::Command),
     #[command(after_help = exit::HELP)]
     Nodes(commands::center::nodes::Arguments),
+    #[command(after_help = exit::HELP)]
+    Commands(commands::center::commands::Arguments),
     #[command(subcommand, after_help = exit::HELP)]
     Users(commands::center::lists::Users),
     #[command(subcommand, after_help = exit::HELP)]
@@ -98,6 +100,7 @@ fn run(arguments: Arguments) -> Result<Outcome, Failure> {
         Command::Login(arguments) => commands::center::login::run(&arguments),
         Command::Alerts(command) => commands::center::alerts::run(&command),
         Command::Nodes(arguments) => commands::center::nodes::run(&arguments),
+        Command::Commands(arguments) => commands::center::commands::run(&arguments),
         Command::Users(command) => commands::center::lists::users(&command),
         Command::Tokens(command) => commands::center::lists::tokens(&command),
         Command::Settings(command) => commands::center::settings::settings(&command),

@@ -9,7 +9,11 @@ use crate::http::{Problem, page};
 use crate::start::Center;
 use serde_json::json;
 use std::collections::BTreeMap;
+use std::io;
 use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio_stream::Stream;
+use tokio_stream::wrappers::ReceiverStream;
 use yagura_store::{
     Command, CommandFilter, CommandStatus, NewCommand, Node, NodeFilter, PAGE_ROWS_MAX, PageRequest,
 };
@@ -18,6 +22,8 @@ use yagura_store::{
 const COMMANDS_LAST: Duration = Duration::from_secs(60 * 60);
 /// Characters of an argument: Linux's PATH_MAX.
 const ARGUMENT_CHARS_MAX: usize = 4096;
+/// Parts of an output that wait for the caller.
+const PARTS_WAITING_MAX: usize = 2;
 /// Characters of a reason.
 const REASON_CHARS_MAX: usize = 2000;
 
@@ -40,6 +46,9 @@ pub(crate) fn shown(command: Command) -> CommandBody {
         created_at: clock::shown(command.created),
         answered_at: command.answered.map(clock::shown),
         answer: command.answer,
+        output_bytes: command
+            .output_bytes
+            .and_then(|bytes| u64::try_from(bytes).ok()),
     }
 }
 
@@ -220,6 +229,15 @@ async fn visible(center: &Center, caller: &Caller, command: &Command) -> Result<
     Ok(node.is_some_and(|node| caller.sees_cluster(&node.report.cluster)))
 }
 
+async fn find(center: &Center, caller: &Caller, id: &str) -> Result<Command, Problem> {
+    let command = center.store().commands().get(id).await?;
+    let command = command.ok_or_else(|| Problem::not_found("command"))?;
+    match visible(center, caller, &command).await? {
+        true => Ok(command),
+        false => Err(Problem::not_found("command")),
+    }
+}
+
 /// One command.
 ///
 /// # Errors
@@ -229,12 +247,42 @@ pub(crate) async fn get(
     caller: &Caller,
     id: &str,
 ) -> Result<CommandBody, Problem> {
-    let command = center.store().commands().get(id).await?;
-    let command = command.ok_or_else(|| Problem::not_found("command"))?;
-    match visible(center, caller, &command).await? {
-        true => Ok(shown(command)),
-        false => Err(Problem::not_found("command")),
-    }
+    find(center, caller, id).await.map(shown)
+}
+
+/// What a command brought, in parts as they are read.
+///
+/// # Errors
+/// As [`get`]; and if it brought nothing, or what it brought is not kept any more.
+pub(crate) async fn output(
+    center: &Center,
+    caller: &Caller,
+    id: &str,
+) -> Result<impl Stream<Item = Result<Vec<u8>, io::Error>> + use<>, Problem> {
+    let command = find(center, caller, id).await?;
+    let none = || Problem::not_found("output of this command");
+    let bytes = command.output_bytes.ok_or_else(none)?;
+    let (sender, receiver) = mpsc::channel(PARTS_WAITING_MAX);
+    let center = center.clone();
+    tokio::spawn(async move {
+        let mut start = 0;
+        while start < bytes {
+            let commands = center.store().commands();
+            let part = match commands.output_part(&command.id, start).await {
+                Ok(Some(part)) if !part.is_empty() => Ok(part),
+                // It went meanwhile: the caller sees that bytes are missing.
+                Ok(_) => Err(io::ErrorKind::UnexpectedEof.into()),
+                Err(error) => Err(io::Error::other(error)),
+            };
+            let is_over = part.is_err();
+            let length = part.as_ref().map_or(0, Vec::len);
+            start = start.saturating_add(i64::try_from(length).unwrap_or(i64::MAX));
+            if sender.send(part).await.is_err() || is_over {
+                return;
+            }
+        }
+    });
+    Ok(ReceiverStream::new(receiver))
 }
 
 /// Commands, the newest first.

@@ -7,6 +7,9 @@ use yagura_proto::UnixMs;
 use yagura_proto::command::{Command, CommandAction, CommandId};
 use yagura_proto::identity::SensorId;
 
+/// The kind of commands that bring something.
+pub(super) const CAPTURE: &str = "capture";
+
 /// A stored command; what is missing if it can't be sent.
 pub(super) fn command(stored: &yagura_store::Command) -> Result<Command, &'static str> {
     Ok(Command {
@@ -60,7 +63,7 @@ fn action(kind: &str, body: &Value) -> Result<CommandAction, &'static str> {
             container_id: container_id()?,
             path: argument("path").unwrap_or_default().to_owned(),
         },
-        "capture" => CommandAction::Capture {
+        CAPTURE => CommandAction::Capture {
             container_id: argument("container").unwrap_or_default().to_owned(),
             duration_s: text("seconds")?.parse().map_err(|_| "seconds")?,
         },

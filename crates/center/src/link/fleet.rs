@@ -3,14 +3,13 @@
 use super::documents::Documents;
 use super::intake::{Intake, Stored};
 use super::sessions::Sessions;
-use super::{commands, enrolment, output, reports};
+use super::{commands, enrolment, reports};
 use crate::app::ingest;
 use crate::clock;
 use crate::start::Center;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::mpsc;
@@ -25,8 +24,8 @@ use yagura_proto::server::{
 };
 use yagura_proto::wire;
 use yagura_store::{
-    Actor, ActorKind, Certificate, ContainerFilter, ContainerReport, PAGE_ROWS_MAX, PageRequest,
-    Store, StoreError, UpdateError,
+    Actor, ActorKind, Certificate, Command, ContainerFilter, ContainerReport, PAGE_ROWS_MAX,
+    PageRequest, Store, StoreError, UpdateError,
 };
 
 /// Containers that go into the store at a time.
@@ -54,8 +53,6 @@ pub(super) struct StoredFleet {
     pub(super) sessions: Arc<Sessions>,
     pub(super) documents: Documents,
     intake: Intake,
-    /// Folder for what commands bring.
-    output: Option<PathBuf>,
     pub(super) counters: Arc<FleetCounters>,
 }
 
@@ -85,16 +82,11 @@ fn actor(sensor: &SensorIdentity) -> Actor {
 }
 
 impl StoredFleet {
-    pub(super) fn new(
-        center: Center,
-        sessions: Arc<Sessions>,
-        output: Option<PathBuf>,
-    ) -> StoredFleet {
+    pub(super) fn new(center: Center, sessions: Arc<Sessions>) -> StoredFleet {
         let counters = Arc::default();
         StoredFleet {
             intake: Intake::start(&center, &counters),
             center,
-            output,
             sessions,
             documents: Documents::new(),
             counters,
@@ -122,12 +114,10 @@ impl StoredFleet {
     }
 
     /// Whether a command was given to that sensor.
-    async fn own_command(&self, sensor: &SensorIdentity, id: &str) -> Result<(), FleetError> {
+    async fn own_command(&self, sensor: &SensorIdentity, id: &str) -> Result<Command, FleetError> {
         let stored = self.store().commands().get(id).await.map_err(unavailable)?;
-        match stored.is_some_and(|command| command.node == sensor.id.as_str()) {
-            true => Ok(()),
-            false => Err(Refusal::WrongIdentity.into()),
-        }
+        let own = stored.filter(|command| command.node == sensor.id.as_str());
+        own.ok_or_else(|| Refusal::WrongIdentity.into())
     }
 
     /// Pushes what a node was not sent yet; at the beginning of a session, what it has not answered, too.
@@ -404,10 +394,21 @@ impl Fleet for StoredFleet {
         sensor: &SensorIdentity,
         part: OutputPart,
     ) -> Result<(), FleetError> {
-        self.own_command(sensor, part.command.as_str()).await?;
-        let folder = self.output.clone().ok_or(Refusal::Unsupported)?;
-        let written = tokio::task::spawn_blocking(move || output::write(&folder, &part)).await;
-        written.map_err(unavailable)?.map_err(unavailable)
+        let command = self.own_command(sensor, part.command.as_str()).await?;
+        if command.kind != commands::CAPTURE {
+            return Err(Refusal::Unsupported.into());
+        }
+        let part = yagura_store::OutputPart {
+            start: i64::try_from(part.offset).map_err(|_| Refusal::Malformed)?,
+            content: &part.content,
+            is_last: part.is_last,
+        };
+        let commands = self.store().commands();
+        match commands.put_output(&command.id, part, clock::now()).await {
+            Ok(true) => Ok(()),
+            Err(error) if error.is_retryable() => Err(unavailable(error)),
+            Ok(false) | Err(_) => Err(Refusal::Malformed.into()),
+        }
     }
 
     fn refused(&self, peer: RefusedPeer) {

@@ -11,7 +11,6 @@ mod documents;
 mod enrolment;
 mod fleet;
 mod intake;
-mod output;
 mod reports;
 mod sessions;
 mod upkeep;
@@ -21,7 +20,6 @@ pub(crate) use fleet::FleetCounters;
 use crate::start::Center;
 use fleet::StoredFleet;
 use sessions::Sessions;
-use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::net::TcpListener;
 use yagura_proto::server::{ConnectionCounters, LinkServer, ServeError, ServerOptions};
@@ -44,11 +42,10 @@ pub(crate) struct Link {
 }
 
 impl Link {
-    /// Prepares the link. `names` are names and addresses for the center's certificate; recordings that commands bring go
-    /// into the folder, if there is one.
-    pub(crate) fn new(center: Center, names: Vec<String>, output: Option<PathBuf>) -> Link {
+    /// Prepares the link. `names` are names and addresses for the center's certificate.
+    pub(crate) fn new(center: Center, names: Vec<String>) -> Link {
         let sessions = Arc::new(Sessions::new(center.replica().to_owned()));
-        let fleet = Arc::new(StoredFleet::new(center.clone(), sessions, output));
+        let fleet = Arc::new(StoredFleet::new(center.clone(), sessions));
         let options = ServerOptions {
             names,
             ..ServerOptions::default()

@@ -15,7 +15,7 @@ use yagura_proto::client::{
     AlertSender, CenterAddress, CommandReport, ConnectError, Credentials, Link, LinkOptions,
     LinkStatus, SensorSide,
 };
-use yagura_proto::command::{Command, CommandAction};
+use yagura_proto::command::{Command, CommandAction, CommandId};
 use yagura_proto::document::{Document, DocumentKind};
 use yagura_proto::refusal::Refusal;
 use yagura_proto::token::EnrolmentToken;
@@ -89,6 +89,8 @@ struct Side {
     applied: Mutex<Vec<(DocumentKind, u64, String)>>,
     executed: Mutex<Vec<Command>>,
     containers: Mutex<Vec<wire::Container>>,
+    /// What every command brings.
+    output: Mutex<Option<PathBuf>>,
 }
 
 impl SensorSide for Side {
@@ -129,6 +131,10 @@ impl SensorSide for Side {
             text: "done".to_owned(),
             result: b"{\"n\":1}".to_vec(),
         }
+    }
+
+    fn output(&self, _command: &CommandId) -> Option<PathBuf> {
+        self.output.lock().expect("output").clone()
     }
 }
 
@@ -475,6 +481,15 @@ async fn a_command_is_signed_carried_out_and_answered() {
         Some(status(&senseless).await).filter(|command| command.status == CommandStatus::Failed)
     })
     .await;
+    // What a recording brings comes to the center.
+    let recording = folder.0.join("recording");
+    std::fs::write(&recording, b"what was recorded").expect("write");
+    *sensor.side.output.lock().expect("output") = Some(recording);
+    let capture = queue("capture", json!({ "seconds": "1" })).await;
+    eventually("recording", async || status(&capture).await.output_bytes).await;
+    let commands = center.store().commands();
+    let part = commands.output_part(&capture, 0).await.expect("part");
+    assert_eq!(part.as_deref(), Some(&b"what was recorded"[..]));
     // One that is asked for while the sensor is away is carried out when it comes back.
     let id = sensor_id(&state);
     sensor.stop().await;

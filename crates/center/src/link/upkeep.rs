@@ -6,6 +6,7 @@ use super::sessions::Unwritten;
 use crate::app::fleet::OFFLINE;
 use crate::clock;
 use std::collections::BTreeSet;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::MissedTickBehavior;
@@ -144,60 +145,76 @@ impl StoredFleet {
             reports,
             gaps,
         } = self.sessions.take_unwritten();
-        let (nodes, coverage) = (self.store().nodes(), self.store().coverage());
-        let replica = self.sessions.replica();
-        let left = written(&ended, "ends of sessions", async |some: &[String]| {
-            let now = clock::now();
-            nodes.disconnected(some, replica, Some(OFFLINE), now).await
-        });
-        self.sessions.put_back_ended(left.await);
-        let left = written(
-            &reports,
-            "reports of nodes",
-            async |some: &[NodeReport]| nodes.report_all(some, clock::now()).await,
-        );
-        self.sessions.put_back_reports(left.await);
-        let left = written(&gaps, "gaps", async |some: &[GapChange]| {
-            coverage.note_gaps(some, clock::now()).await
-        });
-        self.sessions.put_back_gaps(left.await);
+        let left = self.written(&ended, "ends of sessions", write_ended).await;
+        self.sessions.put_back_ended(left);
+        let left = self
+            .written(&reports, "reports of nodes", write_reports)
+            .await;
+        self.sessions.put_back_reports(left);
+        let left = self.written(&gaps, "gaps", write_gaps).await;
+        self.sessions.put_back_gaps(left);
+    }
+
+    /// Writes in parts. Returns what has to wait because the database is away.
+    async fn written<'i, T: Sync>(
+        &self,
+        items: &'i [T],
+        what: &'static str,
+        write: Write<T>,
+    ) -> &'i [T] {
+        let mut left = items;
+        while !left.is_empty() {
+            let (some, rest) = left.split_at(left.len().min(AT_ONCE));
+            let mut result = write(self, some).await;
+            if result.as_ref().is_err_and(|error| !error.is_retryable()) {
+                // One of them can't be stored, ever: the others must not wait for it.
+                result = self.written_singly(some, what, write).await;
+            }
+            if let Err(error) = result {
+                tracing::warn!(what, %error, "not stored yet");
+                break;
+            }
+            left = rest;
+        }
+        left
+    }
+
+    async fn written_singly<T: Sync>(
+        &self,
+        items: &[T],
+        what: &'static str,
+        write: Write<T>,
+    ) -> Result<(), StoreError> {
+        for item in items.chunks(1) {
+            match write(self, item).await {
+                Err(error) if error.is_retryable() => return Err(error),
+                Err(error) => tracing::warn!(what, %error, "left out"),
+                Ok(()) => {}
+            }
+        }
+        Ok(())
     }
 }
 
-/// Writes in parts. Returns what has to wait because the database is away.
-async fn written<'i, T>(
-    items: &'i [T],
-    what: &'static str,
-    write: impl AsyncFn(&[T]) -> Result<(), StoreError>,
-) -> &'i [T] {
-    let mut left = items;
-    while !left.is_empty() {
-        let (some, rest) = left.split_at(left.len().min(AT_ONCE));
-        let mut result = write(some).await;
-        if result.as_ref().is_err_and(|error| !error.is_retryable()) {
-            // One of them can't be stored, ever: the others must not wait for it.
-            result = singly(some, what, &write).await;
-        }
-        if let Err(error) = result {
-            tracing::warn!(what, %error, "not stored yet");
-            break;
-        }
-        left = rest;
-    }
-    left
+type Writing<'a> = Pin<Box<dyn Future<Output = Result<(), StoreError>> + Send + 'a>>;
+/// Writes some into the store.
+type Write<T> = for<'a> fn(&'a StoredFleet, &'a [T]) -> Writing<'a>;
+
+fn write_ended<'a>(fleet: &'a StoredFleet, ended: &'a [String]) -> Writing<'a> {
+    let (nodes, replica) = (fleet.store().nodes(), fleet.sessions.replica());
+    Box::pin(async move {
+        nodes
+            .disconnected(ended, replica, Some(OFFLINE), clock::now())
+            .await
+    })
 }
 
-async fn singly<T>(
-    items: &[T],
-    what: &'static str,
-    write: &impl AsyncFn(&[T]) -> Result<(), StoreError>,
-) -> Result<(), StoreError> {
-    for item in items.chunks(1) {
-        match write(item).await {
-            Err(error) if error.is_retryable() => return Err(error),
-            Err(error) => tracing::warn!(what, %error, "left out"),
-            Ok(()) => {}
-        }
-    }
-    Ok(())
+fn write_reports<'a>(fleet: &'a StoredFleet, reports: &'a [NodeReport]) -> Writing<'a> {
+    let nodes = fleet.store().nodes();
+    Box::pin(async move { nodes.report_all(reports, clock::now()).await })
+}
+
+fn write_gaps<'a>(fleet: &'a StoredFleet, gaps: &'a [GapChange]) -> Writing<'a> {
+    let coverage = fleet.store().coverage();
+    Box::pin(async move { coverage.note_gaps(gaps, clock::now()).await })
 }

@@ -43,6 +43,9 @@ struct Entry {
     /// The center has the answer.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     is_received: bool,
+    /// The center has what it brought, or will never have it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    is_output_done: bool,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -67,6 +70,8 @@ pub(super) struct Commands {
     running: Arc<Semaphore>,
     /// There is an answer that was not sent.
     pub(super) answered: Notify,
+    /// There may be something that a command brought.
+    pub(super) brought: Notify,
 }
 
 impl Commands {
@@ -98,6 +103,7 @@ impl Commands {
             journal: Mutex::new(Journal { file, entries }),
             running: Arc::new(Semaphore::new(RUNNING_MAX)),
             answered: Notify::new(),
+            brought: Notify::new(),
         })
     }
 
@@ -142,6 +148,7 @@ impl Commands {
             tracing::info!(id = %command.id, action = command.action.as_str(), issuer = yagura_event::escape(command.issuer.as_bytes()).as_ref() as &str, outcome = report.outcome.as_str_name(), "command");
             this.end(&command, report);
             this.answered.notify_one();
+            this.brought.notify_one();
         });
     }
 
@@ -163,6 +170,7 @@ impl Commands {
             expires_ms: command.expires.0,
             answer: None,
             is_received: false,
+            is_output_done: false,
         })?;
         Ok(true)
     }
@@ -187,6 +195,7 @@ impl Commands {
             expires_ms: command.expires.0,
             answer: Some(answer),
             is_received: false,
+            is_output_done: false,
         };
         let mut journal = self.journal.lock().unwrap_or_else(PoisonError::into_inner);
         if let Err(error) = journal.note(entry.clone()) {
@@ -211,6 +220,30 @@ impl Commands {
                 })
             })
             .collect()
+    }
+
+    /// Commands that were carried out, and of which the center may lack what they brought.
+    pub(super) fn may_have_output(&self) -> Vec<CommandId> {
+        let journal = self.journal.lock().unwrap_or_else(PoisonError::into_inner);
+        let done = journal.entries.values().filter(|entry| {
+            let answer = entry.answer.as_ref();
+            let is_done =
+                answer.is_some_and(|answer| answer.outcome == CommandOutcome::Done as i32);
+            is_done && !entry.is_output_done
+        });
+        done.map(|entry| entry.id.clone()).collect()
+    }
+
+    /// Notes that the center has what a command brought, or will never have it.
+    pub(super) fn output_done(&self, id: &CommandId) {
+        let mut journal = self.journal.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(mut entry) = journal.entries.get(id).cloned() else {
+            return;
+        };
+        entry.is_output_done = true;
+        if let Err(error) = journal.note(entry) {
+            tracing::warn!(%error, "it is not on disk that the center has what a command brought");
+        }
     }
 
     /// Notes that the center has an answer.

@@ -5,7 +5,7 @@
 //! Never: lets the center's absence stop the sensor: what was in force stays, alerts wait in the spool.
 //!
 //! Start at [`Link::open`]. Reading order: `queue` (alerts' way into the spool), `credentials`, `connect`, `enrol`,
-//! `session`, `alerts`, `commands`.
+//! `session`, `alerts`, `commands`, `outputs`.
 
 mod address;
 mod alerts;
@@ -15,6 +15,7 @@ mod connect;
 mod credentials;
 mod documents;
 mod enrol;
+mod outputs;
 mod queue;
 mod session;
 
@@ -26,7 +27,7 @@ pub use enrol::enrol;
 pub use queue::{AlertQueue, AlertSender, SendError};
 
 use crate::UnixMs;
-use crate::command::Command;
+use crate::command::{Command, CommandId};
 use crate::document::Document;
 use crate::identity::SensorIdentity;
 use crate::refusal::Refusal;
@@ -64,6 +65,13 @@ pub trait SensorSide: Send + Sync + 'static {
 
     /// Carries out a command, which is signed, in time, for this sensor, and was not carried out before.
     fn execute(&self, command: &Command) -> CommandReport;
+
+    /// The file that a command brought, which the center gets once the command is answered; none if it brought none. One
+    /// of more than [`crate::limits::OUTPUT_BYTES_MAX`] stays where it is.
+    fn output(&self, command: &CommandId) -> Option<PathBuf> {
+        let _ = command;
+        None
+    }
 }
 
 /// What became of a command.
@@ -290,6 +298,7 @@ impl Shared {
         tokio::select! {
             ended = session::run(self, side, channel.clone(), &credentials) => ended,
             ended = alerts::run(self, channel.clone()) => ended,
+            ended = outputs::run(self, side, channel.clone()) => ended,
             ended = self.renew(channel, &credentials) => ended,
         }
     }

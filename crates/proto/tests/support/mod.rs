@@ -19,7 +19,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use yagura_proto::authority::Authority;
 use yagura_proto::client::{CenterAddress, CommandReport, LinkOptions, SensorSide};
-use yagura_proto::command::Command;
+use yagura_proto::command::{Command, CommandId};
 use yagura_proto::document::{Document, DocumentKind, DocumentSet, SharedDocument};
 use yagura_proto::identity::{SensorId, SensorIdentity, Serial};
 use yagura_proto::refusal::Refusal;
@@ -374,6 +374,8 @@ pub struct TestSide {
     pub applied: Mutex<Vec<(DocumentKind, u64, String)>>,
     pub executed: Mutex<Vec<Command>>,
     pub containers: Mutex<Vec<String>>,
+    /// What every command brings.
+    pub output: Mutex<Option<PathBuf>>,
 }
 
 impl SensorSide for TestSide {
@@ -413,6 +415,10 @@ impl SensorSide for TestSide {
             text: format!("{} done", command.action.as_str()),
             result: b"{}".to_vec(),
         }
+    }
+
+    fn output(&self, _command: &CommandId) -> Option<PathBuf> {
+        self.output.lock().expect("output").clone()
     }
 }
 

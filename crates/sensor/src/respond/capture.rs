@@ -81,6 +81,11 @@ pub(super) fn record(order: &Order<'_>, is_over: impl Fn() -> bool) -> Result<Do
     })))
 }
 
+/// Where the recording of that name is, if it is kept.
+pub(super) fn file_of(folder: &Path, name: &str) -> PathBuf {
+    folder.join(format!("{name}.{SUFFIX}"))
+}
+
 /// A recording that was made.
 #[derive(Debug)]
 struct Recording {
@@ -98,7 +103,7 @@ fn record_for(
 ) -> Result<Recording, RecordError> {
     make_room(order.folder).map_err(RecordError::Folder)?;
     let whole = order.folder.join(format!("{}.whole", order.name));
-    let file = order.folder.join(format!("{}.{SUFFIX}", order.name));
+    let file = file_of(order.folder, order.name);
     let cut_short = run(order, &whole, duration, is_over);
     let kept = cut_short.and_then(|cut_short| {
         let records = keep(&whole, &file, order.container_id)?;

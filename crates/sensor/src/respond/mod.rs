@@ -24,7 +24,7 @@ use std::sync::{Arc, Mutex};
 use target::{Target, TargetError};
 use yagura_event::{CgroupId, Node, with_causes};
 use yagura_proto::client::CommandReport;
-use yagura_proto::command::{Command, CommandAction};
+use yagura_proto::command::{Command, CommandAction, CommandId};
 use yagura_proto::wire::CommandOutcome;
 use yagura_runtimes::RuntimesConfig;
 
@@ -180,6 +180,12 @@ impl Responder {
             }
         };
         report(done)
+    }
+
+    /// The recording that a command made, as long as it is kept.
+    pub fn output(&self, command: &CommandId) -> Option<PathBuf> {
+        let file = capture::file_of(&self.settings.captures, command.as_str());
+        file.is_file().then_some(file)
     }
 
     fn target(&self, container_id: &str) -> Result<Target, Undone> {

@@ -29,7 +29,7 @@ use yagura_proto::client::{
     AlertSender, CenterAddress, CommandReport, ConnectError, Credentials, CredentialsError, Link,
     LinkError, LinkOptions, LinkStatus, SendError, SensorSide,
 };
-use yagura_proto::command::Command;
+use yagura_proto::command::{Command, CommandId};
 use yagura_proto::document::{Document, DocumentKind};
 use yagura_proto::spool::SpoolOptions;
 use yagura_proto::token::EnrolmentToken;
@@ -271,5 +271,9 @@ impl SensorSide for Side {
 
     fn execute(&self, command: &Command) -> CommandReport {
         self.responder.execute(command)
+    }
+
+    fn output(&self, command: &CommandId) -> Option<PathBuf> {
+        self.responder.output(command)
     }
 }

@@ -351,12 +351,24 @@ CREATE TABLE commands (
     expires BIGINT NOT NULL,
     sent BIGINT,
     answered BIGINT,
-    answer TEXT NOT NULL
+    answer TEXT NOT NULL,
+    -- Bytes of what it brought, once all of it is there.
+    output_bytes BIGINT
 );
 CREATE INDEX commands_created ON commands (created, id);
 CREATE INDEX commands_node ON commands (node, created, id);
 CREATE INDEX commands_alert ON commands (alert, created, id);
 CREATE INDEX commands_open ON commands (node, created) WHERE status <= 1;
+
+-- What commands brought, in parts; each begins where the one before ends.
+CREATE TABLE command_outputs (
+    command TEXT NOT NULL REFERENCES commands (id) ON DELETE CASCADE,
+    start BIGINT NOT NULL,
+    content BYTEA NOT NULL,
+    stored BIGINT NOT NULL,
+    PRIMARY KEY (command, start)
+);
+CREATE INDEX command_outputs_stored ON command_outputs (stored);
 
 -- Append-only; each entry's hash covers the one before.
 CREATE TABLE audit_log (

@@ -35,6 +35,7 @@ const TABLES: &[&str] = &[
     "api_tokens",
     "output_states",
     "commands",
+    "command_outputs",
     "audit_log",
     "audit_anchor",
     "kubernetes_audit_seen",

@@ -435,7 +435,14 @@ pub struct CommandBody {
     /// The answer.
     #[schema(value_type = Object)]
     pub answer: serde_json::Value,
+    /// Bytes of what it brought, which `/commands/{id}/output` gives; null if there is nothing, or nothing any more.
+    pub output_bytes: Option<u64>,
 }
+
+/// What a command brought, byte for byte.
+#[derive(Debug, ToSchema)]
+#[schema(value_type = String, format = Binary)]
+pub struct CommandOutput(pub Vec<u8>);
 
 /// Which commands.
 #[derive(Debug, Clone, Default, Deserialize, IntoParams)]

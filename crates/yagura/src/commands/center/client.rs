@@ -13,6 +13,8 @@ use yagura_event::escape;
 
 /// Time for an answer: simulations take some seconds.
 const ANSWER_MAX: Duration = Duration::from_secs(60);
+/// Time for a download.
+const DOWNLOAD_MAX: Duration = Duration::from_secs(10 * 60);
 /// Bytes of an answer: a center that was taken over can't fill memory.
 const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// How long one stream of changes is read: the center ends it earlier.
@@ -210,6 +212,43 @@ impl Client {
         self.runtime
             .block_on(async { received(request.send().await?).await })
             .map_err(|error| self.unreachable(error))
+    }
+
+    /// Reads something that is no JSON into a writer; returns its length in bytes.
+    ///
+    /// # Errors
+    /// [`Failure`] with what the center says, or if it ends before its end.
+    pub(crate) fn download(
+        &self,
+        path: &str,
+        to: &mut impl std::io::Write,
+    ) -> Result<u64, Failure> {
+        let request = self
+            .http
+            .get(format!("{}/api/v1{path}", self.url))
+            .timeout(DOWNLOAD_MAX)
+            .bearer_auth(&self.token);
+        let answer = self.runtime.block_on(async { request.send().await });
+        let mut answer = answer.map_err(|error| self.unreachable(error.into()))?;
+        if answer.status() != reqwest::StatusCode::OK {
+            let refused = self.runtime.block_on(received(answer));
+            let refused = refused.map_err(|error| self.unreachable(error))?;
+            return Err(match refused.succeeded() {
+                Err(failure) => failure,
+                Ok(_) => Failure::Failed(anyhow!("{} answers otherwise than asked", self.url)),
+            });
+        }
+        let mut length = 0;
+        loop {
+            let chunk = self.runtime.block_on(answer.chunk());
+            let chunk = chunk.map_err(|error| self.unreachable(error.into()))?;
+            let Some(chunk) = chunk else {
+                return Ok(length);
+            };
+            to.write_all(&chunk)
+                .map_err(|error| Failure::Failed(error.into()))?;
+            length += chunk.len() as u64;
+        }
     }
 
     fn unreachable(&self, error: anyhow::Error) -> Failure {

@@ -4,6 +4,7 @@
 
 pub(crate) mod alerts;
 pub(crate) mod client;
+pub(crate) mod commands;
 pub(crate) mod completion;
 mod json_file;
 pub(crate) mod k8s;

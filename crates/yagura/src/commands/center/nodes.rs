@@ -103,11 +103,18 @@ fn policy(node: &Value) -> String {
     }
 }
 
-/// The path of the node of that name or id.
 fn path(client: &Client, node: &str) -> Result<String, Failure> {
+    Ok(format!("/nodes/{}", encoded(&id_of(client, node)?)))
+}
+
+/// The id of the node of that name or id.
+///
+/// # Errors
+/// [`Failure::BadInput`] if there is none, or several.
+pub(super) fn id_of(client: &Client, node: &str) -> Result<String, Failure> {
     let by_id = format!("/nodes/{}", encoded(node));
     if client.send("GET", &by_id, &[], None)?.status == 200 {
-        return Ok(by_id);
+        return Ok(node.to_owned());
     }
     let mut found = Vec::new();
     let mut cursor = String::new();
@@ -130,7 +137,7 @@ fn path(client: &Client, node: &str) -> Result<String, Failure> {
         }
     }
     match found.as_slice() {
-        [id] => Ok(format!("/nodes/{}", encoded(id))),
+        [id] => Ok(id.clone()),
         [] => Err(Failure::BadInput(anyhow!("there is no node {node}"))),
         several => Err(Failure::BadInput(anyhow!(
             "{node} is the name of {} nodes; give an id: {}",

@@ -101,8 +101,11 @@ impl StoredFleet {
         self.center.store()
     }
 
-    /// Notes that nobody is in session on this replica.
+    /// Notes that nobody is in session on this replica any more: whoever does not come back elsewhere is not watched.
     pub(super) async fn forget_sessions(&self) {
+        self.write_reports().await;
+        self.sessions.end_all();
+        self.write_reports().await;
         if let Err(error) = self
             .store()
             .nodes()

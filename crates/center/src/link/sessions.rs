@@ -113,6 +113,12 @@ impl Sessions {
         }
     }
 
+    /// Ends all sessions.
+    pub(super) fn end_all(&self) {
+        let State { by_sensor, ended } = &mut *self.state();
+        ended.extend(by_sensor.drain().map(|(sensor, _)| sensor));
+    }
+
     /// Changes what is to be written of a node; nothing if it is in no session here.
     pub(super) fn update(&self, sensor: &SensorId, change: impl FnOnce(&mut NodeReport)) {
         if let Some(session) = self.state().by_sensor.get_mut(sensor) {

@@ -21,8 +21,8 @@ use yagura_proto::refusal::Refusal;
 use yagura_proto::token::EnrolmentToken;
 use yagura_proto::wire;
 use yagura_store::{
-    Actor, AlertFilter, CommandStatus, NewCommand, NewEnrolmentToken, PageRequest, Retention,
-    Target, TokenHash,
+    Actor, AlertFilter, CommandStatus, NewCommand, NewEnrolmentToken, Options, PageRequest,
+    Retention, Store, Target, TokenHash,
 };
 
 /// How long anything may take before a test has failed.
@@ -372,8 +372,31 @@ async fn a_sensor_is_enrolled_seen_and_told_what_is_in_force() {
         (node.connected && is_back).then_some(())
     })
     .await;
-    sensor.stop().await;
+    // Nobody watches a node whose center stops, until its sensor comes back.
     running.stop().await;
+    let database = Target::Sqlite(folder.0.join("center"));
+    let store = Store::connect(&database, &Options::default()).await;
+    let store = store.expect("store");
+    let gaps = store
+        .coverage()
+        .gaps(&open, &page)
+        .await
+        .expect("gaps")
+        .items;
+    assert!(
+        gaps.iter().any(|gap| gap.kind == "sensor-offline"),
+        "{gaps:?}"
+    );
+    assert!(
+        !store
+            .nodes()
+            .get(&id)
+            .await
+            .expect("node")
+            .expect("node")
+            .connected
+    );
+    sensor.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

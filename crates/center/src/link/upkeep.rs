@@ -139,7 +139,7 @@ impl StoredFleet {
 
     /// Writes who came and went and what sensors told of themselves, a little later and together: after a change of policy
     /// they all tell at once, and after a start of the center they all come.
-    async fn write_reports(&self) {
+    pub(super) async fn write_reports(&self) {
         let Unwritten {
             ended,
             reports,

@@ -1,4 +1,5 @@
 import { expect, test, type Page } from '@playwright/test';
+import { statSync } from 'node:fs';
 import {
   driftRules,
   expectAccessible,
@@ -11,7 +12,7 @@ import {
   TEXTS,
   watchForFailures,
 } from './center';
-import { freshName, runInContainer } from './container';
+import { freshName, runInContainer, startContainer } from './container';
 
 test('the first admin comes with a one-time password and must choose another', async ({ page }) => {
   await logIn(page, 'admin', FIRST_PASSWORD);
@@ -78,6 +79,7 @@ const PAGES = [
   ['/own-rules', 'userRules'],
   ['/assets', 'assets'],
   ['/assets?tab=canaries', 'assets'],
+  ['/assets?tab=commands', 'assets'],
   ['/integrations', 'integrations'],
   ['/integrations?tab=enrolment', 'integrations'],
   ['/access', 'access'],
@@ -114,6 +116,34 @@ for (const language of ['en', 'ja'] as const) {
     expect(failures).toEqual([]);
   });
 }
+
+test('what a container does is recorded, and the recording fetched', async ({ page }) => {
+  const name = freshName('recorded');
+  const stop = startContainer(name, 'while true; do cat /etc/hostname; sleep 1; done');
+  try {
+    await logInAsAdmin(page);
+    await page.goto(`/assets?tab=containers&q=${name}`);
+    const row = page.getByRole('row').filter({ hasText: name });
+    await expect(async () => {
+      await page.reload();
+      await expect(row).toBeVisible({ timeout: 2000 });
+    }).toPass({ timeout: 60_000 });
+    await row.getByRole('button', { name: 'Record what happens' }).click();
+    await expectAccessible(page);
+    await page.getByRole('button', { name: 'Ask the sensor' }).click();
+    await expect(page.getByText('The sensor is asked.')).toBeVisible();
+    await page.getByRole('tab', { name: 'Commands' }).click();
+    const recording = page.getByRole('link', { name: /^Recording/ });
+    await expect(recording).toBeVisible({ timeout: 90_000 });
+    await expect(page.getByRole('row').filter({ has: recording })).toContainText('Done');
+    const download = page.waitForEvent('download');
+    await recording.click();
+    const file = await (await download).path();
+    expect(statSync(file).size).toBeGreaterThan(100);
+  } finally {
+    stop();
+  }
+});
 
 test('a center that does not answer is told, and asked again', async ({ page }) => {
   await logInAsAdmin(page);

@@ -28,7 +28,7 @@ export const QUERIES_OF_KIND: Record<string, string[]> = {
   setting: ['protection'],
   node: ['nodes', 'clusters', 'overview'],
   certificate: ['nodes'],
-  command: ['commands', 'alert'],
+  command: ['commands', 'alert', 'containers'],
   coverage: ['canaries', 'gaps', 'nodes', 'overview'],
   cluster: ['clusters', 'audit-webhooks'],
   region: ['clusters'],

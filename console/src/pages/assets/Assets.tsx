@@ -11,16 +11,15 @@ import { Hostile } from '../../ui/Hostile';
 import { Page } from '../../ui/Page';
 import { QueryView } from '../../ui/states';
 import { Ago, Time } from '../../ui/Time';
+import { Commands, ContainerCommands } from './Commands';
+import { NodeName } from './NodeName';
 import { Nodes } from './Nodes';
 
-const TABS = ['nodes', 'clusters', 'containers', 'images', 'canaries', 'gaps'] as const;
+const TABS = ['nodes', 'clusters', 'containers', 'images', 'canaries', 'gaps', 'commands'] as const;
 type Tab = (typeof TABS)[number];
 
 /** Entries fetched at once. */
 const PAGE_ROWS = 100;
-/** Nodes whose names are looked up: the center lists no more at once. */
-const NODES_NAMED_MAX = 500;
-
 /** What is protected: nodes and their sensors, what runs on them, and proof that protection works. */
 export function Assets() {
   const { t } = useTranslation();
@@ -40,6 +39,7 @@ export function Assets() {
     images: <Images />,
     canaries: <Canaries />,
     gaps: <Gaps />,
+    commands: <Commands />,
   };
   return (
     <Page title={t('nav.assets')} about={t('assets.about')}>
@@ -64,15 +64,6 @@ export function Assets() {
       />
     </Page>
   );
-}
-
-/** The name of a node that is known by its id; the id where it is none of the first that are listed. */
-function NodeName({ id }: { id: string }) {
-  const { data } = useQuery({
-    queryKey: ['nodes', 'names'],
-    queryFn: () => take(api.GET('/api/v1/nodes', { params: { query: { limit: NODES_NAMED_MAX } } })),
-  });
-  return <Hostile>{data?.items.find((node) => node.id === id)?.name ?? id}</Hostile>;
 }
 
 function Clusters() {
@@ -119,6 +110,7 @@ function Containers({ q }: { q: string }) {
     <CursorTable<Schema<'ContainerBody'>>
       queryKey={['containers', q]}
       rowKey={(container) => `${container.node}/${container.id}`}
+      scroll={{ x: 1200 }}
       empty={t('assets.noContainers')}
       fetch={(cursor) =>
         take(
@@ -151,6 +143,11 @@ function Containers({ q }: { q: string }) {
             ),
         },
         { title: t('alerts.lastTime'), width: 130, render: (_, one) => <Ago at={one.last_seen} /> },
+        {
+          title: t('table.actions'),
+          width: 170,
+          render: (_, one) => <ContainerCommands container={one} />,
+        },
       ]}
     />
   );

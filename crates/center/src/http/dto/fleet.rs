@@ -432,8 +432,8 @@ pub struct CommandBody {
     /// When it was answered.
     #[schema(format = DateTime)]
     pub answered_at: Option<String>,
-    /// The answer.
-    #[schema(value_type = Object)]
+    /// The answer; null before it comes.
+    #[schema(value_type = Option<Object>)]
     pub answer: serde_json::Value,
     /// Bytes of what it brought, which `/commands/{id}/output` gives; null if there is nothing, or nothing any more.
     pub output_bytes: Option<u64>,

@@ -70,6 +70,12 @@ impl Alerts<'_> {
         let times = alerts.iter().map(|alert| listed_time(alert.time, now));
         prepare(self.db, self.weeks, times).await?;
         let mut tx = self.db.begin().await?;
+        if tx.dialect() == Dialect::Postgres {
+            // Without statistics, as a week's partition is at first, the planner would rather read all of it than look up a
+            // thousand ids; every batch would read more.
+            tx.execute("SET LOCAL enable_seqscan = off", Vec::new())
+                .await?;
+        }
         tx.lock(alerts.iter().map(|alert| lock_of(&alert.node)).collect())
             .await?;
         let mut known = stored(&mut tx, alerts).await?;

@@ -63,7 +63,7 @@ pub const PRIVILEGED: &[BenignWorkload] = &[
     },
     script(
         "debug-tools",
-        "strace and gdb start programs, attach to others and call functions in them, all in one container",
+        "strace and gdb start programs and attach to others, all in one container",
         |stage| stage.first_capable(&["SYS_PTRACE"], "debug-tools.sh"),
     ),
     script(

@@ -8,8 +8,10 @@ sleeper=$!
 timeout --signal INT 1 strace -o /tmp/attached -p "$sleeper" || true
 # One that is asleep already is seen to go on sleeping.
 grep -qE 'nanosleep|restart_syscall' /tmp/attached
-gdb -q -batch -p "$sleeper" -ex 'info registers' -ex 'call (int)getpid()' -ex detach >/tmp/attached-gdb 2>&1
-grep -q "$sleeper" /tmp/attached-gdb
+# Nothing is called in it: the gdb of Debian 12 can't put back the registers of processors that have AMX, and leaves the
+# sleeper with half a system call.
+gdb -q -batch -p "$sleeper" -ex 'info registers rip' -ex 'x/2i $pc' -ex detach >/tmp/attached-gdb 2>&1
+grep -q '^rip' /tmp/attached-gdb
 gdb -q -batch -ex 'set breakpoint pending on' -ex 'break write' -ex run -ex bt -ex kill \
 	--args /bin/echo hello >/tmp/gdb 2>&1
 grep -q Breakpoint /tmp/gdb

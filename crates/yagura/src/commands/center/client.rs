@@ -223,21 +223,7 @@ impl Client {
         path: &str,
         to: &mut impl std::io::Write,
     ) -> Result<u64, Failure> {
-        let request = self
-            .http
-            .get(format!("{}/api/v1{path}", self.url))
-            .timeout(DOWNLOAD_MAX)
-            .bearer_auth(&self.token);
-        let answer = self.runtime.block_on(async { request.send().await });
-        let mut answer = answer.map_err(|error| self.unreachable(error.into()))?;
-        if answer.status() != reqwest::StatusCode::OK {
-            let refused = self.runtime.block_on(received(answer));
-            let refused = refused.map_err(|error| self.unreachable(error))?;
-            return Err(match refused.succeeded() {
-                Err(failure) => failure,
-                Ok(_) => Failure::Failed(anyhow!("{} answers otherwise than asked", self.url)),
-            });
-        }
+        let mut answer = self.begin(path, DOWNLOAD_MAX)?;
         let mut length = 0;
         loop {
             let chunk = self.runtime.block_on(answer.chunk());
@@ -260,24 +246,30 @@ impl Client {
     /// # Errors
     /// [`Failure`] with what the center says.
     pub(crate) fn changes(&self) -> Result<Changes<'_>, Failure> {
+        Ok(Changes {
+            client: self,
+            answer: self.begin("/events", CHANGES_MAX)?,
+            rest: Vec::new(),
+        })
+    }
+
+    /// Begins to read something that is read in parts.
+    fn begin(&self, path: &str, time_max: Duration) -> Result<reqwest::Response, Failure> {
         let request = self
             .http
-            .get(format!("{}/api/v1/events", self.url))
-            .timeout(CHANGES_MAX)
+            .get(format!("{}/api/v1{path}", self.url))
+            .timeout(time_max)
             .bearer_auth(&self.token);
         // Sending starts a timer, which needs the runtime.
         let answer = self.runtime.block_on(async { request.send().await });
         let answer = answer.map_err(|error| self.unreachable(error.into()))?;
         if answer.status() == reqwest::StatusCode::OK {
-            return Ok(Changes {
-                client: self,
-                answer,
-                rest: Vec::new(),
-            });
+            return Ok(answer);
         }
-        let answer = self.runtime.block_on(received(answer));
-        let answer = answer.map_err(|error| self.unreachable(error))?;
-        Err(Failure::Failed(anyhow!(problem(&answer.body))))
+        let refused = self.runtime.block_on(received(answer));
+        let refused = refused.map_err(|error| self.unreachable(error))?;
+        let otherwise = || Failure::Failed(anyhow!("{} answers otherwise than asked", self.url));
+        Err(refused.succeeded().err().unwrap_or_else(otherwise))
     }
 
     /// Sends a request and expects success.

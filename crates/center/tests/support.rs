@@ -200,8 +200,8 @@ pub(crate) async fn store(site: &Site, cluster: &str, alerts: &[Value]) {
         let json = alert.to_string();
         yagura_center::app::ingest::read(json.as_bytes(), "node-1", cluster).unwrap()
     };
-    let read = alerts.iter().map(read).collect();
-    yagura_center::app::ingest::record(&site.running.center, read)
+    let mut read: Vec<_> = alerts.iter().map(read).collect();
+    yagura_center::app::ingest::record(&site.running.center, &mut read)
         .await
         .unwrap();
 }

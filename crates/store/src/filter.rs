@@ -32,6 +32,15 @@ impl Conditions {
         }
     }
 
+    /// Conditions that go on where a part of the statement has values already.
+    pub(crate) fn following(dialect: Dialect, values: Vec<Value>) -> Conditions {
+        Conditions {
+            dialect,
+            parts: Vec::new(),
+            values,
+        }
+    }
+
     /// A condition without values. Its text comes from this crate alone.
     pub(crate) fn plain(&mut self, condition: impl Into<String>) {
         self.parts.push(condition.into());
@@ -105,18 +114,44 @@ impl Conditions {
         if texts.is_empty() {
             return Ok(());
         }
-        check_count("values of a filter", texts.len(), FILTER_VALUES_MAX)?;
-        for text in texts {
-            check("a value of a filter", text, NAME_BYTES_MAX)?;
-        }
         let list = InList {
             dialect: self.dialect,
             column,
         };
-        let (condition, value) = list.write(texts, self.values.len().saturating_add(1));
+        let (condition, value) = list.write(checked(texts)?, self.values.len().saturating_add(1));
         self.parts.push(condition);
         self.values.push(value);
         Ok(())
+    }
+
+    /// The same for a column of which PostgreSQL's index holds a hash and then the time, which is also the order of what
+    /// is found. Equal hashes are no proof, so that the texts are compared, too: in a form that the planner does not take
+    /// for a second condition that leaves fewer rows.
+    pub(crate) fn hashed_texts(
+        &mut self,
+        column: &str,
+        texts: &[String],
+    ) -> Result<(), StoreError> {
+        if self.dialect == Dialect::Postgres && !texts.is_empty() {
+            let number = self.values.len().saturating_add(1);
+            self.parts.push(match texts {
+                [_] => format!(
+                    "hashtextextended({column}, 0) = hashtextextended(${number}, 0) \
+                     AND CASE WHEN {column} = ${number} THEN true ELSE false END"
+                ),
+                _ => format!(
+                    "hashtextextended({column}, 0) = ANY(ARRAY(\
+                     SELECT hashtextextended(wanted, 0) FROM unnest(${number}::text[]) AS wanted)) \
+                     AND CASE WHEN {column} = ANY(${number}) THEN true ELSE false END"
+                ),
+            });
+            self.values.push(match checked(texts)? {
+                [only] => only.into(),
+                many => many.into(),
+            });
+            return Ok(());
+        }
+        self.texts(column, texts)
     }
 
     /// That a column has one of some numbers, which come from this crate's own tables of codes.
@@ -190,4 +225,12 @@ impl Conditions {
         }
         (format!(" WHERE {}", self.parts.join(" AND ")), self.values)
     }
+}
+
+fn checked(texts: &[String]) -> Result<&[String], StoreError> {
+    check_count("values of a filter", texts.len(), FILTER_VALUES_MAX)?;
+    for text in texts {
+        check("a value of a filter", text, NAME_BYTES_MAX)?;
+    }
+    Ok(texts)
 }

@@ -140,9 +140,21 @@ pub struct IncidentChange {
     pub note: Option<String>,
 }
 
-const COLUMNS: &str = "id, title, CAST(severity AS BIGINT) AS severity, CAST(status AS BIGINT) AS status, \
-     first_time, last_time, cluster, namespace, node, assignee, note, version, changed, \
-     (SELECT count(*) FROM alerts WHERE alerts.incident = incidents.id) AS alerts";
+/// The columns of an [`Incident`].
+fn columns(dialect: Dialect) -> String {
+    let of_incident = match dialect {
+        Dialect::Sqlite => "",
+        // The index has hashes.
+        Dialect::Postgres => {
+            "hashtextextended(alerts.incident, 0) = hashtextextended(incidents.id, 0) AND "
+        }
+    };
+    format!(
+        "id, title, CAST(severity AS BIGINT) AS severity, CAST(status AS BIGINT) AS status, \
+         first_time, last_time, cluster, namespace, node, assignee, note, version, changed, \
+         (SELECT count(*) FROM alerts WHERE {of_incident}alerts.incident = incidents.id) AS alerts"
+    )
+}
 
 impl Incidents<'_> {
     /// The incident of that id.
@@ -150,7 +162,8 @@ impl Incidents<'_> {
     /// # Errors
     /// [`StoreError`]
     pub async fn get(&self, id: &str) -> Result<Option<Incident>, StoreError> {
-        let sql = format!("SELECT {COLUMNS} FROM incidents WHERE id = $1");
+        let columns = columns(self.db.dialect());
+        let sql = format!("SELECT {columns} FROM incidents WHERE id = $1");
         let row = self.db.fetch_optional(&sql, values![id]).await?;
         row.as_ref().map(read).transpose()
     }
@@ -182,7 +195,8 @@ impl Incidents<'_> {
         }
         let (clause, values) = conditions.finish();
         let sql = format!(
-            "SELECT {COLUMNS} FROM incidents{clause} ORDER BY last_time DESC, id DESC LIMIT {}",
+            "SELECT {} FROM incidents{clause} ORDER BY last_time DESC, id DESC LIMIT {}",
+            columns(self.db.dialect()),
             page.rows().saturating_add(1)
         );
         let rows = self.db.fetch(&sql, values).await?;
@@ -213,7 +227,8 @@ impl Incidents<'_> {
         check("an assignee", assignee, NAME_BYTES_MAX)?;
         let mut tx = self.db.begin().await?;
         let sql = format!(
-            "SELECT {COLUMNS} FROM incidents WHERE id = $1{}",
+            "SELECT {} FROM incidents WHERE id = $1{}",
+            columns(tx.dialect()),
             tx.for_update()
         );
         let row = tx.fetch_optional(&sql, values![id]).await?;
@@ -428,7 +443,7 @@ async fn join_first(tx: &mut Tx, ids: &[String]) -> Result<(), StoreError> {
          cluster = a.cluster, namespace = a.namespace, node = a.node \
          FROM (SELECT id, title, severity, time, last_time, cluster, namespace, node, \
          row_number() OVER (PARTITION BY id ORDER BY seq) AS place FROM alerts WHERE {condition}) AS a \
-         WHERE a.place = 1 AND incidents.id = a.id"
+         WHERE a.place = 1 AND incidents.id = a.id AND incidents.{condition}"
     );
     tx.execute(&sql, vec![value]).await.map(drop)
 }

@@ -12,11 +12,18 @@ const SQLITE: Steps = &[(
     include_str!("../migrations/sqlite/0001_initial.sql"),
 )];
 
-const POSTGRES: Steps = &[(
-    1,
-    "initial",
-    include_str!("../migrations/postgres/0001_initial.sql"),
-)];
+const POSTGRES: Steps = &[
+    (
+        1,
+        "initial",
+        include_str!("../migrations/postgres/0001_initial.sql"),
+    ),
+    (
+        2,
+        "alert indexes",
+        include_str!("../migrations/postgres/0002_alert_indexes.sql"),
+    ),
+];
 
 #[derive(Debug)]
 struct Embedded(Steps);

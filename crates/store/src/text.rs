@@ -1,6 +1,7 @@
 //! Bounds on texts, in the two ways there are: refuse what a caller can shorten, cut what an attacker chose.
 
 use crate::StoreError;
+use std::borrow::Cow;
 
 /// Stands at the end of a text that was cut.
 const CUT: char = '…';
@@ -46,8 +47,13 @@ pub(crate) fn checked_json(
 
 /// The text, or its beginning with a mark where it is longer than `bytes_max`.
 pub(crate) fn cut(text: &str, bytes_max: usize) -> String {
+    bounded(text, bytes_max).into_owned()
+}
+
+/// The same without a copy of what is short enough.
+pub(crate) fn bounded(text: &str, bytes_max: usize) -> Cow<'_, str> {
     if text.len() <= bytes_max {
-        return text.to_owned();
+        return Cow::Borrowed(text);
     }
     let room = bytes_max.saturating_sub(CUT.len_utf8());
     let mut kept: String = text
@@ -56,7 +62,7 @@ pub(crate) fn cut(text: &str, bytes_max: usize) -> String {
         .map(|(_, character)| character)
         .collect();
     kept.push(CUT);
-    kept
+    Cow::Owned(kept)
 }
 
 #[cfg(test)]

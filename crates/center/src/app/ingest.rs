@@ -4,7 +4,7 @@ use super::whitelist::Whitelist;
 use crate::clock;
 use crate::start::Center;
 use jiff::Timestamp;
-use serde_json::Value;
+use serde_json_borrow::{ObjectAsVec, Value};
 use std::collections::HashMap;
 use yagura_event::WallTime;
 use yagura_store::{AlertStatus, Hit, HitKind, InsertOutcome, Inserted, NewAlert, StoreError};
@@ -18,6 +18,9 @@ pub enum Malformed {
     /// It is no JSON.
     #[error("it is no JSON object")]
     NotJson,
+    /// It has a field twice: readers would not agree on what it says.
+    #[error("it has a field twice")]
+    Twice,
     /// It lacks a field, or holds a value that is none of the field's.
     #[error("its field {0} is missing or wrong")]
     Field(&'static str),
@@ -29,103 +32,156 @@ pub enum Malformed {
 /// # Errors
 /// [`Malformed`].
 pub fn read(json: &[u8], node: &str, cluster: &str) -> Result<NewAlert, Malformed> {
-    let mut document: Value = serde_json::from_slice(json).map_err(|_| Malformed::NotJson)?;
-    let object = document.as_object_mut().ok_or(Malformed::NotJson)?;
-    object.insert("node".to_owned(), node.into());
-    object.insert("cluster".to_owned(), cluster.into());
-    let text = |pointer: &str| {
-        let value = document.pointer(pointer).and_then(Value::as_str);
-        value.unwrap_or_default().to_owned()
-    };
+    let read: Value<'_> = serde_json::from_slice(json).map_err(|_| Malformed::NotJson)?;
+    let top = Fields(read.as_object().ok_or(Malformed::NotJson)?);
+    let (pod, container) = (top.object("pod"), top.object("container"));
+    for fields in [Some(top), pod, container].into_iter().flatten() {
+        fields.check_unique()?;
+    }
     let time = |field: &'static str| {
-        let time = text(&format!("/{field}")).parse::<Timestamp>();
+        let time = top.text(field).parse::<Timestamp>();
         let nanoseconds = time.map_err(|_| Malformed::Field(field))?.as_nanosecond();
         i64::try_from(nanoseconds)
             .map(WallTime)
             .map_err(|_| Malformed::Field(field))
     };
-    let id = text("/id");
+    let id = top.text("id");
     if id.len() != 32 || !id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return Err(Malformed::Field("id"));
     }
-    let word = |field: &'static str| text(&format!("/{field}"));
-    let incident = Some(word("incident")).filter(|incident| !incident.is_empty());
+    let one_of = |first: &str, second: &str| match first.is_empty() {
+        true => second.to_owned(),
+        false => first.to_owned(),
+    };
+    let of = |fields: Option<Fields<'_>>, name| {
+        fields.map_or_else(String::new, |fields| fields.text(name).to_owned())
+    };
+    let is_own = top.text("node") == node && top.text("cluster") == cluster;
     Ok(NewAlert {
+        id: id.to_owned(),
         time: time("time")?,
         last_time: time("last_time").or_else(|_| time("time"))?,
-        count: document
-            .get("count")
-            .and_then(Value::as_u64)
-            .unwrap_or(1)
-            .max(1),
-        status: AlertStatus::from_name(&word("status")).ok_or(Malformed::Field("status"))?,
-        severity: super::alert_view::severity_of(&word("severity"))
+        count: top.get("count").and_then(Value::as_u64).unwrap_or(1).max(1),
+        status: AlertStatus::from_name(top.text("status")).ok_or(Malformed::Field("status"))?,
+        severity: super::alert_view::severity_of(top.text("severity"))
             .ok_or(Malformed::Field("severity"))?,
-        category: super::alert_view::category_of(&word("category"))
+        category: super::alert_view::category_of(top.text("category"))
             .unwrap_or(yagura_event::Category::Custom),
-        rule: Some(word("rule"))
+        rule: Some(top.text("rule").to_owned())
             .filter(|rule| !rule.is_empty())
             .ok_or(Malformed::Field("rule"))?,
-        key: word("key"),
-        title: word("title"),
-        action: word("action"),
+        key: top.text("key").to_owned(),
+        title: top.text("title").to_owned(),
+        action: top.text("action").to_owned(),
         node: node.to_owned(),
         cluster: cluster.to_owned(),
-        namespace: text("/pod/namespace"),
-        pod: text("/pod/name"),
-        container_id: text("/container/id"),
-        container: text("/container/name"),
-        image: text("/container/image"),
-        incident: incident.unwrap_or_else(|| id.clone()),
-        search: search(&document),
-        document: document.to_string(),
-        id,
+        namespace: of(pod, "namespace"),
+        pod: of(pod, "name"),
+        container_id: of(container, "id"),
+        container: of(container, "name"),
+        image: of(container, "image"),
+        incident: one_of(top.text("incident"), id),
+        search: search(top),
+        document: match is_own {
+            true => std::str::from_utf8(json)
+                .map_err(|_| Malformed::NotJson)?
+                .to_owned(),
+            false => owned_by(json, node, cluster)?,
+        },
     })
 }
 
+/// The document with the node and cluster that its sensor has.
+fn owned_by(json: &[u8], node: &str, cluster: &str) -> Result<String, Malformed> {
+    let mut document: serde_json::Map<String, serde_json::Value> =
+        serde_json::from_slice(json).map_err(|_| Malformed::NotJson)?;
+    document.insert("node".to_owned(), node.into());
+    document.insert("cluster".to_owned(), cluster.into());
+    Ok(serde_json::Value::from(document).to_string())
+}
+
+/// An object of a document.
+#[derive(Debug, Clone, Copy)]
+struct Fields<'a>(&'a ObjectAsVec<'a>);
+
+impl<'a> Fields<'a> {
+    fn get(self, name: &str) -> Option<&'a Value<'a>> {
+        self.0.get(name)
+    }
+
+    fn object(self, name: &str) -> Option<Fields<'a>> {
+        self.get(name)?.as_object().map(Fields)
+    }
+
+    /// The text of a field; empty where it has none.
+    fn text(self, name: &str) -> &'a str {
+        self.get(name).and_then(Value::as_str).unwrap_or_default()
+    }
+
+    fn check_unique(self) -> Result<(), Malformed> {
+        let mut names: Vec<&str> = self.0.keys().collect();
+        names.sort_unstable();
+        let is_twice = |pair: &[&str]| matches!(pair, [first, second] if first == second);
+        match names.windows(2).any(is_twice) {
+            true => Err(Malformed::Twice),
+            false => Ok(()),
+        }
+    }
+}
+
 /// Texts of an alert by which people look for it.
-fn search(document: &Value) -> Vec<String> {
-    const POINTERS: [&str; 13] = [
-        "/process/exe",
-        "/process/cwd",
-        "/process/user",
-        "/drift/path",
-        "/drift/sha256",
-        "/drift/vector",
-        "/scan/path",
-        "/scan/sha256",
-        "/scan/family",
-        "/denial/behaviour",
-        "/denial/file",
-        "/denial/target",
-        "/detection/output",
+fn search(document: Fields<'_>) -> Vec<String> {
+    const PLACES: [(&str, &[&str]); 5] = [
+        ("process", &["exe", "cwd", "user"]),
+        ("drift", &["path", "sha256", "vector"]),
+        ("scan", &["path", "sha256", "family"]),
+        ("denial", &["behaviour", "file", "target"]),
+        ("detection", &["output"]),
     ];
-    let fixed = POINTERS
-        .iter()
-        .filter_map(|pointer| document.pointer(pointer));
-    let lists = ["/process/argv", "/techniques"];
-    let listed = lists
-        .iter()
-        .filter_map(|pointer| document.pointer(pointer)?.as_array())
+    let fixed = PLACES.into_iter().flat_map(|(part, names)| {
+        let part = document.object(part);
+        names.iter().filter_map(move |name| part?.get(name))
+    });
+    let arguments = document
+        .object("process")
+        .and_then(|process| process.get("argv"));
+    let listed = [arguments, document.get("techniques")]
+        .into_iter()
+        .filter_map(|list| list?.as_array())
         .flatten();
     fixed
         .chain(listed)
         .filter_map(Value::as_str)
-        .map(|text| text.chars().take(SEARCH_TEXT_CHARS_MAX).collect())
+        .map(|text| {
+            let end = text.char_indices().nth(SEARCH_TEXT_CHARS_MAX);
+            let end = end.map_or(text.len(), |(end, _)| end);
+            text.get(..end).unwrap_or_default().to_owned()
+        })
         .collect()
 }
 
-/// Whitelist rules that covered alerts, with how often.
-type Covered = HashMap<String, i64>;
-
-/// Stores alerts, exactly once each. Those that a whitelist rule covers are stored as whitelisted; those that are older than
-/// alerts are kept are counted and left out, and have no outcome.
+/// Stores alerts, exactly once each. Those that a whitelist rule covers are stored as whitelisted.
 ///
 /// # Errors
 /// [`StoreError`]: nothing was stored then.
-pub async fn record(center: &Center, mut alerts: Vec<NewAlert>) -> Result<Inserted, StoreError> {
+pub async fn record(center: &Center, alerts: &mut [NewAlert]) -> Result<Inserted, StoreError> {
     let now = clock::now();
-    let expired = leave_out_expired(&mut alerts, clock::minus(now, center.alerts_kept()));
+    let rules = center.whitelist().await?;
+    let covered = whitelist(&rules, alerts, now);
+    let inserted = center.store().alerts().insert(alerts, now).await?;
+    let hits = hits(alerts, &inserted, &covered, now);
+    if !hits.is_empty() {
+        center.store().hits().add(&hits).await?;
+    }
+    let new = inserted.count(InsertOutcome::New);
+    center.counters().stored_alerts.add(new as u64);
+    Ok(inserted)
+}
+
+/// Leaves out alerts that are older than alerts are kept, and counts them.
+pub fn leave_out_expired(center: &Center, alerts: &mut Vec<NewAlert>) {
+    let kept_since = clock::minus(clock::now(), center.alerts_kept());
+    let expired = retain_since(alerts, kept_since);
     if expired > 0 {
         center.counters().expired_alerts.add(expired);
         tracing::warn!(
@@ -133,27 +189,11 @@ pub async fn record(center: &Center, mut alerts: Vec<NewAlert>) -> Result<Insert
             "alerts are older than alerts are kept, and were left out"
         );
     }
-    if alerts.is_empty() {
-        return Ok(Inserted {
-            outcomes: Vec::new(),
-        });
-    }
-    let rules = center.whitelist().await?;
-    let covered = whitelist(&rules, &mut alerts, now);
-    let inserted = center.store().alerts().insert(&alerts, now).await?;
-    let hits = hits(&alerts, &inserted, &covered, now);
-    if !hits.is_empty() {
-        center.store().hits().add(&hits).await?;
-    }
-    let stored = |outcome: &&InsertOutcome| matches!(outcome, InsertOutcome::New);
-    let new = inserted.outcomes.iter().filter(stored).count();
-    center.counters().stored_alerts.add(new as u64);
-    Ok(inserted)
 }
 
 /// Leaves out what was last seen before a time, and says how much that was. What began before and still happens counts from
 /// then on.
-fn leave_out_expired(alerts: &mut Vec<NewAlert>, kept_since: WallTime) -> u64 {
+fn retain_since(alerts: &mut Vec<NewAlert>, kept_since: WallTime) -> u64 {
     let before = alerts.len();
     alerts.retain(|alert| alert.last_time >= kept_since);
     for alert in alerts.iter_mut() {
@@ -180,22 +220,22 @@ fn hits(
     covered: &[Option<String>],
     now: WallTime,
 ) -> Vec<Hit> {
-    let mut rules = Covered::new();
-    let mut whitelisted = Covered::new();
+    let mut rules: HashMap<&str, i64> = HashMap::new();
+    let mut whitelisted: HashMap<&str, i64> = HashMap::new();
     let outcomes = alerts.iter().zip(&inserted.outcomes).zip(covered);
     for ((alert, outcome), covered) in outcomes {
         if *outcome != InsertOutcome::New {
             continue;
         }
-        *rules.entry(alert.rule.clone()).or_default() += 1;
+        *rules.entry(&alert.rule).or_default() += 1;
         if let Some(rule) = covered {
-            *whitelisted.entry(rule.clone()).or_default() += 1;
+            *whitelisted.entry(rule).or_default() += 1;
         }
     }
     let hit = |kind| {
-        move |(id, hits): (String, i64)| Hit {
+        move |(id, hits): (&str, i64)| Hit {
             kind,
-            id,
+            id: id.to_owned(),
             hits,
             last: now,
         }
@@ -210,7 +250,7 @@ fn hits(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     fn document() -> Value {
         json!({
@@ -238,6 +278,34 @@ mod tests {
     }
 
     #[test]
+    fn what_is_its_sensors_own_is_stored_as_it_came() {
+        let json = br#"{"id":"0123456789abcdef0123456789abcdef", "time":"2026-01-02T03:04:05Z","rule":"R","severity":"urgent","status":"unhandled","node":"node-1","cluster":"","techniques":["T1\u0041"]}"#;
+        let alert = read(json, "node-1", "").unwrap();
+        assert_eq!(alert.document.as_bytes(), json);
+        assert_eq!(alert.search, ["T1A"]);
+        assert_eq!(alert.incident, alert.id);
+    }
+
+    #[test]
+    fn what_could_be_read_in_two_ways_is_refused() {
+        let json = document().to_string();
+        for twice in [r#""node":"a""#, r#""pod":{"name":"a","name":"b"}"#] {
+            let doubled = json.replacen('{', &format!("{{{twice},"), 1);
+            let error = read(doubled.as_bytes(), "node-1", "prod").unwrap_err();
+            assert_eq!(error, Malformed::Twice);
+        }
+        // What nobody could read later.
+        let deep = format!("{{\"x\":{}1{},", "[".repeat(200), "]".repeat(200));
+        for broken in [deep.as_str(), r#"{"x":"\ud800","#, r#"{"x":1e999,"#] {
+            let broken = json.replacen('{', broken, 1);
+            assert_eq!(
+                read(broken.as_bytes(), "n", "").unwrap_err(),
+                Malformed::NotJson
+            );
+        }
+    }
+
+    #[test]
     fn what_is_older_than_alerts_are_kept_is_left_out() {
         let old = read(document().to_string().as_bytes(), "n", "").unwrap();
         let kept_since = WallTime(old.last_time.0 - 1);
@@ -247,7 +315,7 @@ mod tests {
             ..old.clone()
         };
         let mut alerts = vec![gone, old];
-        assert_eq!(leave_out_expired(&mut alerts, kept_since), 1);
+        assert_eq!(retain_since(&mut alerts, kept_since), 1);
         assert_eq!(alerts.len(), 1);
         assert_eq!(alerts[0].time, kept_since);
     }

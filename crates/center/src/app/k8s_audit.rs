@@ -252,10 +252,9 @@ async fn store(
         alert.namespace = namespace(&json);
         read.push(alert);
     }
-    while !read.is_empty() {
-        let rest = read.split_off(read.len().min(ALERT_BATCH_MAX));
-        ingest::record(center, read).await?;
-        read = rest;
+    ingest::leave_out_expired(center, &mut read);
+    for alerts in read.chunks_mut(ALERT_BATCH_MAX) {
+        ingest::record(center, alerts).await?;
     }
     Ok(())
 }

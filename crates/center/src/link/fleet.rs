@@ -308,6 +308,7 @@ impl Fleet for StoredFleet {
         if malformed > 0 || batch.foreign > 0 {
             tracing::warn!(sensor = %sensor.id, malformed, foreign = batch.foreign, "alerts were left out");
         }
+        ingest::leave_out_expired(&self.center, &mut alerts);
         if alerts.is_empty() {
             return Ok(Acceptance::Stored);
         }

@@ -97,36 +97,42 @@ impl Writer {
     }
 
     async fn store_group(&self, group: Vec<Waiting>) {
-        let together = group.iter().flat_map(|waiting| &waiting.alerts);
-        let stored = self.record(together.cloned().collect()).await;
-        match stored {
+        let mut together = Vec::new();
+        let mut batches = Vec::with_capacity(group.len());
+        for waiting in group {
+            batches.push((waiting.alerts.len(), waiting.done));
+            together.extend(waiting.alerts);
+        }
+        match self.record(&mut together).await {
             Err(error) if !error.is_retryable() => {
                 // One of them can't be stored, ever: the others must not wait for it.
-                for waiting in group {
-                    let stored = self.store_batch(waiting.alerts).await;
+                let mut rest = together.as_mut_slice();
+                for (alerts, done) in batches {
+                    let (batch, after) = rest.split_at_mut(alerts);
+                    rest = after;
+                    let stored = self.store_batch(batch).await;
                     // Whoever waited may be gone.
-                    let _ = waiting.done.send(stored.map_err(Arc::new));
+                    let _ = done.send(stored.map_err(Arc::new));
                 }
             }
             stored => {
                 let stored = stored.map_err(Arc::new);
-                for waiting in group {
-                    let _ = waiting.done.send(stored.clone());
+                for (_, done) in batches {
+                    let _ = done.send(stored.clone());
                 }
             }
         }
     }
 
     /// Stores a batch; if it can't be stored whole, one alert after the other, without those that the store refuses.
-    async fn store_batch(&self, alerts: Vec<NewAlert>) -> Result<Stored, StoreError> {
-        match self.record(alerts.clone()).await {
+    async fn store_batch(&self, alerts: &mut [NewAlert]) -> Result<Stored, StoreError> {
+        match self.record(alerts).await {
             Err(error) if !error.is_retryable() => {}
             stored => return stored,
         }
         let mut all = Stored::Known;
-        for alert in alerts {
-            let node = alert.node.clone();
-            match self.record(vec![alert]).await {
+        for alert in alerts.chunks_mut(1) {
+            match self.record(alert).await {
                 Ok(Stored::Known) => {}
                 Ok(Stored::New) => all = Stored::New,
                 Err(error) if error.is_retryable() => return Err(error),
@@ -134,6 +140,7 @@ impl Writer {
                     self.counters
                         .malformed_alerts
                         .fetch_add(1, Ordering::Relaxed);
+                    let node = alert.first().map(|alert| alert.node.as_str());
                     tracing::warn!(node, %error, "alert was left out");
                 }
             }
@@ -141,7 +148,7 @@ impl Writer {
         Ok(all)
     }
 
-    async fn record(&self, alerts: Vec<NewAlert>) -> Result<Stored, StoreError> {
+    async fn record(&self, alerts: &mut [NewAlert]) -> Result<Stored, StoreError> {
         let inserted = ingest::record(&self.center, alerts).await?;
         let foreign = inserted.count(InsertOutcome::Foreign);
         self.counters

@@ -8,7 +8,8 @@ use crate::StoreError;
 use crate::db::{Db, Dialect, Row, Tx, Value, values};
 use crate::filter::{Conditions, Scope};
 use crate::limits::NAME_BYTES_MAX;
-use crate::text::cut;
+use crate::text::bounded;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use yagura_event::{Category, Severity, WallTime};
 
@@ -196,52 +197,52 @@ fn hour_of(time: WallTime) -> i64 {
 
 /// What sums are kept for.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Cell {
+struct Cell<'a> {
     hour: i64,
     status: i64,
     severity: i64,
     category: i64,
-    rule: String,
-    key: String,
-    cluster: String,
-    namespace: String,
+    rule: Cow<'a, str>,
+    key: Cow<'a, str>,
+    cluster: Cow<'a, str>,
+    namespace: Cow<'a, str>,
 }
 
 /// A difference that a change makes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Delta {
-    cell: Cell,
+pub(super) struct Delta<'a> {
+    cell: Cell<'a>,
     alerts: i64,
 }
 
-impl Delta {
-    pub(super) fn of_new(alert: &NewAlert, now: WallTime) -> Delta {
+impl<'a> Delta<'a> {
+    pub(super) fn of_new(alert: &'a NewAlert, now: WallTime) -> Delta<'a> {
         Delta {
             cell: Cell {
                 hour: hour_of(listed_time(alert.time, now)),
                 status: alert.status.code(),
                 severity: severity_code(alert.severity),
                 category: category_code(alert.category),
-                rule: cut(&alert.rule, NAME_BYTES_MAX),
-                key: cut(&alert.key, NAME_BYTES_MAX),
-                cluster: cut(&alert.cluster, NAME_BYTES_MAX),
-                namespace: cut(&alert.namespace, NAME_BYTES_MAX),
+                rule: bounded(&alert.rule, NAME_BYTES_MAX),
+                key: bounded(&alert.key, NAME_BYTES_MAX),
+                cluster: bounded(&alert.cluster, NAME_BYTES_MAX),
+                namespace: bounded(&alert.namespace, NAME_BYTES_MAX),
             },
             alerts: 1,
         }
     }
 
     /// One alert less of its present status, one more of another.
-    pub(super) fn of_change(alert: &Alert, to: AlertStatus) -> [Delta; 2] {
+    pub(super) fn of_change(alert: &'a Alert, to: AlertStatus) -> [Delta<'a>; 2] {
         let cell = |status: AlertStatus| Cell {
             hour: hour_of(alert.time),
             status: status.code(),
             severity: severity_code(alert.severity),
             category: category_code(alert.category),
-            rule: alert.rule.clone(),
-            key: alert.key.clone(),
-            cluster: alert.cluster.clone(),
-            namespace: alert.namespace.clone(),
+            rule: Cow::Borrowed(&alert.rule),
+            key: Cow::Borrowed(&alert.key),
+            cluster: Cow::Borrowed(&alert.cluster),
+            namespace: Cow::Borrowed(&alert.namespace),
         };
         [
             Delta {
@@ -257,8 +258,8 @@ impl Delta {
 }
 
 /// Adds differences, those of one cell as one row.
-pub(super) async fn record(tx: &mut Tx, deltas: Vec<Delta>) -> Result<(), StoreError> {
-    let mut sums: BTreeMap<Cell, i64> = BTreeMap::new();
+pub(super) async fn record(tx: &mut Tx, deltas: Vec<Delta<'_>>) -> Result<(), StoreError> {
+    let mut sums: BTreeMap<Cell<'_>, i64> = BTreeMap::new();
     for delta in deltas {
         let sum = sums.entry(delta.cell).or_default();
         *sum = sum.saturating_add(delta.alerts);
@@ -279,10 +280,10 @@ pub(super) async fn record(tx: &mut Tx, deltas: Vec<Delta>) -> Result<(), StoreE
                     cell.severity,
                     cell.category,
                     sum,
-                    cell.rule,
-                    cell.key,
-                    cell.cluster,
-                    cell.namespace
+                    &*cell.rule,
+                    &*cell.key,
+                    &*cell.cluster,
+                    &*cell.namespace
                 ];
                 tx.execute(sql, values).await?;
             }
@@ -291,7 +292,7 @@ pub(super) async fn record(tx: &mut Tx, deltas: Vec<Delta>) -> Result<(), StoreE
     }
 }
 
-async fn record_postgres(tx: &mut Tx, sums: BTreeMap<Cell, i64>) -> Result<(), StoreError> {
+async fn record_postgres(tx: &mut Tx, sums: BTreeMap<Cell<'_>, i64>) -> Result<(), StoreError> {
     let mut ints: [Vec<i64>; 5] = Default::default();
     let mut texts: [Vec<String>; 4] = Default::default();
     for (cell, sum) in sums {
@@ -303,7 +304,7 @@ async fn record_postgres(tx: &mut Tx, sums: BTreeMap<Cell, i64>) -> Result<(), S
         texts
             .iter_mut()
             .zip(row)
-            .for_each(|(list, item)| list.push(item));
+            .for_each(|(list, item)| list.push(item.into_owned()));
     }
     let mut values: Vec<Value> = ints.into_iter().map(Value::from).collect();
     values.extend(texts.into_iter().map(Value::from));
@@ -335,17 +336,17 @@ pub(crate) async fn add_up(db: &Db) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn read(row: &Row) -> Result<Delta, StoreError> {
+fn read(row: &Row) -> Result<Delta<'static>, StoreError> {
     Ok(Delta {
         cell: Cell {
             hour: row.get("hour")?,
             status: row.get("status")?,
             severity: row.get("severity")?,
             category: row.get("category")?,
-            rule: row.get("rule")?,
-            key: row.get("catalogue_key")?,
-            cluster: row.get("cluster")?,
-            namespace: row.get("namespace")?,
+            rule: Cow::Owned(row.get("rule")?),
+            key: Cow::Owned(row.get("catalogue_key")?),
+            cluster: Cow::Owned(row.get("cluster")?),
+            namespace: Cow::Owned(row.get("namespace")?),
         },
         alerts: row.get("alerts")?,
     })

@@ -11,10 +11,10 @@ use crate::incidents;
 use crate::limits::{
     ALERT_BATCH_MAX, ALERT_DOCUMENT_BYTES_MAX, ALERT_ID_BYTES_MAX, NAME_BYTES_MAX,
 };
-use crate::text::{check_count, cut};
+use crate::text::{bounded, check_count, cut};
 use crate::{Change, ChangeKind, StoreError};
 use sha2::{Digest, Sha256};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use yagura_event::WallTime;
 
 /// What became of one alert of a batch.
@@ -76,8 +76,8 @@ impl Alerts<'_> {
             tx.execute("SET LOCAL enable_seqscan = off", Vec::new())
                 .await?;
         }
-        tx.lock(alerts.iter().map(|alert| lock_of(&alert.node)).collect())
-            .await?;
+        let nodes: BTreeSet<&str> = alerts.iter().map(|alert| alert.node.as_str()).collect();
+        tx.lock(nodes.into_iter().map(lock_of).collect()).await?;
         let mut known = stored(&mut tx, alerts).await?;
         let mut outcomes = Vec::with_capacity(alerts.len());
         let mut fresh: Vec<&NewAlert> = Vec::new();
@@ -161,13 +161,16 @@ fn judge(alert: &NewAlert, known: &mut HashMap<String, Stored>, now: WallTime) -
     if alert.document.len() > ALERT_DOCUMENT_BYTES_MAX {
         return InsertOutcome::TooLarge;
     }
-    let node = cut(&alert.node, NAME_BYTES_MAX).replace('\0', "\u{fffd}");
+    let mut node = bounded(&alert.node, NAME_BYTES_MAX);
+    if node.contains('\0') {
+        node = node.replace('\0', "\u{fffd}").into();
+    }
     match known.get_mut(&alert.id) {
         None => {
             let stored = Stored {
                 time: listed_time(alert.time, now),
                 last_time: alert.last_time,
-                node,
+                node: node.into_owned(),
                 count: alert.count,
             };
             known.insert(alert.id.clone(), stored);
@@ -228,11 +231,8 @@ fn words(alert: &NewAlert) -> String {
         &alert.rule,
         &alert.key,
         &alert.cluster,
-        &alert.id,
     ];
-    let texts = own.into_iter().chain(&alert.search).map(String::as_str);
-    let words: Vec<String> = words_of(texts).into_iter().collect();
-    words.join(" ")
+    words_of(own.into_iter().chain(&alert.search).map(String::as_str))
 }
 
 async fn write(tx: &mut Tx, alerts: &[&NewAlert], now: WallTime) -> Result<(), StoreError> {

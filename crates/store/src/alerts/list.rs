@@ -3,10 +3,11 @@
 use super::alert::{COLUMNS, category_code, read};
 use super::search::Search;
 use super::words::{postgres_query, sqlite_query, words_of_query};
-use super::{Alert, AlertStatus, Alerts, severity_code};
-use crate::db::{Dialect, Row, values};
+use super::{Alert, AlertStatus, Alerts, codes, severity_code};
+use crate::db::{Dialect, Row, Value, values};
 use crate::filter::{Conditions, Scope};
 use crate::{Cursor, Page, PageRequest, StoreError};
+use std::borrow::Cow;
 use yagura_event::{Category, Severity, WallTime};
 
 /// Names of the lists in cursors.
@@ -16,9 +17,14 @@ const OLDEST_FIRST: &str = "alerts-oldest";
 /// By how much an alert's place can be after its time with SQLite: less than a nanosecond for each stored alert.
 const PLACE_SHIFT_NS: i64 = 1_000_000_000;
 
+/// Digits of the ids that sensors give.
+const ID_DIGITS: usize = 32;
+
 /// Which alerts are wanted. Each list is an "or" and restricts nothing when empty; all fields together are an "and".
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct AlertFilter {
+    /// Ids.
+    pub ids: Vec<String>,
     /// Where they stand.
     pub statuses: Vec<AlertStatus>,
     /// How much they matter.
@@ -49,7 +55,8 @@ pub struct AlertFilter {
     pub from: Option<WallTime>,
     /// Before.
     pub to: Option<WallTime>,
-    /// Each word of it is the beginning of a word of the alert; a text without any letter or digit restricts nothing.
+    /// Each word of it is the beginning of a word of the alert, or it is the id of one; a text without any letter or digit
+    /// restricts nothing.
     pub text: String,
     /// What the one who asks may see.
     pub scope: Option<Scope>,
@@ -60,6 +67,20 @@ pub struct AlertFilter {
 pub(super) enum Order {
     NewestFirst,
     OldestFirst,
+}
+
+impl Order {
+    /// What a list of that order is sorted by.
+    pub(super) fn sort(self, dialect: Dialect, filter: &AlertFilter) -> String {
+        let direction = match self {
+            Order::NewestFirst => "DESC",
+            Order::OldestFirst => "ASC",
+        };
+        match dialect {
+            Dialect::Postgres => format!("time {direction}, id {direction}"),
+            Dialect::Sqlite => format!("{} {direction}", sqlite_place(filter)),
+        }
+    }
 }
 
 impl Alerts<'_> {
@@ -102,13 +123,12 @@ impl Alerts<'_> {
     /// # Errors
     /// [`StoreError`]
     pub async fn count_up_to(&self, filter: &AlertFilter, max: u32) -> Result<u32, StoreError> {
+        let filter = &*self.by_id(filter).await?;
         if let Some(search) = Search::of(self.db, filter, Order::NewestFirst)? {
             return search.count_up_to(max).await;
         }
-        let (table, conditions) = conditions(self.db.dialect(), filter)?;
-        let (clause, values) = conditions.finish();
-        let sql =
-            format!("SELECT count(*) AS n FROM (SELECT 1 FROM {table}{clause} LIMIT {max}) AS few");
+        let (source, values) = self.source(filter, Order::NewestFirst, None, max)?;
+        let sql = format!("SELECT count(*) AS n FROM (SELECT 1 FROM {source} LIMIT {max}) AS few");
         match self.db.fetch_optional(&sql, values).await? {
             Some(row) => Ok(u32::try_from(row.get::<i64>("n")?).unwrap_or(max)),
             None => Ok(0),
@@ -121,16 +141,17 @@ impl Alerts<'_> {
         page: &PageRequest,
         order: Order,
     ) -> Result<Page<Alert>, StoreError> {
-        let (list, direction) = match order {
-            Order::NewestFirst => (NEWEST_FIRST, "DESC"),
-            Order::OldestFirst => (OLDEST_FIRST, "ASC"),
+        let list = match order {
+            Order::NewestFirst => NEWEST_FIRST,
+            Order::OldestFirst => OLDEST_FIRST,
         };
         let after = page.after.as_ref().map(|cursor| cursor.place(list));
         let after = after.transpose()?;
         let rows = page.rows().saturating_add(1);
+        let filter = &*self.by_id(filter).await?;
         let items = match Search::of(self.db, filter, order)? {
             Some(search) => search.page(after, rows).await?,
-            None => self.rows(filter, order, direction, after, rows).await?,
+            None => self.rows(filter, order, after, rows).await?,
         };
         let placed = Page::of(items, page, |(alert, place)| {
             Cursor::new(list, *place, &alert.id)
@@ -138,33 +159,66 @@ impl Alerts<'_> {
         Ok(placed.map(|(alert, _)| alert))
     }
 
+    /// The filter by id where its text is the id of an alert: ids are no words, since each would be a word of its own.
+    async fn by_id<'f>(&self, filter: &'f AlertFilter) -> Result<Cow<'f, AlertFilter>, StoreError> {
+        let id = filter.text.trim();
+        let is_id = id.len() == ID_DIGITS && id.bytes().all(|byte| byte.is_ascii_hexdigit());
+        if !is_id || self.get(id).await?.is_none() {
+            return Ok(Cow::Borrowed(filter));
+        }
+        let mut filter = filter.clone();
+        filter.ids = vec![std::mem::take(&mut filter.text).trim().to_owned()];
+        Ok(Cow::Owned(filter))
+    }
+
     /// Rows with their places, in order.
     async fn rows(
         &self,
         filter: &AlertFilter,
         order: Order,
-        direction: &str,
         after: Option<(i64, &str)>,
         rows: u32,
     ) -> Result<Vec<(Alert, i64)>, StoreError> {
+        let (source, values) = self.source(filter, order, after, rows)?;
+        let place = match self.db.dialect() {
+            Dialect::Postgres => "time",
+            Dialect::Sqlite => "alerts.place",
+        };
+        let sort = order.sort(self.db.dialect(), filter);
+        let sql = format!(
+            "SELECT {COLUMNS}, {place} AS place_number FROM {source} ORDER BY {sort} LIMIT {rows}"
+        );
+        read_placed(&self.db.fetch(&sql, values).await?)
+    }
+
+    /// What to select from, with its conditions, for so many rows in that order.
+    fn source(
+        &self,
+        filter: &AlertFilter,
+        order: Order,
+        after: Option<(i64, &str)>,
+        rows: u32,
+    ) -> Result<(String, Vec<Value>), StoreError> {
         let dialect = self.db.dialect();
+        let by_codes = match dialect {
+            Dialect::Postgres => codes::alone(filter),
+            Dialect::Sqlite => None,
+        };
+        let filter = by_codes.as_ref().map_or(filter, |(_, rest)| rest);
         let (table, mut conditions) = conditions(dialect, filter)?;
         if let Some(place) = after {
             go_on(&mut conditions, dialect, filter, order, place);
         }
+        let Some((combinations, _)) = &by_codes else {
+            let (clause, values) = conditions.finish();
+            return Ok((format!("{table}{clause}"), values));
+        };
+        conditions.plain(codes::CONDITION);
         let (clause, values) = conditions.finish();
-        let sort = match dialect {
-            Dialect::Postgres => format!("time {direction}, id {direction}"),
-            Dialect::Sqlite => format!("{} {direction}", sqlite_place(filter)),
-        };
-        let place = match dialect {
-            Dialect::Postgres => "time",
-            Dialect::Sqlite => "alerts.place",
-        };
-        let sql = format!(
-            "SELECT {COLUMNS}, {place} AS place_number FROM {table}{clause} ORDER BY {sort} LIMIT {rows}"
-        );
-        read_placed(&self.db.fetch(&sql, values).await?)
+        let sort = order.sort(dialect, filter);
+        let of_each = format!("SELECT * FROM {table}{clause} ORDER BY {sort} LIMIT {rows}");
+        let source = format!("{combinations} CROSS JOIN LATERAL ({of_each}) AS found");
+        Ok((source, values))
     }
 }
 
@@ -204,6 +258,23 @@ fn go_on(
     }
 }
 
+/// What a filter asks of statuses, severities and categories.
+pub(super) fn add_codes(conditions: &mut Conditions, filter: &AlertFilter) {
+    let codes = |codes: &mut dyn Iterator<Item = i64>| codes.collect::<Vec<_>>();
+    conditions.codes(
+        "status",
+        &codes(&mut filter.statuses.iter().map(|status| status.code())),
+    );
+    conditions.codes(
+        "severity",
+        &codes(&mut filter.severities.iter().map(|item| severity_code(*item))),
+    );
+    conditions.codes(
+        "category",
+        &codes(&mut filter.categories.iter().map(|item| category_code(*item))),
+    );
+}
+
 /// The table that a filter is asked of, and its conditions.
 pub(super) fn conditions(
     dialect: Dialect,
@@ -223,19 +294,8 @@ pub(super) fn conditions(
             }
         }
     }
-    let codes = |codes: &mut dyn Iterator<Item = i64>| codes.collect::<Vec<_>>();
-    conditions.codes(
-        "status",
-        &codes(&mut filter.statuses.iter().map(|status| status.code())),
-    );
-    conditions.codes(
-        "severity",
-        &codes(&mut filter.severities.iter().map(|item| severity_code(*item))),
-    );
-    conditions.codes(
-        "category",
-        &codes(&mut filter.categories.iter().map(|item| category_code(*item))),
-    );
+    add_codes(&mut conditions, filter);
+    conditions.texts("id", &filter.ids)?;
     for (column, texts) in [
         ("rule", &filter.rules),
         ("catalogue_key", &filter.keys),
@@ -248,9 +308,12 @@ pub(super) fn conditions(
         ("image", &filter.images),
         ("incident", &filter.incidents),
     ] {
-        conditions.texts(column, texts)?;
+        conditions.hashed_texts(column, texts)?;
     }
-    conditions.scope(filter.scope.as_ref(), "cluster", Some("namespace"))?;
+    if let Some(scope) = &filter.scope {
+        conditions.hashed_texts("cluster", &scope.clusters)?;
+        conditions.hashed_texts("namespace", &scope.namespaces)?;
+    }
     conditions.from("time", filter.from);
     conditions.before("time", filter.to);
     if dialect == Dialect::Sqlite {

@@ -4,6 +4,7 @@
 //! millions), `handle` (what people do with it), `counts` (sums over time), `feed` (all of them in the order of storing).
 
 mod alert;
+mod codes;
 mod counts;
 mod feed;
 mod handle;

@@ -4,7 +4,7 @@
 //! up by words, one week after the other, until the page is full.
 
 use super::alert::COLUMNS;
-use super::list::{Order, conditions, read_placed};
+use super::list::{Order, add_codes, conditions, read_placed};
 use super::partitions::first_time_of;
 use super::words::{postgres_query, words_of_query};
 use super::{Alert, AlertFilter};
@@ -76,13 +76,13 @@ impl<'a> Search<'a> {
     pub(super) async fn count_up_to(&self, max: u32) -> Result<u32, StoreError> {
         let common = self.look_through(None, COMMON_ROWS_MIN).await?;
         if common.len() >= usize::try_from(COMMON_ROWS_MIN).unwrap_or(usize::MAX) {
-            let mut conditions = self.conditions(None)?;
+            let mut conditions = self.conditions(&self.rest, None)?;
             conditions.push("words @@ ", self.words.as_str(), "::tsquery");
             return self.count(conditions, max).await;
         }
         let mut count: u32 = 0;
         for week in self.weeks(None).await? {
-            let mut conditions = self.conditions(None)?;
+            let mut conditions = self.conditions(&self.rest, None)?;
             self.add_week(&mut conditions, week);
             count = count.saturating_add(self.count(conditions, max.saturating_sub(count)).await?);
             if count >= max {
@@ -109,15 +109,23 @@ impl<'a> Search<'a> {
         after: Option<(i64, &str)>,
         rows: u32,
     ) -> Result<Vec<(Alert, i64)>, StoreError> {
-        let conditions = self.conditions(after)?;
-        let (clause, mut values) = conditions.finish();
-        values.push(self.words.as_str().into());
+        let without_codes = AlertFilter {
+            statuses: Vec::new(),
+            severities: Vec::new(),
+            categories: Vec::new(),
+            ..self.rest.clone()
+        };
+        let (sampled, values) = self.conditions(&without_codes, after)?.finish();
+        // By rare codes alone it would be a long way to so many rows.
+        let mut conditions = Conditions::following(Dialect::Postgres, values);
+        add_codes(&mut conditions, &self.rest);
+        conditions.push("words @@ ", self.words.as_str(), "::tsquery");
+        let (clause, values) = conditions.finish();
         let sort = self.sort();
         let sql = format!(
             "SELECT {COLUMNS}, time AS place_number FROM \
-             (SELECT * FROM alerts{clause} ORDER BY {sort} LIMIT {SAMPLE_ROWS}) AS sample \
-             WHERE words @@ ${}::tsquery ORDER BY {sort} LIMIT {rows}",
-            values.len()
+             (SELECT * FROM alerts{sampled} ORDER BY {sort} LIMIT {SAMPLE_ROWS}) AS sample{clause} \
+             ORDER BY {sort} LIMIT {rows}"
         );
         read_placed(&self.db.fetch(&sql, values).await?)
     }
@@ -129,7 +137,7 @@ impl<'a> Search<'a> {
         after: Option<(i64, &str)>,
         rows: usize,
     ) -> Result<Vec<(Alert, i64)>, StoreError> {
-        let mut conditions = self.conditions(after)?;
+        let mut conditions = self.conditions(&self.rest, after)?;
         self.add_week(&mut conditions, week);
         let (clause, values) = conditions.finish();
         let sort = self.sort();
@@ -150,8 +158,12 @@ impl<'a> Search<'a> {
         conditions.before("time", Some(first_time_of(week.saturating_add(1))));
     }
 
-    fn conditions(&self, after: Option<(i64, &str)>) -> Result<Conditions, StoreError> {
-        let (_, mut conditions) = conditions(Dialect::Postgres, &self.rest)?;
+    fn conditions(
+        &self,
+        filter: &AlertFilter,
+        after: Option<(i64, &str)>,
+    ) -> Result<Conditions, StoreError> {
+        let (_, mut conditions) = conditions(Dialect::Postgres, filter)?;
         if let Some(place) = after {
             let ascending = self.order == Order::OldestFirst;
             conditions.after(("time", "id"), ascending, place);
@@ -166,11 +178,8 @@ impl<'a> Search<'a> {
         Ok(conditions)
     }
 
-    fn sort(&self) -> &'static str {
-        match self.order {
-            Order::NewestFirst => "time DESC, id DESC",
-            Order::OldestFirst => "time, id",
-        }
+    fn sort(&self) -> String {
+        self.order.sort(Dialect::Postgres, &self.rest)
     }
 
     /// The weeks that there are, within the filter's times and after a place, in order.

@@ -4,20 +4,41 @@
 use crate::StoreError;
 use crate::limits::{SEARCH_QUERY_WORDS_MAX, SEARCH_WORD_BYTES_MAX, SEARCH_WORDS_MAX};
 use crate::text::check_count;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
-/// The different words of some texts, at most [`SEARCH_WORDS_MAX`], those of the first texts first.
-pub(super) fn words_of<'a>(texts: impl Iterator<Item = &'a str>) -> BTreeSet<String> {
-    let mut words = BTreeSet::new();
+/// The different words of some texts with spaces between them, at most [`SEARCH_WORDS_MAX`], those of the first texts first.
+pub(super) fn words_of<'a>(texts: impl Iterator<Item = &'a str>) -> String {
+    let mut all = String::new();
+    let mut ends = Vec::with_capacity(2 * SEARCH_WORDS_MAX);
     for text in texts {
-        for word in split(text) {
-            if words.len() >= SEARCH_WORDS_MAX {
-                return words;
+        if text.is_ascii() {
+            for run in text.split(|character: char| !character.is_ascii_alphanumeric()) {
+                let kept = run.get(..SEARCH_WORD_BYTES_MAX).unwrap_or(run);
+                if !kept.is_empty() {
+                    all.extend(kept.chars().map(|character| character.to_ascii_lowercase()));
+                    ends.push(all.len());
+                }
             }
-            words.insert(word);
+        } else {
+            for word in split(text) {
+                all.push_str(&word);
+                ends.push(all.len());
+            }
         }
     }
-    words
+    let mut start = 0;
+    let mut words = Vec::with_capacity(ends.len());
+    for end in ends {
+        words.extend(all.get(start..end));
+        start = end;
+    }
+    if words.len() > SEARCH_WORDS_MAX {
+        let mut seen = HashSet::new();
+        words.retain(|word| seen.len() < SEARCH_WORDS_MAX && seen.insert(*word));
+    }
+    words.sort_unstable();
+    words.dedup();
+    words.join(" ")
 }
 
 /// The words of a search: each must be the beginning of a word of the alert.
@@ -91,7 +112,8 @@ mod tests {
     use proptest::prelude::*;
 
     fn words(text: &str) -> Vec<String> {
-        words_of(std::iter::once(text)).into_iter().collect()
+        let words = words_of(std::iter::once(text));
+        words.split_whitespace().map(str::to_owned).collect()
     }
 
     #[test]
@@ -116,7 +138,22 @@ mod tests {
         assert!(words_of_query(&many).is_err());
     }
 
+    #[test]
+    fn the_words_of_the_first_texts_count() {
+        let many: String = (0..1_000).map(|number| format!("w{number} ")).collect();
+        let words = words_of(["zebra zebra", &many].into_iter());
+        assert_eq!(words.split(' ').count(), SEARCH_WORDS_MAX);
+        assert!(words.ends_with(" zebra"));
+    }
+
     proptest! {
+        #[test]
+        fn ascii_is_split_as_other_texts_are(text in "[ -~]{0,180}") {
+            // Too short for more words than are kept.
+            let all: BTreeSet<String> = split(&text).collect();
+            prop_assert_eq!(words(&text), all.into_iter().collect::<Vec<_>>());
+        }
+
         #[test]
         fn words_need_no_quoting(text in any::<String>()) {
             for word in words(&text) {

@@ -67,6 +67,8 @@ pub(crate) async fn open_postgres(url: &str, options: &Options) -> Result<Pool, 
             ("idle_in_transaction_session_timeout", POSTGRES_IDLE_TIMEOUT),
             // Filters are of very different selectivity: a plan for all would be a bad one for most.
             ("plan_cache_mode", "force_custom_plan"),
+            // Compiling a statement takes longer than any of ours takes without.
+            ("jit", "off"),
             ("client_min_messages", "warning"),
         ]);
     let pool = PgPoolOptions::new()

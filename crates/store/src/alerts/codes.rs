@@ -1,0 +1,97 @@
+//! Lists by status, severity and category alone, with PostgreSQL. Few values have these, and an index for each would be
+//! three to write; one has them all before the time. Every combination that is asked for is looked up there by itself,
+//! and the answer is the first of what all of them give: a value that no recent alert has is found as fast as others.
+
+use super::alert::category_code;
+use super::{AlertFilter, AlertStatus, severity_code};
+use yagura_event::{Category, Severity};
+
+const SEVERITIES: [Severity; 3] = [Severity::Urgent, Severity::Suspicious, Severity::Reminder];
+
+/// That a row has the combination.
+pub(super) const CONDITION: &str =
+    "status = wanted_status AND severity = wanted_severity AND category = wanted_category";
+
+/// The combinations that a filter asks for as a table, and the filter without them; none where it restricts something by
+/// text, of which other indexes have more, or none of these.
+pub(super) fn alone(filter: &AlertFilter) -> Option<(String, AlertFilter)> {
+    let rest = AlertFilter {
+        from: filter.from,
+        to: filter.to,
+        text: filter.text.clone(),
+        scope: filter
+            .scope
+            .clone()
+            .filter(|scope| scope.clusters.is_empty() && scope.namespaces.is_empty()),
+        ..AlertFilter::default()
+    };
+    let codes = AlertFilter {
+        statuses: filter.statuses.clone(),
+        severities: filter.severities.clone(),
+        categories: filter.categories.clone(),
+        ..rest.clone()
+    };
+    if codes != *filter || rest == *filter {
+        return None;
+    }
+    let statuses = or_all(&filter.statuses, &AlertStatus::ALL);
+    let severities = or_all(&filter.severities, &SEVERITIES);
+    let categories = or_all(&filter.categories, &Category::ALL);
+    let mut rows = Vec::with_capacity(statuses.len() * severities.len() * categories.len());
+    for status in statuses {
+        for severity in severities {
+            for category in categories {
+                rows.push(format!(
+                    "({}::smallint, {}::smallint, {}::smallint)",
+                    status.code(),
+                    severity_code(*severity),
+                    category_code(*category)
+                ));
+            }
+        }
+    }
+    let names = "wanted_status, wanted_severity, wanted_category";
+    let table = format!("(VALUES {}) AS wanted ({names})", rows.join(", "));
+    Some((table, rest))
+}
+
+fn or_all<'a, T>(some: &'a [T], all: &'a [T]) -> &'a [T] {
+    match some {
+        [] => all,
+        some => some,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rows(filter: &AlertFilter) -> Option<usize> {
+        alone(filter).map(|(table, _)| table.matches("), (").count() + 1)
+    }
+
+    #[test]
+    fn what_is_not_restricted_may_have_any_value() {
+        let severity = AlertFilter {
+            severities: vec![Severity::Urgent],
+            ..AlertFilter::default()
+        };
+        assert_eq!(
+            rows(&severity),
+            Some(AlertStatus::ALL.len() * Category::ALL.len())
+        );
+        let all = AlertFilter {
+            statuses: vec![AlertStatus::Handled, AlertStatus::Expired],
+            categories: vec![Category::K8s],
+            ..severity.clone()
+        };
+        assert_eq!(rows(&all), Some(2));
+        let none = AlertFilter::default();
+        assert_eq!(rows(&none), None);
+        let node = AlertFilter {
+            nodes: vec!["node-1".to_owned()],
+            ..severity
+        };
+        assert_eq!(rows(&node), None);
+    }
+}

@@ -56,6 +56,18 @@ impl MigrationSource<'static> for Embedded {
 pub(crate) async fn migrate(pool: &Pool) -> Result<(), MigrateError> {
     match pool {
         Pool::Sqlite { write, .. } => Migrator::new(Embedded(SQLITE)).await?.run(write).await,
-        Pool::Postgres(pool) => Migrator::new(Embedded(POSTGRES)).await?.run(pool).await,
+        Pool::Postgres(pool) => {
+            let mut connection = pool.acquire().await?;
+            // Indexes of many millions of alerts take their time, and so does waiting for another replica that makes them.
+            sqlx::raw_sql("SET statement_timeout = 0")
+                .execute(&mut *connection)
+                .await?;
+            let migrator = Migrator::new(Embedded(POSTGRES)).await?;
+            migrator.run(&mut *connection).await?;
+            sqlx::raw_sql("RESET statement_timeout")
+                .execute(&mut *connection)
+                .await?;
+            Ok(())
+        }
     }
 }

@@ -134,6 +134,24 @@ async fn every_filter_agrees_with_a_model(fixture: Connected) {
         ),
         (
             AlertFilter {
+                statuses: vec![AlertStatus::Unhandled, AlertStatus::Handled],
+                severities: vec![Severity::Urgent, Severity::Reminder],
+                categories: vec![Category::Drift, Category::K8s, Category::Process],
+                from: Some(at(-20_000)),
+                ..all()
+            },
+            Box::new(|a| {
+                matches!(a.status, AlertStatus::Unhandled | AlertStatus::Handled)
+                    && a.severity != Severity::Suspicious
+                    && matches!(
+                        a.category,
+                        Category::Drift | Category::K8s | Category::Process
+                    )
+                    && a.time >= at(-20_000)
+            }),
+        ),
+        (
+            AlertFilter {
                 rules: texts(&["rule 2"]),
                 ..all()
             },
@@ -250,6 +268,13 @@ async fn every_filter_agrees_with_a_model(fixture: Connected) {
                 ..all()
             },
             Box::new(|_| false),
+        ),
+        (
+            AlertFilter {
+                text: format!(" {:032x} ", 12),
+                ..all()
+            },
+            Box::new(|a| a.id == format!("{:032x}", 12)),
         ),
         (
             AlertFilter {

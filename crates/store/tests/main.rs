@@ -25,6 +25,7 @@ mod handling;
 mod notices;
 mod outage;
 mod state;
+mod upgrade;
 
 use fixture::{Contract, Fixture};
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -51,9 +52,11 @@ fn main() -> ExitCode {
         });
         trials.push(trial.with_ignored_flag(!has_postgres));
     }
-    for (name, test) in outage::TESTS {
+    let outages = outage::TESTS.iter().map(|test| ("outage", test));
+    let upgrades = upgrade::TESTS.iter().map(|test| ("upgrade", test));
+    for (module, (name, test)) in outages.chain(upgrades) {
         let needs_postgres = name.starts_with("postgres");
-        let trial = Trial::test(format!("outage::{name}"), move || {
+        let trial = Trial::test(format!("{module}::{name}"), move || {
             test();
             Ok(())
         });

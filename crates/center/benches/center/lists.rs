@@ -6,6 +6,7 @@ use crate::scene::Scene;
 use crate::sensors::enrolled;
 use anyhow::{Context as _, Result};
 use jiff::{SignedDuration, Timestamp};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use tokio_stream::iter;
 use yagura_proto::wire;
@@ -16,6 +17,8 @@ const WEEKS: i64 = 12;
 const SPAN_NS: i64 = WEEKS * 7 * 24 * 3_600 * 1_000_000_000;
 /// Alerts that the server makes at a time.
 const MADE_AT_ONCE: u64 = 250_000;
+/// Connections that do so at the same time.
+const FILLERS: usize = 2;
 /// Rows of a page.
 const PAGE: u32 = 50;
 /// The sender of the alerts that make the weeks' partitions.
@@ -78,29 +81,48 @@ fn fill(scene: &Scene, alerts: u64, now: Timestamp) -> Result<()> {
     let there: u64 = scene.sql("SELECT count(*) FROM alerts")?.trim().parse()?;
     let now = i64::try_from(now.as_nanosecond())?;
     let step = SPAN_NS / i64::try_from(alerts.max(1))?;
-    for first in (there..alerts).step_by(usize::try_from(MADE_AT_ONCE)?) {
-        let last = (first + MADE_AT_ONCE).min(alerts) - 1;
-        scene.sql(&format!(
-            "SET synchronous_commit = off; \
-             INSERT INTO alerts (id, time, last_time, received, changed, version, count, status, severity, category, \
-             rule, catalogue_key, title, action, node, cluster, namespace, pod, container_id, container, image, \
-             incident, document, words) \
-             SELECT md5(n::text), {now} - n * {step}, {now} - n * {step}, {now} - n * {step}, {now} - n * {step}, 1, 1, \
-             CASE WHEN n % 10 = 0 THEN 2 ELSE 0 END, CASE WHEN n % 100 = 0 THEN 2 ELSE n % 2 END, n % 8, \
-             'rule ' || n % 60, 'key.' || n % 52, 'A program of rule ' || n % 60 || ' ran', 'alerted', \
-             'node-' || n % 997, 'cluster-' || n % 7, 'space-' || n % 101, 'pod-' || n % 5003, \
-             md5((n % 20011)::text), 'name-' || n % 307, 'registry.example/image-' || n % 211 || ':1', \
-             md5(n::text), \
-             '{{\"process\":{{\"exe\":\"/usr/bin/bash\",\"argv\":[\"' || repeat(md5(n::text), 12) || '\"]}}}}', \
-             array_to_tsvector(ARRAY['program', 'ran', 'rule', 'node', 'registry', 'example', 'usr', 'bin', 'bash', \
-             'user' || n % 50, 'file' || n % 100003, 'space' || n % 101, 'pod' || n % 5003, 'x' || md5(n::text)]) \
-             FROM generate_series({first}::bigint, {last}::bigint) AS n"
-        ))?;
-        if (last + 1).is_multiple_of(1_000_000) {
-            eprintln!("{} of {alerts} alerts", last + 1);
+    let next = AtomicU64::new(there);
+    let fill = || -> Result<()> {
+        loop {
+            let first = next.fetch_add(MADE_AT_ONCE, Ordering::Relaxed);
+            if first >= alerts {
+                return Ok(());
+            }
+            let last = (first + MADE_AT_ONCE).min(alerts) - 1;
+            scene.sql(&rows(first, last, now, step))?;
+            eprintln!("to {} of {alerts} alerts", last + 1);
         }
-    }
+    };
+    std::thread::scope(|scope| {
+        let fillers: Vec<_> = (0..FILLERS).map(|_| scope.spawn(fill)).collect();
+        fillers
+            .into_iter()
+            .try_for_each(|filler| match filler.join() {
+                Ok(filled) => filled,
+                Err(panic) => std::panic::resume_unwind(panic),
+            })
+    })?;
     scene.sql("VACUUM ANALYZE alerts").map(drop)
+}
+
+/// The statement that makes the alerts of some numbers, each one step older than the one before.
+fn rows(first: u64, last: u64, now: i64, step: i64) -> String {
+    format!(
+        "SET synchronous_commit = off; \
+         INSERT INTO alerts (id, time, last_time, received, changed, version, count, status, severity, category, \
+         rule, catalogue_key, title, action, node, cluster, namespace, pod, container_id, container, image, \
+         incident, document, words) \
+         SELECT md5(n::text), {now} - n * {step}, {now} - n * {step}, {now} - n * {step}, {now} - n * {step}, 1, 1, \
+         CASE WHEN n % 10 = 0 THEN 2 ELSE 0 END, CASE WHEN n % 100 = 0 THEN 2 ELSE n % 2 END, n % 8, \
+         'rule ' || n % 60, 'key.' || n % 52, 'A program of rule ' || n % 60 || ' ran', 'alerted', \
+         'node-' || n % 997, 'cluster-' || n % 7, 'space-' || n % 101, 'pod-' || n % 5003, \
+         md5((n % 20011)::text), 'name-' || n % 307, 'registry.example/image-' || n % 211 || ':1', \
+         md5(n::text), \
+         '{{\"process\":{{\"exe\":\"/usr/bin/bash\",\"argv\":[\"' || repeat(md5(n::text), 12) || '\"]}}}}', \
+         array_to_tsvector(ARRAY['program', 'ran', 'rule', 'node', 'registry', 'example', 'usr', 'bin', 'bash', \
+         'user' || n % 50, 'file' || n % 100003, 'space' || n % 101, 'pod' || n % 5003, 'x' || md5(n::text)]) \
+         FROM generate_series({first}::bigint, {last}::bigint) AS n"
+    )
 }
 
 type Question = Box<dyn Fn(u32) -> String>;

@@ -4,6 +4,7 @@
 
 use super::alert::category_code;
 use super::{AlertFilter, AlertStatus, severity_code};
+use crate::filter::Scope;
 use yagura_event::{Category, Severity};
 
 const SEVERITIES: [Severity; 3] = [Severity::Urgent, Severity::Suspicious, Severity::Reminder];
@@ -12,26 +13,31 @@ const SEVERITIES: [Severity; 3] = [Severity::Urgent, Severity::Suspicious, Sever
 pub(super) const CONDITION: &str =
     "status = wanted_status AND severity = wanted_severity AND category = wanted_category";
 
-/// The combinations that a filter asks for as a table, and the filter without them; none where it restricts something by
-/// text, of which other indexes have more, or none of these.
-pub(super) fn alone(filter: &AlertFilter) -> Option<(String, AlertFilter)> {
-    let rest = AlertFilter {
-        from: filter.from,
-        to: filter.to,
-        text: filter.text.clone(),
-        scope: filter
-            .scope
-            .clone()
-            .filter(|scope| scope.clusters.is_empty() && scope.namespaces.is_empty()),
-        ..AlertFilter::default()
-    };
-    let codes = AlertFilter {
+/// Whether a filter restricts something by text, of which other indexes have more: names, ids, what somebody may see.
+pub(super) fn has_texts(filter: &AlertFilter) -> bool {
+    let scope = filter.scope.clone();
+    let without = AlertFilter {
         statuses: filter.statuses.clone(),
         severities: filter.severities.clone(),
         categories: filter.categories.clone(),
-        ..rest.clone()
+        from: filter.from,
+        to: filter.to,
+        text: filter.text.clone(),
+        scope: scope.filter(|scope| *scope == Scope::default()),
+        ..AlertFilter::default()
     };
-    if codes != *filter || rest == *filter {
+    without != *filter
+}
+
+/// The combinations that a filter asks for as a table, and the filter without them; none where it asks for none or has texts.
+pub(super) fn alone(filter: &AlertFilter) -> Option<(String, AlertFilter)> {
+    let rest = AlertFilter {
+        statuses: Vec::new(),
+        severities: Vec::new(),
+        categories: Vec::new(),
+        ..filter.clone()
+    };
+    if rest == *filter || has_texts(filter) {
         return None;
     }
     let statuses = or_all(&filter.statuses, &AlertStatus::ALL);

@@ -4,6 +4,7 @@
 //! up by words, one week after the other, until the page is full.
 
 use super::alert::COLUMNS;
+use super::codes::has_texts;
 use super::list::{Order, add_codes, conditions, read_placed};
 use super::partitions::first_time_of;
 use super::words::{postgres_query, words_of_query};
@@ -15,6 +16,9 @@ use yagura_event::WallTime;
 
 /// Rows that are looked through in the order of time.
 const SAMPLE_ROWS: u32 = 4_000;
+
+/// The same where names restrict what is looked through: such rows are not neighbours, and each is a page to read.
+const NAMED_SAMPLE_ROWS: u32 = 500;
 
 /// A word that fewer rows of the sample have is looked up by the index of words: then each week has some thousand.
 const COMMON_ROWS_MIN: u32 = 40;
@@ -121,10 +125,14 @@ impl<'a> Search<'a> {
         add_codes(&mut conditions, &self.rest);
         conditions.push("words @@ ", self.words.as_str(), "::tsquery");
         let (clause, values) = conditions.finish();
+        let sample = match has_texts(&self.rest) {
+            true => NAMED_SAMPLE_ROWS,
+            false => SAMPLE_ROWS,
+        };
         let sort = self.sort();
         let sql = format!(
             "SELECT {COLUMNS}, time AS place_number FROM \
-             (SELECT * FROM alerts{sampled} ORDER BY {sort} LIMIT {SAMPLE_ROWS}) AS sample{clause} \
+             (SELECT * FROM alerts{sampled} ORDER BY {sort} LIMIT {sample}) AS sample{clause} \
              ORDER BY {sort} LIMIT {rows}"
         );
         read_placed(&self.db.fetch(&sql, values).await?)

@@ -134,7 +134,11 @@ async fn every_filter_agrees_with_a_model(fixture: Connected) {
         ),
         (
             AlertFilter {
-                statuses: vec![AlertStatus::Unhandled, AlertStatus::Handled],
+                statuses: vec![
+                    AlertStatus::Unhandled,
+                    AlertStatus::Handled,
+                    AlertStatus::Handled,
+                ],
                 severities: vec![Severity::Urgent, Severity::Reminder],
                 categories: vec![Category::Drift, Category::K8s, Category::Process],
                 from: Some(at(-20_000)),

@@ -158,6 +158,16 @@ async fn bulk_changes_go_on_where_they_stopped(fixture: Connected) {
         .await
         .unwrap();
     assert!(third.changed.is_empty());
+    let one = AlertFilter {
+        text: batch[70].id.clone(),
+        ..AlertFilter::default()
+    };
+    let handled = to(AlertStatus::Handled);
+    let one = alerts
+        .set_status_where(&one, &handled, 50, &admin(), at(99))
+        .await
+        .unwrap();
+    assert_eq!(one.changed, [batch[70].id.as_str()]);
     let history = alerts
         .history(&batch[3].id, &PageRequest::first(5))
         .await
@@ -165,7 +175,7 @@ async fn bulk_changes_go_on_where_they_stopped(fixture: Connected) {
     assert_eq!(history.items.len(), 1);
     assert_eq!(history.items[0].from, Some(AlertStatus::Handling));
     assert_eq!(history.items[0].to, Some(AlertStatus::FalsePositive));
-    let untouched = alerts.get(&batch[70].id).await.unwrap().unwrap();
+    let untouched = alerts.get(&batch[71].id).await.unwrap().unwrap();
     assert_eq!(untouched.status, AlertStatus::Unhandled);
     // What is undone goes back to what it was, one by one.
     let undone = alerts.undo(&batch[3].id, &admin(), at(100)).await.unwrap();

@@ -56,7 +56,8 @@ pub fn read(json: &[u8], node: &str, cluster: &str) -> Result<NewAlert, Malforme
     let of = |fields: Option<Fields<'_>>, name| {
         fields.map_or_else(String::new, |fields| fields.text(name).to_owned())
     };
-    let is_own = top.text("node") == node && top.text("cluster") == cluster;
+    let says = |field, value| top.get(field).and_then(Value::as_str) == Some(value);
+    let is_own = says("node", node) && says("cluster", cluster);
     Ok(NewAlert {
         id: id.to_owned(),
         time: time("time")?,

@@ -5,6 +5,7 @@
 use super::alert::category_code;
 use super::{AlertFilter, AlertStatus, severity_code};
 use crate::filter::Scope;
+use std::collections::BTreeSet;
 use yagura_event::{Category, Severity};
 
 const SEVERITIES: [Severity; 3] = [Severity::Urgent, Severity::Suspicious, Severity::Reminder];
@@ -43,11 +44,12 @@ pub(super) fn alone(filter: &AlertFilter) -> Option<(String, AlertFilter)> {
     let statuses = or_all(&filter.statuses, &AlertStatus::ALL);
     let severities = or_all(&filter.severities, &SEVERITIES);
     let categories = or_all(&filter.categories, &Category::ALL);
-    let mut rows = Vec::with_capacity(statuses.len() * severities.len() * categories.len());
+    // What is asked for twice is not listed twice.
+    let mut rows = BTreeSet::new();
     for status in statuses {
         for severity in severities {
             for category in categories {
-                rows.push(format!(
+                rows.insert(format!(
                     "({}::smallint, {}::smallint, {}::smallint)",
                     status.code(),
                     severity_code(*severity),
@@ -56,8 +58,9 @@ pub(super) fn alone(filter: &AlertFilter) -> Option<(String, AlertFilter)> {
             }
         }
     }
+    let rows = Vec::from_iter(rows).join(", ");
     let names = "wanted_status, wanted_severity, wanted_category";
-    let table = format!("(VALUES {}) AS wanted ({names})", rows.join(", "));
+    let table = format!("(VALUES {rows}) AS wanted ({names})");
     Some((table, rest))
 }
 
@@ -87,7 +90,11 @@ mod tests {
             Some(AlertStatus::ALL.len() * Category::ALL.len())
         );
         let all = AlertFilter {
-            statuses: vec![AlertStatus::Handled, AlertStatus::Expired],
+            statuses: vec![
+                AlertStatus::Handled,
+                AlertStatus::Expired,
+                AlertStatus::Handled,
+            ],
             categories: vec![Category::K8s],
             ..severity.clone()
         };

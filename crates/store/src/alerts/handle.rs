@@ -141,6 +141,7 @@ impl Alerts<'_> {
     ) -> Result<BulkChange, StoreError> {
         check_change(change)?;
         let limit = limit.clamp(1, BULK_ALERTS_MAX);
+        let filter = &*self.by_id(filter).await?;
         let mut tx = self.db.begin().await?;
         let mut alerts = matching(&mut tx, filter, change.status, limit).await?;
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
@@ -412,7 +413,15 @@ async fn matching(
     limit: u32,
 ) -> Result<Vec<Alert>, StoreError> {
     let (table, mut conditions) = conditions(tx.dialect(), filter)?;
-    conditions.plain(format!("status <> {}", status.code()));
+    conditions.plain(match tx.dialect() {
+        Dialect::Sqlite => format!("status <> {}", status.code()),
+        // The index of status, severity and category begins with the status.
+        Dialect::Postgres => {
+            let others = AlertStatus::ALL.iter().filter(|other| **other != status);
+            let others: Vec<String> = others.map(|other| other.code().to_string()).collect();
+            format!("status IN ({})", others.join(", "))
+        }
+    });
     let (clause, values) = conditions.finish();
     let place = match tx.dialect() {
         Dialect::Sqlite => "alerts.place",

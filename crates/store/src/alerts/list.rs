@@ -160,7 +160,10 @@ impl Alerts<'_> {
     }
 
     /// The filter by id where its text is the id of an alert: ids are no words, since each would be a word of its own.
-    async fn by_id<'f>(&self, filter: &'f AlertFilter) -> Result<Cow<'f, AlertFilter>, StoreError> {
+    pub(super) async fn by_id<'f>(
+        &self,
+        filter: &'f AlertFilter,
+    ) -> Result<Cow<'f, AlertFilter>, StoreError> {
         let id = filter.text.trim();
         let is_id = id.len() == ID_DIGITS && id.bytes().all(|byte| byte.is_ascii_hexdigit());
         if !is_id || self.get(id).await?.is_none() {

@@ -1,7 +1,7 @@
 //! Words among millions of alerts, with PostgreSQL. An index in the order of time finds a common word at once and a rare
 //! one after millions of rows; the index of words is the other way round, and the planner, which takes every prefix for
 //! one of two hundred rows, can't choose. So the newest rows are looked through first. What is not common there is looked
-//! up by words, one week after the other, until the page is full.
+//! up by words: everything at once if that is little, else one week after the other until the page is full.
 
 use super::alert::COLUMNS;
 use super::codes::has_texts;
@@ -10,7 +10,7 @@ use super::partitions::first_time_of;
 use super::words::{postgres_query, words_of_query};
 use super::{Alert, AlertFilter};
 use crate::StoreError;
-use crate::db::{Db, Dialect};
+use crate::db::{Db, Dialect, Value};
 use crate::filter::Conditions;
 use yagura_event::WallTime;
 
@@ -19,6 +19,9 @@ const SAMPLE_ROWS: u32 = 4_000;
 
 /// The same where names restrict what is looked through: such rows are not neighbours, and each is a page to read.
 const NAMED_SAMPLE_ROWS: u32 = 500;
+
+/// Up to so many rows all that match are looked up at once, and sorted.
+const FEW_ROWS_MAX: u32 = 2_000;
 
 /// A word that fewer rows of the sample have is looked up by the index of words: then each week has some thousand.
 const COMMON_ROWS_MIN: u32 = 40;
@@ -66,6 +69,9 @@ impl<'a> Search<'a> {
         if found.len() >= wanted {
             return Ok(found);
         }
+        if let Some(found) = self.look_up_few(after, rows).await? {
+            return Ok(found);
+        }
         let mut found = Vec::new();
         for week in self.weeks(after).await? {
             let missing = wanted.saturating_sub(found.len());
@@ -80,29 +86,24 @@ impl<'a> Search<'a> {
     pub(super) async fn count_up_to(&self, max: u32) -> Result<u32, StoreError> {
         let common = self.look_through(None, COMMON_ROWS_MIN).await?;
         if common.len() >= usize::try_from(COMMON_ROWS_MIN).unwrap_or(usize::MAX) {
-            let mut conditions = self.conditions(&self.rest, None)?;
-            conditions.push("words @@ ", self.words.as_str(), "::tsquery");
-            return self.count(conditions, max).await;
+            let (clause, values) = self.matching(None)?.finish();
+            let sql = format!(
+                "SELECT count(*) AS n FROM (SELECT 1 FROM alerts{clause} LIMIT {max}) AS few"
+            );
+            return self.counted(&sql, values).await;
         }
-        let mut count: u32 = 0;
-        for week in self.weeks(None).await? {
-            let mut conditions = self.conditions(&self.rest, None)?;
-            self.add_week(&mut conditions, week);
-            count = count.saturating_add(self.count(conditions, max.saturating_sub(count)).await?);
-            if count >= max {
-                break;
-            }
-        }
-        Ok(count)
+        let (clause, values) = self.matching(None)?.finish();
+        // As much of the first part is looked up as the second one asks for, and by the index, as for all of it.
+        let sql = format!(
+            "WITH found AS MATERIALIZED (SELECT 1 FROM alerts{clause}) \
+             SELECT count(*) AS n FROM (SELECT 1 FROM found LIMIT {max}) AS few"
+        );
+        self.counted(&sql, values).await
     }
 
-    async fn count(&self, conditions: Conditions, max: u32) -> Result<u32, StoreError> {
-        let (clause, values) = conditions.finish();
-        let sql = format!(
-            "WITH found AS (SELECT 1 FROM alerts{clause} LIMIT {max}) SELECT count(*) AS n FROM found"
-        );
-        match self.db.fetch_optional(&sql, values).await? {
-            Some(row) => Ok(u32::try_from(row.get::<i64>("n")?).unwrap_or(max)),
+    async fn counted(&self, sql: &str, values: Vec<Value>) -> Result<u32, StoreError> {
+        match self.db.fetch_optional(sql, values).await? {
+            Some(row) => Ok(u32::try_from(row.get::<i64>("n")?).unwrap_or(u32::MAX)),
             None => Ok(0),
         }
     }
@@ -138,6 +139,30 @@ impl<'a> Search<'a> {
         read_placed(&self.db.fetch(&sql, values).await?)
     }
 
+    /// What there is, unless that is much: one look into the index of every week.
+    async fn look_up_few(
+        &self,
+        after: Option<(i64, &str)>,
+        rows: u32,
+    ) -> Result<Option<Vec<(Alert, i64)>>, StoreError> {
+        let (clause, values) = self.matching(after)?.finish();
+        let sort = self.sort();
+        let most = FEW_ROWS_MAX.saturating_add(1);
+        let sql = format!(
+            "WITH found AS MATERIALIZED (SELECT id, time FROM alerts{clause}), \
+             few AS MATERIALIZED (SELECT id, time FROM found LIMIT {most}), \
+             page AS MATERIALIZED (SELECT id, time FROM few ORDER BY {sort} LIMIT {rows}) \
+             SELECT {COLUMNS}, time AS place_number, (SELECT count(*) FROM few) AS found \
+             FROM page JOIN alerts USING (id, time) ORDER BY {sort}"
+        );
+        let page = self.db.fetch(&sql, values).await?;
+        let found = page.first().map_or(Ok(0), |row| row.get::<i64>("found"))?;
+        if found >= i64::from(most) {
+            return Ok(None);
+        }
+        read_placed(&page).map(Some)
+    }
+
     /// What a week has. Without a bound of their own, the rows that match are found by the index of words.
     async fn look_up(
         &self,
@@ -145,8 +170,9 @@ impl<'a> Search<'a> {
         after: Option<(i64, &str)>,
         rows: usize,
     ) -> Result<Vec<(Alert, i64)>, StoreError> {
-        let mut conditions = self.conditions(&self.rest, after)?;
-        self.add_week(&mut conditions, week);
+        let mut conditions = self.matching(after)?;
+        conditions.from("time", Some(first_time_of(week)));
+        conditions.before("time", Some(first_time_of(week.saturating_add(1))));
         let (clause, values) = conditions.finish();
         let sort = self.sort();
         let sql = format!(
@@ -160,10 +186,11 @@ impl<'a> Search<'a> {
         read_placed(&self.db.fetch(&sql, values).await?)
     }
 
-    fn add_week(&self, conditions: &mut Conditions, week: i64) {
+    /// All conditions, that of the words among them.
+    fn matching(&self, after: Option<(i64, &str)>) -> Result<Conditions, StoreError> {
+        let mut conditions = self.conditions(&self.rest, after)?;
         conditions.push("words @@ ", self.words.as_str(), "::tsquery");
-        conditions.from("time", Some(first_time_of(week)));
-        conditions.before("time", Some(first_time_of(week.saturating_add(1))));
+        Ok(conditions)
     }
 
     fn conditions(

@@ -49,10 +49,6 @@ pub fn read(json: &[u8], node: &str, cluster: &str) -> Result<NewAlert, Malforme
     if id.len() != 32 || !id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return Err(Malformed::Field("id"));
     }
-    let one_of = |first: &str, second: &str| match first.is_empty() {
-        true => second.to_owned(),
-        false => first.to_owned(),
-    };
     let of = |fields: Option<Fields<'_>>, name| {
         fields.map_or_else(String::new, |fields| fields.text(name).to_owned())
     };
@@ -81,7 +77,10 @@ pub fn read(json: &[u8], node: &str, cluster: &str) -> Result<NewAlert, Malforme
         container_id: of(container, "id"),
         container: of(container, "name"),
         image: of(container, "image"),
-        incident: one_of(top.text("incident"), id),
+        incident: match top.text("incident") {
+            "" => id.to_owned(),
+            incident => incident.to_owned(),
+        },
         search: search(top),
         document: match is_own {
             true => std::str::from_utf8(json)

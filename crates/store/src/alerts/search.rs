@@ -10,7 +10,7 @@ use super::partitions::first_time_of;
 use super::words::{postgres_query, words_of_query};
 use super::{Alert, AlertFilter};
 use crate::StoreError;
-use crate::db::{Db, Dialect, Value};
+use crate::db::{Db, Dialect};
 use crate::filter::Conditions;
 use yagura_event::WallTime;
 
@@ -85,25 +85,19 @@ impl<'a> Search<'a> {
 
     pub(super) async fn count_up_to(&self, max: u32) -> Result<u32, StoreError> {
         let common = self.look_through(None, COMMON_ROWS_MIN).await?;
-        if common.len() >= usize::try_from(COMMON_ROWS_MIN).unwrap_or(usize::MAX) {
-            let (clause, values) = self.matching(None)?.finish();
-            let sql = format!(
-                "SELECT count(*) AS n FROM (SELECT 1 FROM alerts{clause} LIMIT {max}) AS few"
-            );
-            return self.counted(&sql, values).await;
-        }
+        let is_common = common.len() >= usize::try_from(COMMON_ROWS_MIN).unwrap_or(usize::MAX);
         let (clause, values) = self.matching(None)?.finish();
-        // As much of the first part is looked up as the second one asks for, and by the index, as for all of it.
-        let sql = format!(
-            "WITH found AS MATERIALIZED (SELECT 1 FROM alerts{clause}) \
-             SELECT count(*) AS n FROM (SELECT 1 FROM found LIMIT {max}) AS few"
-        );
-        self.counted(&sql, values).await
-    }
-
-    async fn counted(&self, sql: &str, values: Vec<Value>) -> Result<u32, StoreError> {
-        match self.db.fetch_optional(sql, values).await? {
-            Some(row) => Ok(u32::try_from(row.get::<i64>("n")?).unwrap_or(u32::MAX)),
+        let matching = format!("SELECT 1 FROM alerts{clause}");
+        let sql = match is_common {
+            true => format!("SELECT count(*) AS n FROM ({matching} LIMIT {max}) AS few"),
+            // As much of the first part is looked up as the second one asks for, and by the index, as for all of it.
+            false => format!(
+                "WITH found AS MATERIALIZED ({matching}) \
+                 SELECT count(*) AS n FROM (SELECT 1 FROM found LIMIT {max}) AS few"
+            ),
+        };
+        match self.db.fetch_optional(&sql, values).await? {
+            Some(row) => Ok(u32::try_from(row.get::<i64>("n")?).unwrap_or(max)),
             None => Ok(0),
         }
     }

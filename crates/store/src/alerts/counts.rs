@@ -5,7 +5,7 @@ use super::alert::{category_code, category_of_code};
 use super::partitions::listed_time;
 use super::{Alert, AlertStatus, Alerts, NewAlert, severity_code, severity_of_code};
 use crate::StoreError;
-use crate::db::{Db, Dialect, Row, Tx, Value, values};
+use crate::db::{CopyRows, Db, Dialect, Row, Tx, values};
 use crate::filter::{Conditions, Scope};
 use crate::limits::NAME_BYTES_MAX;
 use crate::text::bounded;
@@ -18,6 +18,9 @@ const HOUR_NS: i64 = 3_600 * 1_000_000_000;
 
 /// Most rows of an answer: bucket width and grouping are the caller's, and may be foolish.
 const COUNT_ROWS_MAX: u32 = 20_000;
+
+/// What a row takes on its way to PostgreSQL, about.
+const ROW_BYTES: usize = 200;
 
 /// Most hours that are added up at a time.
 const ADD_UP_HOURS_MAX: u32 = 200;
@@ -293,25 +296,23 @@ pub(super) async fn record(tx: &mut Tx, deltas: Vec<Delta<'_>>) -> Result<(), St
 }
 
 async fn record_postgres(tx: &mut Tx, sums: BTreeMap<Cell<'_>, i64>) -> Result<(), StoreError> {
-    let mut ints: [Vec<i64>; 5] = Default::default();
-    let mut texts: [Vec<String>; 4] = Default::default();
+    let columns =
+        "hour, status, severity, category, rule, catalogue_key, cluster, namespace, alerts";
+    let bytes = sums.len().saturating_mul(ROW_BYTES);
+    let mut rows = CopyRows::new("alert_counts", columns, bytes);
     for (cell, sum) in sums {
-        let row = [cell.hour, cell.status, cell.severity, cell.category, sum];
-        ints.iter_mut()
-            .zip(row)
-            .for_each(|(list, item)| list.push(item));
-        let row = [cell.rule, cell.key, cell.cluster, cell.namespace];
-        texts
-            .iter_mut()
-            .zip(row)
-            .for_each(|(list, item)| list.push(item.into_owned()));
+        rows.row();
+        rows.int(cell.hour);
+        rows.small(cell.status);
+        rows.small(cell.severity);
+        rows.small(cell.category);
+        rows.text(&cell.rule);
+        rows.text(&cell.key);
+        rows.text(&cell.cluster);
+        rows.text(&cell.namespace);
+        rows.int(sum);
     }
-    let mut values: Vec<Value> = ints.into_iter().map(Value::from).collect();
-    values.extend(texts.into_iter().map(Value::from));
-    let sql = "INSERT INTO alert_counts (hour, status, severity, category, alerts, rule, catalogue_key, \
-               cluster, namespace) SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], \
-               $4::bigint[], $5::bigint[], $6::text[], $7::text[], $8::text[], $9::text[])";
-    tx.execute(sql, values).await.map(drop)
+    tx.copy(rows).await
 }
 
 /// Makes one row of all rows of a cell, for hours that have several.

@@ -6,7 +6,7 @@ use super::counts::{Delta, record};
 use super::partitions::{listed_time, prepare};
 use super::words::words_of;
 use super::{Alerts, NewAlert, severity_code};
-use crate::db::{Dialect, InList, Tx, Value, values};
+use crate::db::{CopyRows, Dialect, InList, Tx, Value, values};
 use crate::incidents;
 use crate::limits::{
     ALERT_BATCH_MAX, ALERT_DOCUMENT_BYTES_MAX, ALERT_ID_BYTES_MAX, NAME_BYTES_MAX,
@@ -72,9 +72,10 @@ impl Alerts<'_> {
         let mut tx = self.db.begin().await?;
         if tx.dialect() == Dialect::Postgres {
             // Without statistics, as a week's partition is at first, the planner would rather read all of it than look up a
-            // thousand ids; every batch would read more.
-            tx.execute("SET LOCAL enable_seqscan = off", Vec::new())
-                .await?;
+            // thousand ids; every batch would read more. And it would weigh each of the thousand anew every time.
+            let sql = "SELECT set_config('enable_seqscan', 'off', true), \
+                       set_config('plan_cache_mode', 'force_generic_plan', true)";
+            tx.execute(sql, Vec::new()).await?;
         }
         let nodes: BTreeSet<&str> = alerts.iter().map(|alert| alert.node.as_str()).collect();
         tx.lock(nodes.into_iter().map(lock_of).collect()).await?;
@@ -245,65 +246,41 @@ async fn write(tx: &mut Tx, alerts: &[&NewAlert], now: WallTime) -> Result<(), S
     }
 }
 
-/// One statement with an array for each column.
+/// What a row takes in the stream besides its document, about.
+const ROW_BYTES: usize = 1_500;
+
 async fn write_postgres(
     tx: &mut Tx,
     alerts: &[&NewAlert],
     now: WallTime,
 ) -> Result<(), StoreError> {
-    let ints = |of: &dyn Fn(&NewAlert) -> i64| -> Value {
-        alerts
-            .iter()
-            .map(|alert| of(alert))
-            .collect::<Vec<_>>()
-            .into()
-    };
-    let mut values = values![now];
-    values.push(
-        alerts
-            .iter()
-            .map(|alert| alert.id.clone())
-            .collect::<Vec<_>>()
-            .into(),
+    let bytes = alerts
+        .iter()
+        .map(|alert| alert.document.len().saturating_add(ROW_BYTES));
+    let columns = format!(
+        "id, received, changed, version, time, last_time, count, status, severity, category, {TEXT_COLUMNS}, \
+         document, words"
     );
-    values.push(ints(&|alert| listed_time(alert.time, now).0));
-    values.push(ints(&|alert| alert.last_time.0));
-    values.push(ints(&count_of));
-    values.push(ints(&|alert| alert.status.code()));
-    values.push(ints(&|alert| severity_code(alert.severity)));
-    values.push(ints(&|alert| category_code(alert.category)));
-    let mut columns: [Vec<String>; 12] = Default::default();
+    let mut rows = CopyRows::new("alerts", &columns, bytes.sum());
     for alert in alerts {
-        for (column, text) in columns.iter_mut().zip(texts_of(alert)) {
-            column.push(cut(text, NAME_BYTES_MAX));
+        rows.row();
+        rows.text(&alert.id);
+        rows.int(now.0);
+        rows.int(now.0);
+        rows.int(1);
+        rows.int(listed_time(alert.time, now).0);
+        rows.int(alert.last_time.0);
+        rows.int(count_of(alert));
+        rows.small(alert.status.code());
+        rows.small(severity_code(alert.severity));
+        rows.small(category_code(alert.category));
+        for text in texts_of(alert) {
+            rows.text(&bounded(text, NAME_BYTES_MAX));
         }
+        rows.text(&alert.document);
+        rows.words(&words(alert));
     }
-    values.extend(columns.into_iter().map(Value::from));
-    values.push(
-        alerts
-            .iter()
-            .map(|alert| alert.document.clone())
-            .collect::<Vec<_>>()
-            .into(),
-    );
-    values.push(
-        alerts
-            .iter()
-            .map(|alert| words(alert))
-            .collect::<Vec<_>>()
-            .into(),
-    );
-    let sql = format!(
-        "INSERT INTO alerts (received, changed, version, id, time, last_time, count, status, severity, category, \
-         {TEXT_COLUMNS}, document, words) \
-         SELECT $1, $1, 1, id, time, last_time, count, status, severity, category, {TEXT_COLUMNS}, document, \
-         array_to_tsvector(string_to_array(words, ' ')) \
-         FROM unnest($2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], \
-         $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[], $16::text[], \
-         $17::text[], $18::text[], $19::text[], $20::text[], $21::text[], $22::text[]) \
-         AS new (id, time, last_time, count, status, severity, category, {TEXT_COLUMNS}, document, words)"
-    );
-    tx.execute(&sql, values).await.map(drop)
+    tx.copy(rows).await
 }
 
 async fn write_sqlite(tx: &mut Tx, alerts: &[&NewAlert], now: WallTime) -> Result<(), StoreError> {

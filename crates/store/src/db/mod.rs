@@ -3,11 +3,13 @@
 //! sqlx has an `Any` driver for that, but it can't bind arrays and hides the database's own error codes. Where the
 //! dialects differ, callers ask [`Db::dialect`] or a function of [`dialect`].
 
+mod copy;
 mod dialect;
 mod open;
 mod row;
 mod value;
 
+pub(crate) use copy::CopyRows;
 pub(crate) use dialect::{InList, like_pattern};
 pub(crate) use open::{open_postgres, open_sqlite};
 pub(crate) use row::{Row, wall_time};
@@ -201,6 +203,22 @@ impl Tx {
         values: Vec<Value>,
     ) -> Result<Option<Row>, StoreError> {
         Ok(self.fetch(sql, values).await?.into_iter().next())
+    }
+
+    /// Writes rows, with PostgreSQL.
+    ///
+    /// # Errors
+    /// [`StoreError::Query`] with SQLite, which has no such statement.
+    pub(crate) async fn copy(&mut self, rows: CopyRows) -> Result<(), StoreError> {
+        let TxInner::Postgres(tx) = &mut self.inner else {
+            let refused = sqlx::Error::InvalidArgument("SQLite has no COPY".to_owned());
+            return Err(StoreError::Query(refused));
+        };
+        let (statement, stream) = rows.finish();
+        let mut copy = tx.copy_in_raw(&statement).await?;
+        copy.send(stream).await?;
+        copy.finish().await?;
+        Ok(())
     }
 
     /// Locks a row that is about to be read and changed. SQLite's transactions that write are alone anyway.

@@ -16,11 +16,15 @@ const USER: &str = "postgres";
 /// How long the server may take to answer, in seconds.
 const READY_SECONDS: u64 = 60;
 
+/// Files of 16 MB that the server keeps at least, if it is [`Durability::Synced`].
+const LOG_FILES: u32 = 256;
+
 /// Runs the server until a word comes, or standard input ends with the test's own process. `kill` stops it as if the machine
 /// had lost power.
 const KEEPER: &str = r#"
 "$1" -D "$2" -k "$3" -c listen_addresses= -c unix_socket_permissions=0777 -c fsync="$4" \
-    -c max_connections=60 -c shared_buffers="$5" -c max_wal_size=1GB -c checkpoint_timeout=15min \
+    -c max_connections=60 -c shared_buffers="$5" -c max_wal_size="$6" \
+    -c min_wal_size="$7" -c checkpoint_timeout=15min \
     </dev/null >"$3/log" 2>&1 &
 server=$!
 read -r word || word=gone
@@ -105,9 +109,9 @@ impl PostgresServer {
     /// # Errors
     /// [`FixtureError::NotReady`] with the end of its log.
     pub fn start_again(&mut self) -> Result<(), FixtureError> {
-        let (fsync, buffers) = match self.durability {
-            Durability::Synced => ("on", "512MB"),
-            Durability::Unsynced => ("off", "64MB"),
+        let [fsync, buffers, log_max, log_min] = match self.durability {
+            Durability::Synced => ["on", "2GB", "8GB", "4GB"],
+            Durability::Unsynced => ["off", "64MB", "1GB", "80MB"],
         };
         let mut command = as_server_user("sh");
         command
@@ -115,7 +119,7 @@ impl PostgresServer {
             .arg(self.programs.join("postgres"))
             .arg(self.scratch.join("data"))
             .arg(self.socket_folder())
-            .args([fsync, buffers])
+            .args([fsync, buffers, log_max, log_min])
             .current_dir(self.scratch.path())
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
@@ -140,6 +144,21 @@ impl PostgresServer {
             seconds: READY_SECONDS,
             log: self.log(),
         })
+    }
+
+    /// Makes the files of its write-ahead log beforehand, as one has them that has run for a while: to zero a new file
+    /// costs what writing it costs.
+    ///
+    /// # Errors
+    /// [`FixtureError`]
+    pub fn make_log(&self) -> Result<(), FixtureError> {
+        let fill = format!(
+            "DO $$ BEGIN FOR file IN 1..{LOG_FILES} LOOP \
+             PERFORM pg_logical_emit_message(false, '', ''); PERFORM pg_switch_wal(); END LOOP; END $$"
+        );
+        self.query("postgres", &fill)?;
+        // What is behind a checkpoint is used again.
+        self.query("postgres", "CHECKPOINT").map(drop)
     }
 
     /// Ends all its processes at once, with no chance to tidy up.

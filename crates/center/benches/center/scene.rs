@@ -46,6 +46,7 @@ impl Scene {
     pub(crate) async fn start(binary: &Path, replicas: u32) -> Result<Scene> {
         let scratch = ScratchDir::new()?;
         let server = PostgresServer::start(Durability::Synced)?;
+        server.make_log()?;
         let database = server.create_database(DATABASE)?;
         let mut started = Vec::new();
         for number in 0..replicas {

@@ -107,6 +107,7 @@ fn fill(scene: &Scene, alerts: u64, now: Timestamp) -> Result<()> {
 
 /// The statement that makes the alerts of some numbers, each one step older than the one before.
 fn rows(first: u64, last: u64, now: i64, step: i64) -> String {
+    let cluster = "CASE WHEN n % 1009 = 0 THEN 'edge' ELSE 'cluster-' || n % 7 END";
     format!(
         "SET synchronous_commit = off; \
          INSERT INTO alerts (id, time, last_time, received, changed, version, count, status, severity, category, \
@@ -115,7 +116,7 @@ fn rows(first: u64, last: u64, now: i64, step: i64) -> String {
          SELECT md5(n::text), {now} - n * {step}, {now} - n * {step}, {now} - n * {step}, {now} - n * {step}, 1, 1, \
          CASE WHEN n % 10 = 0 THEN 2 ELSE 0 END, CASE WHEN n % 100 = 0 THEN 2 ELSE n % 2 END, n % 8, \
          'rule ' || n % 60, 'key.' || n % 52, 'A program of rule ' || n % 60 || ' ran', 'alerted', \
-         'node-' || n % 997, 'cluster-' || n % 7, 'space-' || n % 101, 'pod-' || n % 5003, \
+         'node-' || n % 997, {cluster}, 'space-' || n % 101, 'pod-' || n % 5003, \
          md5((n % 20011)::text), 'name-' || n % 307, 'registry.example/image-' || n % 211 || ':1', \
          md5(n::text), \
          '{{\"process\":{{\"exe\":\"/usr/bin/bash\",\"argv\":[\"' || repeat(md5(n::text), 12) || '\"]}}}}', \
@@ -154,6 +155,25 @@ fn questions(now: Timestamp) -> Vec<(&'static str, Question)> {
         (
             "cluster and namespace",
             Box::new(|n| format!("&cluster=cluster-{}&namespace=space-{}", n % 7, n % 101)),
+        ),
+        (
+            "a cluster of 1 in 1,000",
+            Box::new(|_| "&cluster=edge".to_owned()),
+        ),
+        ("a key", Box::new(|n| format!("&key=key.{}", n % 52))),
+        (
+            "containers of a name",
+            Box::new(|n| format!("&container=name-{}", n % 307)),
+        ),
+        (
+            "containers of a name, handled, by cluster",
+            Box::new(|n| {
+                format!(
+                    "&container=name-{}&cluster=cluster-{}&status=handled",
+                    n % 307,
+                    n % 7
+                )
+            }),
         ),
         ("a pod", Box::new(|n| format!("&pod=pod-{}", n * 7 % 5_003))),
         (

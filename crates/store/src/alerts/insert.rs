@@ -6,7 +6,7 @@ use super::counts::{Delta, record};
 use super::partitions::{listed_time, prepare};
 use super::words::words_of;
 use super::{Alerts, NewAlert, severity_code};
-use crate::db::{CopyRows, Dialect, InList, Tx, Value, values};
+use crate::db::{CopyRows, Dialect, InList, Tx, Value, storable, values};
 use crate::incidents;
 use crate::limits::{
     ALERT_BATCH_MAX, ALERT_DOCUMENT_BYTES_MAX, ALERT_ID_BYTES_MAX, NAME_BYTES_MAX,
@@ -162,10 +162,7 @@ fn judge(alert: &NewAlert, known: &mut HashMap<String, Stored>, now: WallTime) -
     if alert.document.len() > ALERT_DOCUMENT_BYTES_MAX {
         return InsertOutcome::TooLarge;
     }
-    let mut node = bounded(&alert.node, NAME_BYTES_MAX);
-    if node.contains('\0') {
-        node = node.replace('\0', "\u{fffd}").into();
-    }
+    let node = storable(bounded(&alert.node, NAME_BYTES_MAX));
     match known.get_mut(&alert.id) {
         None => {
             let stored = Stored {

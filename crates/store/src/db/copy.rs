@@ -4,14 +4,13 @@
 //! Source: <https://www.postgresql.org/docs/15/sql-copy.html>, "Binary Format"; for words, `tsvectorrecv` in
 //! `src/backend/utils/adt/tsvector.c`.
 
+use super::storable;
+
 /// Begins every stream.
 const SIGNATURE: &[u8] = b"PGCOPY\n\xff\r\n\0";
 
 /// In place of a number of columns: no more rows.
 const END: i16 = -1;
-
-/// What is written for a character of code 0, as for bound values.
-const NUL_WRITTEN: &str = "\u{fffd}";
 
 /// What a word takes besides its letters.
 const WORD_BYTES: usize = 3;
@@ -58,11 +57,9 @@ impl CopyRows {
 
     /// A column of the type `text`.
     pub(crate) fn text(&mut self, text: &str) {
-        if text.contains('\0') {
-            self.plain_text(&text.replace('\0', NUL_WRITTEN));
-        } else {
-            self.plain_text(text);
-        }
+        let text = storable(text);
+        self.length(text.len());
+        self.bytes.extend_from_slice(text.as_bytes());
     }
 
     /// A column of the type `tsvector`: words with spaces between them, sorted by their bytes, each once. Words consist of
@@ -84,11 +81,6 @@ impl CopyRows {
     pub(super) fn finish(mut self) -> (String, Vec<u8>) {
         self.bytes.extend_from_slice(&END.to_be_bytes());
         (self.statement, self.bytes)
-    }
-
-    fn plain_text(&mut self, text: &str) {
-        self.length(text.len());
-        self.bytes.extend_from_slice(text.as_bytes());
     }
 
     /// A length or count. One beyond the greatest is more than PostgreSQL takes anyway, and it refuses the stream.

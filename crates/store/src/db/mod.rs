@@ -13,7 +13,7 @@ pub(crate) use copy::CopyRows;
 pub(crate) use dialect::{InList, like_pattern};
 pub(crate) use open::{open_postgres, open_sqlite};
 pub(crate) use row::{Row, wall_time};
-pub(crate) use value::{Value, values};
+pub(crate) use value::{Value, storable, values};
 
 use crate::StoreError;
 use crate::notices::{Broadcast, Change};

@@ -4,6 +4,7 @@ use crate::{StoreError, TokenHash, Version};
 use sqlx::Arguments;
 use sqlx::postgres::PgArguments;
 use sqlx::sqlite::SqliteArguments;
+use std::borrow::Cow;
 use yagura_event::WallTime;
 
 /// A value of a statement. Arrays are arrays to PostgreSQL and JSON to SQLite, which reads them with `json_each`.
@@ -60,12 +61,17 @@ from! {
 }
 
 /// PostgreSQL's texts can't hold the character of code 0, and names of containers can; both databases store another.
-fn storable(text: String) -> String {
+pub(crate) fn storable<'a>(text: impl Into<Cow<'a, str>>) -> Cow<'a, str> {
+    let text = text.into();
     if text.contains('\0') {
-        text.replace('\0', "\u{fffd}")
+        text.replace('\0', "\u{fffd}").into()
     } else {
         text
     }
+}
+
+fn owned(text: String) -> String {
+    storable(text).into_owned()
 }
 
 pub(super) fn sqlite_arguments(values: Vec<Value>) -> Result<SqliteArguments<'static>, StoreError> {
@@ -74,11 +80,11 @@ pub(super) fn sqlite_arguments(values: Vec<Value>) -> Result<SqliteArguments<'st
         match value {
             Value::Int(value) => arguments.add(value),
             Value::Bool(value) => arguments.add(value),
-            Value::Text(value) => arguments.add(value.map(storable)),
+            Value::Text(value) => arguments.add(value.map(owned)),
             Value::Bytes(value) => arguments.add(value),
             Value::Ints(list) => arguments.add(serde_json::Value::from(list).to_string()),
             Value::Texts(list) => {
-                let list: Vec<String> = list.into_iter().map(storable).collect();
+                let list: Vec<String> = list.into_iter().map(owned).collect();
                 arguments.add(serde_json::Value::from(list).to_string())
             }
         }
@@ -93,11 +99,11 @@ pub(super) fn postgres_arguments(values: Vec<Value>) -> Result<PgArguments, Stor
         match value {
             Value::Int(value) => arguments.add(value),
             Value::Bool(value) => arguments.add(value),
-            Value::Text(value) => arguments.add(value.map(storable)),
+            Value::Text(value) => arguments.add(value.map(owned)),
             Value::Bytes(value) => arguments.add(value),
             Value::Ints(list) => arguments.add(list),
             Value::Texts(list) => {
-                arguments.add(list.into_iter().map(storable).collect::<Vec<String>>())
+                arguments.add(list.into_iter().map(owned).collect::<Vec<String>>())
             }
         }
         .map_err(|error| StoreError::Query(sqlx::Error::Encode(error)))?;

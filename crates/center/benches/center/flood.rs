@@ -1,6 +1,6 @@
 //! How many alerts a second get into the database, and whether each is there once.
 
-use crate::scene::{CLUSTER, Scene};
+use crate::scene::{CLUSTER, Scene, stolen};
 use crate::sensors::{Calls, enrolled};
 use anyhow::{Context as _, Result, ensure};
 use jiff::{SignedDuration, Timestamp};
@@ -38,6 +38,8 @@ pub(crate) struct Flood {
     pub(crate) took: Duration,
     /// Processor time of the center and of the database's server meanwhile.
     pub(crate) processors: (Duration, Duration),
+    /// Processor time that this machine's host gave to others meanwhile.
+    pub(crate) stolen: Duration,
     /// From each batch to its acknowledgement, sorted.
     pub(crate) acknowledged: Vec<Duration>,
     /// Rows in the database.
@@ -68,6 +70,7 @@ pub(crate) async fn measure(scene: &Scene, alerts: u32, senders: u32, batch: u32
         sending.spawn(send(calls, batches, Arc::clone(&begin)));
     }
     let before = scene.processor_time()?;
+    let stolen_before = stolen()?;
     begin.wait().await;
     let began = Instant::now();
     let mut acknowledged = Vec::new();
@@ -76,6 +79,7 @@ pub(crate) async fn measure(scene: &Scene, alerts: u32, senders: u32, batch: u32
     }
     let took = began.elapsed();
     let after = scene.processor_time()?;
+    let stolen_after = stolen()?;
     acknowledged.sort_unstable();
     let count = |what: &str| {
         let statement = format!("SELECT count({what}) FROM alerts WHERE node LIKE 'sender-%'");
@@ -88,6 +92,7 @@ pub(crate) async fn measure(scene: &Scene, alerts: u32, senders: u32, batch: u32
         document_bytes: document_bytes / usize::try_from(sent)?,
         took,
         processors: (after.0 - before.0, after.1 - before.1),
+        stolen: stolen_after - stolen_before,
         acknowledged,
         stored: count("*")?,
         distinct: count("DISTINCT id")?,

@@ -94,19 +94,20 @@ impl Report {
         } = flood;
         let took = |percent| milliseconds(percentile(&flood.acknowledged, percent));
         let (center, server) = flood.processors;
+        let stolen_s = flood.stolen.as_secs_f64();
         let (center_s, server_s) = (center.as_secs_f64(), server.as_secs_f64());
         self.line(&format!(
             "{sent} alerts of {document_bytes} bytes in {seconds:.1} s: {rate:.0} a second; \
              {repeated} of them were sent twice\n  in the database: {stored} rows with {distinct} ids\n  \
              acknowledged after {:.0} ms in the median, {:.0} ms at the 99th percentile\n  \
-             processor time: center {center_s:.1} s, PostgreSQL {server_s:.1} s\n",
+             processor time: center {center_s:.1} s, PostgreSQL {server_s:.1} s, taken by the host {stolen_s:.1} s\n",
             took(50),
             took(99)
         ));
         let value = json!({
             "sent": sent, "repeated": repeated, "document_bytes": document_bytes, "stored": stored,
             "distinct": distinct, "seconds": seconds, "alerts_per_second": rate,
-            "center_cpu_s": center_s, "postgres_cpu_s": server_s,
+            "center_cpu_s": center_s, "postgres_cpu_s": server_s, "stolen_cpu_s": stolen_s,
             "acknowledged_ms": { "p50": took(50), "p95": took(95), "p99": took(99) },
         });
         self.json.insert("flood".to_owned(), value);

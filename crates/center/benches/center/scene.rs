@@ -182,6 +182,14 @@ fn ticks(process: u32) -> Result<u64> {
     Ok(times.map(str::parse::<u64>).sum::<Result<u64, _>>()?)
 }
 
+/// Processor time that a virtual machine's host has given to others since the start, on all processors.
+pub(crate) fn stolen() -> Result<Duration> {
+    let text = std::fs::read_to_string("/proc/stat")?;
+    // After the name: user, nice, system, idle, iowait, irq, softirq, steal.
+    let stolen = text.split_whitespace().nth(8).context("no steal")?;
+    Ok(of_ticks(stolen.parse()?))
+}
+
 fn of_ticks(ticks: u64) -> Duration {
     Duration::from_millis(ticks * TICK_MS)
 }

@@ -160,20 +160,13 @@ fn questions(now: Timestamp) -> Vec<(&'static str, Question)> {
             "a cluster of 1 in 1,000",
             Box::new(|_| "&cluster=edge".to_owned()),
         ),
-        ("a key", Box::new(|n| format!("&key=key.{}", n % 52))),
         (
             "containers of a name",
             Box::new(|n| format!("&container=name-{}", n % 307)),
         ),
         (
-            "containers of a name, handled, by cluster",
-            Box::new(|n| {
-                format!(
-                    "&container=name-{}&cluster=cluster-{}&status=handled",
-                    n % 307,
-                    n % 7
-                )
-            }),
+            "handled ones of a container's name",
+            Box::new(|n| format!("&container=name-{}&status=handled", n % 307)),
         ),
         ("a pod", Box::new(|n| format!("&pod=pod-{}", n * 7 % 5_003))),
         (

@@ -55,7 +55,8 @@ counters! {
     failed_deliveries, "output_deliveries_failed", "Deliveries that failed and are tried again.";
     dropped_deliveries, "output_alerts_dropped", "Alerts that outputs gave up: refused for good, or waiting for too long or in too great a number.";
     failed_templates, "output_templates_failed", "Texts that went out in their usual form since the output's template failed.";
-    deferred_audit_batches, "audit_batches_deferred", "Audit batches that were put off since too many were being judged.";
+    repeated_audit_batches, "audit_batches_repeated", "Audit batches that were judged again since another replica judged others of their cluster meanwhile.";
+    deferred_audit_batches, "audit_batches_deferred", "Audit batches that were put off since too many were being judged, here or by other replicas.";
 }
 
 impl Counters {

@@ -198,18 +198,21 @@ fn read(id: &str, namespace: &str, time: &str) -> Value {
     })
 }
 
-async fn moved_accounts(admin: &Caller) -> Vec<String> {
+/// The namespaces of a rule's alerts.
+async fn told_of(admin: &Caller, rule: &str) -> Vec<String> {
     let alerts = admin.get("/alerts?key=k8s.sa_lateral_movement").await.1;
     let mut found: Vec<String> = alerts["items"]
         .as_array()
         .unwrap()
         .iter()
-        .filter(|alert| alert["rule"] == "Service account outside its namespace for the first time")
+        .filter(|alert| alert["rule"] == rule)
         .map(|alert| alert["namespace"].as_str().unwrap().to_owned())
         .collect();
     found.sort();
     found
 }
+
+const MOVED: &str = "Service account outside its namespace for the first time";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_service_account_did_before_is_known_after_a_restart() {
@@ -231,7 +234,7 @@ async fn what_a_service_account_did_before_is_known_after_a_restart() {
     ]);
     let (status, taken) = server.post("/k8s/audit/prod", &later).await;
     assert_eq!((status, &taken["judged"]), (200, &json!(2)), "{taken}");
-    assert_eq!(moved_accounts(&admin).await, ["bank"]);
+    assert_eq!(told_of(&admin, MOVED).await, ["bank"]);
     // The next start forgets nothing either.
     let site = site.restart().await;
     let mut admin = site.anonymous();
@@ -242,5 +245,49 @@ async fn what_a_service_account_did_before_is_known_after_a_restart() {
         read("e", "vault", &format!("{}T08:00:02.000000Z", day(1))),
     ]);
     assert_eq!(server.post("/k8s/audit/prod", &again).await.0, 200);
-    assert_eq!(moved_accounts(&admin).await, ["bank", "vault"]);
+    assert_eq!(told_of(&admin, MOVED).await, ["bank", "vault"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_began_before_a_restart_goes_on_after_it() {
+    let site = Site::start().await;
+    let mut admin = site.admin().await;
+    let (_, token) = webhook(&site, &admin, "prod").await;
+    let bearer = format!("Bearer {token}");
+    let step = |id: &str, namespace: &str, minute: u32, address: &str| {
+        let mut event = read(
+            id,
+            namespace,
+            &format!("{}T08:{minute:02}:00.000000Z", day(2)),
+        );
+        event["user"]["extra"] = json!({ "authentication.kubernetes.io/pod-uid": ["a-pod"] });
+        event["sourceIPs"] = json!([address]);
+        list(&[event])
+    };
+    let rules = [
+        "Application's account leaves its namespace",
+        "Token of a pod used from elsewhere",
+    ];
+    // Each event by itself is nothing; the center is another one each time.
+    let mut site = site;
+    for (event, told) in [
+        (step("a", "shop", 0, "10.1.2.3"), [0, 0]),
+        (step("b", "shop", 1, "10.1.2.3"), [0, 0]),
+        (step("c", "bank", 5, "10.1.2.3"), [1, 0]),
+        (step("d", "shop", 6, "203.0.113.9"), [1, 1]),
+        // Both began anew with what was told.
+        (step("e", "shop", 7, "203.0.113.9"), [1, 1]),
+    ] {
+        site = site.restart().await;
+        admin = site.anonymous();
+        admin.log_in("admin", crate::support::PASSWORD).await;
+        let server = site.anonymous().with("authorization", &bearer);
+        let (status, taken) = server.post("/k8s/audit/prod", &event).await;
+        assert_eq!((status, &taken["judged"]), (200, &json!(1)), "{taken}");
+        for (rule, told) in rules.iter().zip(told) {
+            assert_eq!(told_of(&admin, rule).await.len(), told, "{rule}: {event}");
+        }
+    }
+    let webhooks = admin.get("/k8s-audit-webhooks").await.1;
+    assert_eq!(webhooks["items"][0]["events"], 5, "{webhooks}");
 }

@@ -58,7 +58,9 @@ pub use map_subject::{MapSubject, MapSubjectError};
 pub use matcher::MatcherError;
 pub use prefilter::{PathOpen, Prefilter};
 pub use source::Source;
-pub use state::{Counted, Evidence, Learned, LearnedSubject, RuleState, RuleStats, SeenEvent};
+pub use state::{
+    Counted, Evidence, Memory, Occurrence, Remembered, RuleState, RuleStats, SeenEvent,
+};
 pub use subject::{EventKind, Subject, Value};
 pub use truth::Truth;
 pub use version::ENGINE_VERSION;

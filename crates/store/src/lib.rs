@@ -16,14 +16,15 @@ mod backup;
 mod commands;
 mod coverage;
 mod db;
-mod detection;
 mod documents;
 mod enrolment;
 mod error;
 mod filter;
+mod hits;
 mod idempotency;
 mod incidents;
 mod inventory;
+mod kubernetes_audit;
 mod limits;
 mod maintenance;
 mod migrate;
@@ -49,7 +50,6 @@ pub use backup::{BackupError, BackupSummary, RestoreError};
 pub use commands::{Command, CommandFilter, CommandStatus, Commands, NewCommand, OutputPart};
 pub use coverage::{CanaryResult, Coverage, Gap, GapChange, GapFilter};
 pub use db::Dialect;
-pub use detection::{AuditKey, FirstSeen, Hit, HitKind, Hits, KubernetesAudit, States};
 pub use documents::{Document, DocumentKind, Documents};
 pub use enrolment::{
     Certificate, Certificates, Enrolment, EnrolmentRefused, EnrolmentToken, NewEnrolmentToken,
@@ -57,15 +57,17 @@ pub use enrolment::{
 };
 pub use error::{StoreError, UpdateError};
 pub use filter::Scope;
+pub use hits::{Hit, HitKind, Hits};
 pub use idempotency::{Begun, Idempotency};
 pub use incidents::{Incident, IncidentChange, IncidentFilter, IncidentStatus, Incidents};
 pub use inventory::{Container, ContainerFilter, ContainerReport, Image, Inventory};
+pub use kubernetes_audit::{AuditKey, AuditMemories, AuditMemory, AuditProgress, KubernetesAudit};
 pub use limits::{
     ALERT_BATCH_MAX, ALERT_DOCUMENT_BYTES_MAX, ALERT_ID_BYTES_MAX, BATCH_ITEMS_MAX,
     BULK_ALERTS_MAX, COMMAND_OUTPUT_PART_BYTES_MAX, COMMANDS_PENDING_MAX, DOCUMENT_BYTES_MAX,
-    DOCUMENT_VERSIONS_MAX, DOCUMENTS_MAX, FILTER_VALUES_MAX, NAME_BYTES_MAX, NOTE_BYTES_MAX,
-    PAGE_ROWS_MAX, RESPONSE_BYTES_MAX, SEARCH_QUERY_WORDS_MAX, SEARCH_WORD_BYTES_MAX,
-    SEARCH_WORDS_MAX, STATE_BYTES_MAX, VALUE_BYTES_MAX,
+    DOCUMENT_VERSIONS_MAX, DOCUMENTS_MAX, FILTER_VALUES_MAX, MEMORY_BYTES_MAX, NAME_BYTES_MAX,
+    NOTE_BYTES_MAX, PAGE_ROWS_MAX, RESPONSE_BYTES_MAX, SEARCH_QUERY_WORDS_MAX,
+    SEARCH_WORD_BYTES_MAX, SEARCH_WORDS_MAX, VALUE_BYTES_MAX,
 };
 pub use maintenance::{Maintained, Retention};
 pub use nodes::{ClusterSummary, Node, NodeFilter, NodeReport, Nodes};

@@ -55,8 +55,14 @@ pub const COMMANDS_PENDING_MAX: u32 = 100;
 /// Bytes of one part of what a command brought.
 pub const COMMAND_OUTPUT_PART_BYTES_MAX: usize = 1024 * 1024;
 
-/// Bytes of a saved state of detection.
-pub const STATE_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Bytes of what detection remembers of one subject: a thousand values of a kilobyte.
+pub const MEMORY_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// What is read at a time of what detection remembers of a cluster's audit events; the newest of it.
+pub(crate) const AUDIT_MEMORIES_MAX: u32 = 200_000;
+
+/// Subjects that are remembered of one rule in one cluster; those that changed longest ago go.
+pub(crate) const AUDIT_MEMORIES_OF_RULE_MAX: i64 = 8_192;
 
 /// Bytes of a kept response for an idempotency key; longer ones are not kept and the request is refused as repeated.
 pub const RESPONSE_BYTES_MAX: usize = 256 * 1024;

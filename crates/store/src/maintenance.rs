@@ -3,6 +3,7 @@
 
 use crate::alerts::{add_up, first_time_of, prepare, week_of};
 use crate::db::{Dialect, values, wall_time};
+use crate::limits::AUDIT_MEMORIES_OF_RULE_MAX;
 use crate::{Store, StoreError};
 use std::time::Duration;
 use yagura_event::WallTime;
@@ -69,6 +70,8 @@ pub struct Maintained {
     pub inventory: u64,
     /// Keys of audit events.
     pub kubernetes_audit: u64,
+    /// What was remembered of subjects of audit events.
+    pub audit_memories: u64,
     /// Sessions that had ended, and kept answers.
     pub ended: u64,
 }
@@ -110,6 +113,7 @@ impl Store {
         done.kubernetes_audit = self
             .delete("kubernetes_audit_seen", "time < $1", time)
             .await?;
+        done.audit_memories = self.forget_audit_memories().await?;
         done.ended = self.delete("sessions", "expires <= $1", now).await?;
         done.ended += self
             .delete("idempotency_keys", "expires <= $1", now)
@@ -194,6 +198,22 @@ impl Store {
             let sql = "DELETE FROM alerts WHERE place IN (SELECT value FROM json_each($1))";
             total += tx.execute(sql, values![places]).await?;
             tx.commit().await?;
+        }
+    }
+
+    async fn forget_audit_memories(&self) -> Result<u64, StoreError> {
+        let sql = format!(
+            "DELETE FROM kubernetes_audit_memory WHERE (cluster, id) IN (SELECT cluster, id FROM (SELECT cluster, id, \
+             row_number() OVER (PARTITION BY cluster, rule ORDER BY generation DESC, id) AS place \
+             FROM kubernetes_audit_memory) AS placed WHERE place > {AUDIT_MEMORIES_OF_RULE_MAX} LIMIT {DELETE_ROWS_MAX})"
+        );
+        let mut total: u64 = 0;
+        loop {
+            let rows = self.db.execute(&sql, Vec::new()).await?;
+            total += rows;
+            if rows == 0 {
+                return Ok(total);
+            }
         }
     }
 

@@ -6,11 +6,18 @@ use std::borrow::Cow;
 
 type Steps = &'static [(i64, &'static str, &'static str)];
 
-const SQLITE: Steps = &[(
-    1,
-    "initial",
-    include_str!("../migrations/sqlite/0001_initial.sql"),
-)];
+const SQLITE: Steps = &[
+    (
+        1,
+        "initial",
+        include_str!("../migrations/sqlite/0001_initial.sql"),
+    ),
+    (
+        2,
+        "audit memory",
+        include_str!("../migrations/sqlite/0002_audit_memory.sql"),
+    ),
+];
 
 const POSTGRES: Steps = &[
     (
@@ -22,6 +29,11 @@ const POSTGRES: Steps = &[
         2,
         "alert indexes",
         include_str!("../migrations/postgres/0002_alert_indexes.sql"),
+    ),
+    (
+        3,
+        "audit memory",
+        include_str!("../migrations/postgres/0003_audit_memory.sql"),
     ),
 ];
 

@@ -5,8 +5,8 @@ use crate::db::{self, Db, Dialect, Pool};
 use crate::notices::{self, Broadcast};
 use crate::{
     Alerts, ApiTokens, AuditLog, Certificates, Commands, Coverage, DocumentKind, Documents,
-    Enrolment, FirstSeen, Hits, Idempotency, Incidents, Inventory, KubernetesAudit, Nodes, Outputs,
-    Secrets, Sessions, States, StoreError, Subscription, Users, migrate,
+    Enrolment, Hits, Idempotency, Incidents, Inventory, KubernetesAudit, Nodes, Outputs, Secrets,
+    Sessions, StoreError, Subscription, Users, migrate,
 };
 use sqlx::migrate::MigrateError;
 use std::path::PathBuf;
@@ -249,19 +249,9 @@ impl Store {
         AuditLog { db: &self.db }
     }
 
-    /// Which audit events of API servers were judged already.
+    /// Audit events of API servers: which were judged, and what detection remembers of them.
     pub fn kubernetes_audit(&self) -> KubernetesAudit<'_> {
         KubernetesAudit { db: &self.db }
-    }
-
-    /// What rules of the form "first seen" have seen.
-    pub fn first_seen(&self) -> FirstSeen<'_> {
-        FirstSeen { db: &self.db }
-    }
-
-    /// State of detection as it encodes itself.
-    pub fn states(&self) -> States<'_> {
-        States { db: &self.db }
     }
 
     /// How often rules matched.

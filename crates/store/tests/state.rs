@@ -3,14 +3,15 @@
 use crate::fixture::{Connected, NOW, alert, at, contracts, feed};
 use std::time::Duration;
 use yagura_store::{
-    AuditKey, BATCH_ITEMS_MAX, Begun, FeedPosition, Hit, HitKind, PageRequest, Retention,
-    STATE_BYTES_MAX, StoreError,
+    AuditKey, AuditMemory, BATCH_ITEMS_MAX, Begun, FeedPosition, Hit, HitKind, MEMORY_BYTES_MAX,
+    Retention, StoreError,
 };
 
 contracts![
     audit_events_are_judged_once,
-    first_sights_are_seen_once,
-    states_replace_one_another,
+    replicas_judge_in_turn,
+    what_changed_is_remembered,
+    memories_are_bounded,
     hits_add_up,
     answers_are_kept_for_requests_that_come_twice,
     one_replica_delivers,
@@ -25,97 +26,170 @@ fn keys(from: u32, to: u32) -> Vec<AuditKey> {
         .collect()
 }
 
+fn memory(rule: &str, subject: &str, memory: &str) -> AuditMemory {
+    AuditMemory {
+        subject: subject.as_bytes().to_vec(),
+        rule: rule.to_owned(),
+        memory: memory.to_owned(),
+    }
+}
+
 async fn audit_events_are_judged_once(fixture: Connected) {
     let audit = fixture.store.kubernetes_audit();
     let mut twice = keys(0, 4);
     twice.push(twice[0].clone());
-    let fresh = audit.claim("tokyo", &twice, NOW).await.unwrap();
-    assert_eq!(fresh, [true, true, true, true, false]);
-    assert_eq!(
-        audit.claim("osaka", &keys(0, 1), NOW).await.unwrap(),
-        [true]
-    );
+    let judged = audit.judged("tokyo", 0, &twice, &[], NOW).await.unwrap();
+    assert_eq!(judged, Some(1));
+    let judged = audit.judged("tokyo", 1, &keys(3, 5), &[], at(1)).await;
+    assert_eq!(judged.unwrap(), Some(2));
+    let judged = audit.judged("osaka", 0, &keys(0, 1), &[], NOW).await;
+    assert_eq!(judged.unwrap(), Some(1));
     assert_eq!(
         audit.seen("tokyo", &keys(2, 6)).await.unwrap(),
-        [true, true, false, false]
+        [true, true, true, false]
     );
     assert_eq!(audit.seen("nara", &keys(0, 1)).await.unwrap(), [false]);
-    let mut tasks = Vec::new();
-    for task in 0..4 {
-        let store = fixture.store.clone();
-        tasks.push(tokio::spawn(async move {
-            let mut batch = keys(100, 300);
-            if task % 2 == 0 {
-                batch.reverse();
-            }
-            store
-                .kubernetes_audit()
-                .claim("tokyo", &batch, NOW)
-                .await
-                .unwrap()
-        }));
-    }
-    let mut fresh = 0;
-    for task in tasks {
-        fresh += task
-            .await
-            .unwrap()
-            .into_iter()
-            .filter(|fresh| *fresh)
-            .count();
-    }
-    assert_eq!(fresh, 200);
+    let progress = audit.progress().await.unwrap();
+    let told: Vec<_> = progress
+        .iter()
+        .map(|of| (of.cluster.as_str(), of.generation, of.events, of.last))
+        .collect();
+    assert_eq!(told, [("osaka", 1, 1, NOW), ("tokyo", 2, 6, at(1))]);
     let done = fixture
         .store
         .maintain(&Retention::default(), at(2 * 24 * 3_600))
         .await
         .unwrap();
-    assert_eq!(done.kubernetes_audit, 205);
+    assert_eq!(done.kubernetes_audit, 6);
     let many = vec![keys(0, 1).remove(0); BATCH_ITEMS_MAX + 1];
     assert!(matches!(
-        audit.claim("tokyo", &many, NOW).await,
+        audit.judged("tokyo", 2, &many, &[], NOW).await,
         Err(StoreError::TooMany { .. })
     ));
 }
 
-async fn first_sights_are_seen_once(fixture: Connected) {
-    let first_seen = fixture.store.first_seen();
-    let items: Vec<String> = ["b", "a", "b", "nul\0"].map(str::to_owned).into();
-    let fresh = first_seen.observe("sa", &items, NOW).await.unwrap();
-    assert_eq!(fresh, [true, true, false, true]);
+/// Each takes what is remembered, adds to it, and does it again if another one was faster: none overwrites another.
+async fn replicas_judge_in_turn(fixture: Connected) {
+    let mut tasks = Vec::new();
+    for replica in 0..4 {
+        let store = fixture.store.clone();
+        tasks.push(tokio::spawn(async move {
+            let audit = store.kubernetes_audit();
+            let mut refused = 0;
+            for batch in 0..10 {
+                let from = replica * 1_000 + batch * 10;
+                loop {
+                    let known = audit.memories("tokyo", 0).await.unwrap();
+                    let count: u32 = known
+                        .changed
+                        .first()
+                        .map_or(0, |text| text.parse().unwrap());
+                    let next = memory("r", "count", &(count + 1).to_string());
+                    let judged = audit
+                        .judged(
+                            "tokyo",
+                            known.generation,
+                            &keys(from, from + 10),
+                            &[next],
+                            NOW,
+                        )
+                        .await
+                        .unwrap();
+                    match judged {
+                        Some(_) => break,
+                        None => refused += 1,
+                    }
+                }
+            }
+            refused
+        }));
+    }
+    for task in tasks {
+        task.await.unwrap();
+    }
+    let audit = fixture.store.kubernetes_audit();
+    let known = audit.memories("tokyo", 0).await.unwrap();
     assert_eq!(
-        first_seen.observe("sa", &items, at(1)).await.unwrap(),
-        [false; 4]
+        (known.generation, known.changed),
+        (40, vec!["40".to_owned()])
     );
+    let events = audit.progress().await.unwrap()[0].events;
+    assert_eq!(events, 400);
+    // Who comes too late leaves nothing behind.
+    let late = audit
+        .judged(
+            "tokyo",
+            39,
+            &keys(9_000, 9_001),
+            &[memory("r", "x", "1")],
+            NOW,
+        )
+        .await;
+    assert_eq!(late.unwrap(), None);
     assert_eq!(
-        first_seen
-            .observe("other", &items[..1], at(1))
-            .await
-            .unwrap(),
-        [true]
+        audit.seen("tokyo", &keys(9_000, 9_001)).await.unwrap(),
+        [false]
     );
-    let page = first_seen.list("sa", &PageRequest::first(2)).await.unwrap();
-    assert_eq!(page.items, ["a", "b"]);
-    let rest = PageRequest::after(2, page.next.unwrap());
-    assert_eq!(
-        first_seen.list("sa", &rest).await.unwrap().items,
-        ["nul\u{fffd}"]
-    );
+    assert_eq!(audit.memories("tokyo", 39).await.unwrap().changed, ["40"]);
 }
 
-async fn states_replace_one_another(fixture: Connected) {
-    let states = fixture.store.states();
-    assert_eq!(states.load("k8s/tokyo").await.unwrap(), None);
-    states.save("k8s/tokyo", &[0, 255], NOW).await.unwrap();
-    states.save("k8s/tokyo", &[1, 2, 3], at(1)).await.unwrap();
-    assert_eq!(states.load("k8s/tokyo").await.unwrap().unwrap(), [1, 2, 3]);
-    assert_eq!(states.saved_at("k8s/tokyo").await.unwrap(), Some(at(1)));
-    assert_eq!(states.saved_at("k8s/osaka").await.unwrap(), None);
-    let long = vec![0; STATE_BYTES_MAX + 1];
+async fn what_changed_is_remembered(fixture: Connected) {
+    let audit = fixture.store.kubernetes_audit();
+    let long = "subject ".repeat(1_000);
+    let first = [
+        memory("a", "s", "a1"),
+        memory("b", "s", "b1"),
+        memory("b", &long, "long \0"),
+    ];
+    let batches = [
+        &first[..],
+        &[memory("a", "s", "a2")],
+        &[],
+        &[memory("a", "s", "a3"), memory("a", "s", "a4")],
+    ];
+    for (generation, changed) in (0..).zip(batches) {
+        let judged = audit.judged("tokyo", generation, &[], changed, NOW).await;
+        assert_eq!(judged.unwrap(), Some(generation + 1));
+    }
+    let all = audit.memories("tokyo", 0).await.unwrap();
+    assert_eq!((all.generation, all.changed.len()), (4, 3));
+    assert_eq!(all.changed[2], "a4", "what changed last is told last");
+    assert_eq!(audit.memories("tokyo", 1).await.unwrap().changed, ["a4"]);
+    assert_eq!(audit.memories("tokyo", 4).await.unwrap().changed.len(), 0);
+    let other = audit.memories("osaka", 0).await.unwrap();
+    assert_eq!((other.generation, other.changed.len()), (0, 0));
+    let long = memory("a", "s", &"x".repeat(MEMORY_BYTES_MAX + 1));
     assert!(matches!(
-        states.save("x", &long, NOW).await,
+        audit.judged("tokyo", 4, &[], &[long], NOW).await,
         Err(StoreError::TooLarge { .. })
     ));
+}
+
+async fn memories_are_bounded(fixture: Connected) {
+    const KEPT: usize = 8_192;
+    let audit = fixture.store.kubernetes_audit();
+    let many: Vec<AuditMemory> = (0..KEPT + 5)
+        .map(|number| memory("many", &number.to_string(), &number.to_string()))
+        .collect();
+    for (generation, part) in many.chunks(4_000).enumerate() {
+        let generation = i64::try_from(generation).unwrap();
+        let few = [part, &[memory("few", "s", "few")]].concat();
+        audit
+            .judged("tokyo", generation, &[], &few, NOW)
+            .await
+            .unwrap()
+            .unwrap();
+    }
+    let done = fixture
+        .store
+        .maintain(&Retention::default(), NOW)
+        .await
+        .unwrap();
+    assert_eq!(done.audit_memories, 5);
+    let kept = audit.memories("tokyo", 0).await.unwrap().changed;
+    assert_eq!(kept.len(), KEPT + 1);
+    assert!(kept.contains(&"few".to_owned()));
+    assert!(kept.contains(&(KEPT + 4).to_string()), "the newest stay");
 }
 
 async fn hits_add_up(fixture: Connected) {

@@ -356,7 +356,8 @@ fn exec_batch() -> Value {
     }] })
 }
 
-fn send(kubeconfig: &Value, batch: &Value) -> u16 {
+/// Sends a batch as an API server does; returns the status of the answer.
+pub(crate) fn send(kubeconfig: &Value, batch: &Value) -> u16 {
     let server = kubeconfig["clusters"][0]["cluster"]["server"]
         .as_str()
         .unwrap();

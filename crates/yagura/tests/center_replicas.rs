@@ -24,7 +24,7 @@ use yagura_testkit::{Durability, PostgresServer};
 /// The password that the first admin sets.
 const PASSWORD: &str = "a long enough password";
 /// The replicas' database.
-const DATABASE: &str = "yagura";
+pub(crate) const DATABASE: &str = "yagura";
 /// How long anything may take before a test has failed.
 const DEADLINE: Duration = Duration::from_secs(120);
 /// Pause between two looks at something that has no way to call.

@@ -8,6 +8,7 @@
 )]
 
 mod center_admin;
+mod center_audit;
 mod center_backup;
 mod center_cli;
 mod center_counted;

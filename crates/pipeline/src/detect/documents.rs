@@ -8,7 +8,7 @@ use yagura_event::{
     Alert, DocumentEvent, DocumentSource, EventEvidence, MonotonicNs, Node, WallTime,
 };
 use yagura_rules::fields::{Argument, Field, k8s_audit_values, windows_values};
-use yagura_rules::{EventKind, Learned, Match, RuleSet, RuleState, Subject, Value};
+use yagura_rules::{EventKind, Match, Remembered, RuleSet, RuleState, Subject, Value};
 
 /// Turns audit and log records into alerts. One per stream: what sequences and thresholds count belongs together.
 #[derive(Debug)]
@@ -32,19 +32,14 @@ impl Documents {
         }
     }
 
-    /// Grows with each value that a rule sees for the first time.
-    pub fn learnings(&self) -> u64 {
-        self.state.learnings()
+    /// What changed of what rules remember, since that was asked last: for who keeps it while nobody watches.
+    pub fn changes(&mut self) -> Vec<Remembered> {
+        self.state.changes(&self.rules)
     }
 
-    /// What rules learned of values seen before: for who keeps it while nobody watches.
-    pub fn learned(&self) -> Vec<Learned> {
-        self.state.learned(&self.rules)
-    }
-
-    /// Adds what was learned before.
-    pub fn recall(&mut self, learned: &[Learned]) {
-        self.state.recall(&self.rules, learned);
+    /// Puts what rules remember to what was kept, before any further record.
+    pub fn recall(&mut self, remembered: &[Remembered]) {
+        self.state.recall(&self.rules, remembered);
     }
 
     /// Takes one record and hands out whatever follows from it.

@@ -1,5 +1,6 @@
 //! Values that were seen before.
 
+use super::Memory;
 use super::lru::LruMap;
 use yagura_event::MonotonicNs;
 
@@ -14,27 +15,6 @@ pub(crate) struct FirstSeenTable {
     subjects: LruMap<Option<Known>>,
     learning_ns: u64,
     evicted_values: u64,
-    learnings: u64,
-}
-
-/// What a rule with `first_seen` learned: for who keeps it while nobody watches.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Learned {
-    /// Name of the rule.
-    pub rule: String,
-    /// What it knows of each subject, from the one met longest ago to the last.
-    pub subjects: Vec<LearnedSubject>,
-}
-
-/// What is known of one subject. Keys and values are as rules compare them, not as people read them.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LearnedSubject {
-    /// The values of `by`.
-    pub key: Vec<u8>,
-    /// When it was met first.
-    pub since: MonotonicNs,
-    /// The values that were seen, from the one seen longest ago to the last.
-    pub values: Vec<Vec<u8>>,
 }
 
 /// What is known of one subject.
@@ -42,6 +22,8 @@ pub struct LearnedSubject {
 struct Known {
     since: MonotonicNs,
     values: LruMap<()>,
+    /// Whether a value was learned since that was asked last.
+    has_learned: bool,
 }
 
 impl FirstSeenTable {
@@ -50,52 +32,45 @@ impl FirstSeenTable {
             subjects: LruMap::new(KEYS_MAX),
             learning_ns: learning_ms.saturating_mul(1_000_000),
             evicted_values: 0,
-            learnings: 0,
         }
     }
 
-    /// Grows with each value that is learned.
-    pub(crate) fn learnings(&self) -> u64 {
-        self.learnings
+    /// Hands out what is known of each subject of which something was learned since that was asked last.
+    pub(crate) fn changes(&mut self, told: &mut dyn FnMut(&[u8], Memory)) {
+        self.subjects.used(|key, known| {
+            let Some(known) = known.as_mut().filter(|known| known.has_learned) else {
+                return;
+            };
+            known.has_learned = false;
+            let memory = Memory::FirstSeen {
+                since: known.since,
+                values: known
+                    .values
+                    .iter()
+                    .map(|(value, _)| value.to_vec())
+                    .collect(),
+            };
+            told(key, memory);
+        });
     }
 
-    /// What is known.
-    pub(crate) fn learned(&self) -> Vec<LearnedSubject> {
-        let subjects = self.subjects.iter();
-        subjects
-            .filter_map(|(key, known)| {
-                let known = known.as_ref()?;
-                Some(LearnedSubject {
-                    key: key.to_vec(),
-                    since: known.since,
-                    values: known
-                        .values
-                        .iter()
-                        .map(|(value, _)| value.to_vec())
-                        .collect(),
-                })
-            })
-            .collect()
-    }
-
-    /// Adds what somebody else learned: what either knows is known, and since the earlier time.
-    pub(crate) fn recall(&mut self, learned: &[LearnedSubject]) {
-        for subject in learned {
-            let known = self.known(&subject.key, subject.since);
-            known.since = known.since.min(subject.since);
-            let evicted = known.values.evicted();
-            for value in &subject.values {
-                known.values.entry(value);
-            }
-            let evicted = known.values.evicted() - evicted;
-            self.evicted_values += evicted;
+    /// Adds what was learned elsewhere: what either knows is known, and since the earlier time.
+    pub(crate) fn recall(&mut self, key: &[u8], since: MonotonicNs, values: &[Vec<u8>]) {
+        let known = self.known(key, since);
+        known.since = known.since.min(since);
+        let evicted = known.values.evicted();
+        for value in values {
+            known.values.entry(value);
         }
+        let evicted = known.values.evicted() - evicted;
+        self.evicted_values += evicted;
     }
 
     fn known(&mut self, key: &[u8], time: MonotonicNs) -> &mut Known {
         self.subjects.entry(key).get_or_insert_with(|| Known {
             since: time,
             values: LruMap::new(VALUES_MAX),
+            has_learned: false,
         })
     }
 
@@ -109,9 +84,9 @@ impl FirstSeenTable {
         let is_new = !known.values.contains(value);
         let evicted = known.values.evicted();
         known.values.entry(value);
+        known.has_learned |= is_new;
         let (since, evicted) = (known.since, known.values.evicted() - evicted);
         self.evicted_values += evicted;
-        self.learnings += u64::from(is_new);
         is_new && time.since(since) >= self.learning_ns
     }
 }
@@ -138,16 +113,33 @@ mod tests {
         let mut first = FirstSeenTable::new(10_000);
         assert!(!first.is_new(b"a", b"x", at(0)));
         assert!(!first.is_new(b"a", b"y", at(1)));
-        assert_eq!(first.learnings(), 2);
         let mut second = FirstSeenTable::new(10_000);
         assert!(!second.is_new(b"a", b"z", at(8)));
-        second.recall(&first.learned());
+        let mut told = Vec::new();
+        first.changes(&mut |key, memory| {
+            let Memory::FirstSeen { since, values } = memory else {
+                panic!("{memory:?}");
+            };
+            second.recall(key, since, &values);
+            told.push(values.len());
+        });
+        assert_eq!(told, [2]);
         // Known since the first was met, not since the second began.
         assert!(!second.is_new(b"a", b"x", at(11)));
         assert!(!second.is_new(b"a", b"z", at(11)));
         assert!(second.is_new(b"a", b"new", at(11)));
-        assert_eq!(second.learnings(), 2);
-        assert_eq!(second.learned()[0].values.len(), 4);
+    }
+
+    #[test]
+    fn only_what_learned_is_told() {
+        let mut table = FirstSeenTable::new(0);
+        let mut changes = |value: &[u8]| {
+            table.is_new(b"key", value, MonotonicNs(0));
+            let mut told = 0;
+            table.changes(&mut |_, _| told += 1);
+            told
+        };
+        assert_eq!([changes(b"a"), changes(b"a"), changes(b"b")], [1, 0, 1]);
     }
 
     #[test]

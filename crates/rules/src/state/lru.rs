@@ -17,6 +17,9 @@ pub(crate) struct LruMap<V> {
     oldest: usize,
     entries_max: usize,
     evicted: u64,
+    /// How often any entry was used, and at which use [`LruMap::used`] was asked last.
+    uses: u64,
+    told: u64,
 }
 
 #[derive(Debug)]
@@ -25,6 +28,8 @@ struct Entry<V> {
     value: V,
     newer: usize,
     older: usize,
+    /// Which use its last one was.
+    used: u64,
 }
 
 impl<V: Default> LruMap<V> {
@@ -36,6 +41,8 @@ impl<V: Default> LruMap<V> {
             oldest: NONE,
             entries_max: entries_max.max(1),
             evicted: 0,
+            uses: 0,
+            told: 0,
         }
     }
 
@@ -52,6 +59,19 @@ impl<V: Default> LruMap<V> {
             place = entry.newer;
             Some((&*entry.key, &entry.value))
         })
+    }
+
+    /// Hands out what was used since it was asked last, from the newest on.
+    pub(crate) fn used(&mut self, mut told: impl FnMut(&[u8], &mut V)) {
+        let mut place = self.newest;
+        while let Some(entry) = self.entries.get_mut(place) {
+            if entry.used <= self.told {
+                break;
+            }
+            told(&entry.key, &mut entry.value);
+            place = entry.older;
+        }
+        self.told = self.uses;
     }
 
     pub(crate) fn contains(&self, key: &[u8]) -> bool {
@@ -86,6 +106,7 @@ impl<V: Default> LruMap<V> {
                 value: V::default(),
                 newer: NONE,
                 older: NONE,
+                used: 0,
             });
             return place;
         }
@@ -118,7 +139,9 @@ impl<V: Default> LruMap<V> {
 
     fn link_as_newest(&mut self, place: usize) {
         let before = std::mem::replace(&mut self.newest, place);
+        self.uses += 1;
         if let Some(entry) = self.entries.get_mut(place) {
+            entry.used = self.uses;
             entry.newer = NONE;
             entry.older = before;
         }
@@ -159,6 +182,26 @@ mod tests {
         let found: Vec<(&[u8], u32)> = table.iter().map(|(key, value)| (key, *value)).collect();
         let expected: [(&[u8], u32); 3] = [(b"c", 1), (b"a", 2), (b"d", 1)];
         assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn what_was_used_is_told_once() {
+        let mut table = LruMap::<u32>::new(3);
+        let used = |table: &mut LruMap<u32>| {
+            let mut keys = String::new();
+            table.used(|key, _| keys.push_str(std::str::from_utf8(key).unwrap()));
+            keys
+        };
+        assert_eq!(used(&mut table), "");
+        for key in [b"a", b"b", b"a", b"c"] {
+            table.entry(key);
+        }
+        assert_eq!(used(&mut table), "cab");
+        assert_eq!(used(&mut table), "");
+        for key in [b"b", b"d", b"e"] {
+            table.entry(key);
+        }
+        assert_eq!(used(&mut table), "edb");
     }
 
     #[test]

@@ -9,14 +9,15 @@ mod sequence;
 mod threshold;
 
 pub(crate) use first_seen::FirstSeenTable;
-pub use first_seen::{Learned, LearnedSubject};
 pub(crate) use sequence::SequenceTable;
+pub use threshold::Occurrence;
 pub(crate) use threshold::ThresholdTable;
 
 use crate::evaluate::RuleSet;
 use crate::matcher::with_text;
 use crate::program::{Memo, OperandId, Run};
 use crate::subject::{EventKind, Subject, Value};
+use std::collections::HashMap;
 use std::sync::Arc;
 use yagura_event::{MonotonicNs, escape};
 
@@ -56,6 +57,69 @@ pub struct RuleStats {
     pub forgotten: u64,
 }
 
+/// What a rule remembers of one subject: for who keeps it while nobody watches.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Remembered {
+    /// Name of the rule.
+    pub rule: String,
+    /// The values of `by`, as rules compare them, not as people read them.
+    pub subject: Vec<u8>,
+    /// What is remembered.
+    pub memory: Memory,
+}
+
+/// What is remembered of one subject.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Memory {
+    /// How far its sequences have come: by step the events of the steps up to it, or where steps have no order its last
+    /// event. Empty when one was complete.
+    Sequence(Vec<Vec<Arc<SeenEvent>>>),
+    /// What was counted, from the first to the last. Empty when it was enough.
+    Threshold(Vec<Occurrence>),
+    /// Which values were seen.
+    FirstSeen {
+        /// When the subject was met first.
+        since: MonotonicNs,
+        /// The values as rules compare them, from the one seen longest ago to the last.
+        values: Vec<Vec<u8>>,
+    },
+}
+
+impl RuleMemory {
+    fn changes(&mut self, told: &mut dyn FnMut(&[u8], Memory)) {
+        if let Some(table) = &mut self.sequence {
+            table.changes(told);
+        }
+        if let Some(table) = &mut self.threshold {
+            table.changes(told);
+        }
+        if let Some(table) = &mut self.first_seen {
+            table.changes(told);
+        }
+    }
+
+    fn recall(&mut self, known: &Remembered) {
+        let subject = known.subject.as_slice();
+        match &known.memory {
+            Memory::Sequence(chains) => {
+                if let Some(table) = &mut self.sequence {
+                    table.recall(subject, chains);
+                }
+            }
+            Memory::Threshold(counted) => {
+                if let Some(table) = &mut self.threshold {
+                    table.recall(subject, counted);
+                }
+            }
+            Memory::FirstSeen { since, values } => {
+                if let Some(table) = &mut self.first_seen {
+                    table.recall(subject, *since, values);
+                }
+            }
+        }
+    }
+}
+
 impl RuleState {
     /// Makes an empty memory for a rule set.
     pub fn new(rules: &RuleSet) -> RuleState {
@@ -66,38 +130,43 @@ impl RuleState {
         }
     }
 
-    /// Grows with each value that a rule sees for the first time: what [`RuleState::learned`] returns has changed then.
-    pub fn learnings(&self) -> u64 {
-        let tables = self
-            .rules
-            .iter()
-            .filter_map(|rule| rule.first_seen.as_ref());
-        tables.map(FirstSeenTable::learnings).sum()
-    }
-
-    /// What rules learned of values seen before, without those that learned nothing yet. `rules` is the set that the
-    /// state was made for.
-    pub fn learned(&self, rules: &RuleSet) -> Vec<Learned> {
-        let memories = rules.rules().zip(&self.rules);
-        memories
-            .filter_map(|(rule, memory)| {
-                let subjects = memory.first_seen.as_ref()?.learned();
-                Some(Learned {
-                    rule: rule.name.clone(),
-                    subjects,
-                })
-            })
-            .filter(|learned| !learned.subjects.is_empty())
-            .collect()
-    }
-
-    /// Adds what was learned before, as far as the set still has the rules.
-    pub fn recall(&mut self, rules: &RuleSet, learned: &[Learned]) {
+    /// What changed of what rules remember, since that was asked last; of each rule from what changed first to the last.
+    /// `rules` is the set that the state was made for.
+    pub fn changes(&mut self, rules: &RuleSet) -> Vec<Remembered> {
+        let mut changes = Vec::new();
         for (rule, memory) in rules.rules().zip(&mut self.rules) {
-            let known = learned.iter().find(|learned| learned.rule == rule.name);
-            if let (Some(table), Some(known)) = (&mut memory.first_seen, known) {
-                table.recall(&known.subjects);
+            let before = changes.len();
+            let mut told = |subject: &[u8], memory: Memory| {
+                changes.push(Remembered {
+                    rule: rule.name.clone(),
+                    subject: subject.to_vec(),
+                    memory,
+                });
+            };
+            memory.changes(&mut told);
+            if let Some(of_rule) = changes.get_mut(before..) {
+                of_rule.reverse();
             }
+        }
+        changes
+    }
+
+    /// Puts what is remembered to what was remembered elsewhere, as far as the set still has the rules. What changed here
+    /// before is told by no later [`RuleState::changes`].
+    pub fn recall(&mut self, rules: &RuleSet, remembered: &[Remembered]) {
+        let places: HashMap<&str, usize> = rules
+            .rules()
+            .enumerate()
+            .map(|(place, rule)| (rule.name.as_str(), place))
+            .collect();
+        for known in remembered {
+            let place = places.get(known.rule.as_str());
+            if let Some(memory) = place.and_then(|place| self.rules.get_mut(*place)) {
+                memory.recall(known);
+            }
+        }
+        for memory in &mut self.rules {
+            memory.changes(&mut |_, _| {});
         }
     }
 

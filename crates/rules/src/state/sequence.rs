@@ -1,7 +1,7 @@
 //! Open sequences.
 
-use super::SeenEvent;
 use super::lru::LruMap;
+use super::{Memory, SeenEvent};
 use crate::limits::STEPS_MAX;
 use std::sync::Arc;
 use yagura_event::MonotonicNs;
@@ -40,6 +40,25 @@ impl SequenceTable {
 
     pub(crate) fn evicted(&self) -> u64 {
         self.open.evicted()
+    }
+
+    /// Hands out how far the sequences of each key have come that went on since that was asked last.
+    pub(crate) fn changes(&mut self, told: &mut dyn FnMut(&[u8], Memory)) {
+        self.open
+            .used(|key, open| told(key, Memory::Sequence(open.chains.clone())));
+    }
+
+    /// Puts a key to where its sequences came elsewhere, unless those were of other steps.
+    pub(crate) fn recall(&mut self, key: &[u8], chains: &[Vec<Arc<SeenEvent>>]) {
+        let fits = |(step, chain): (usize, &Vec<Arc<SeenEvent>>)| {
+            let whole = if self.ordered { step + 1 } else { 1 };
+            chain.is_empty() || chain.len() == whole
+        };
+        if !chains.is_empty() && chains.len() != self.steps || !chains.iter().enumerate().all(fits)
+        {
+            return;
+        }
+        self.open.entry(key).chains = chains.to_vec();
     }
 
     /// Takes an event that is some of the steps (bits of `steps`). Gives the whole sequence if that completes it, and forgets it.
@@ -185,6 +204,50 @@ mod tests {
         // The sequence that began later is the one that is still in time.
         check(true, 2, &[(0, 1), (900, 1), (1500, 2)], &[2]);
         check(true, 3, &[(0, 1), (10, 2), (900, 1), (1500, 4)], &[]);
+    }
+
+    #[test]
+    fn a_sequence_goes_on_in_another_table() {
+        let event = |ms: u64| {
+            move || SeenEvent {
+                time: MonotonicNs(ms * 1_000_000),
+                kind: EventKind::Exec,
+                values: Vec::new(),
+            }
+        };
+        let mut tables = [
+            SequenceTable::new(3, true, 1000),
+            SequenceTable::new(3, true, 1000),
+        ];
+        for (at, (steps, is_complete)) in [(1, false), (2, false), (4, true), (2, false)]
+            .into_iter()
+            .enumerate()
+        {
+            let [here, there] = &mut tables;
+            let ms = at as u64;
+            let chain = here.take(b"key", steps, MonotonicNs(ms * 1_000_000), event(ms));
+            assert_eq!(chain.is_some(), is_complete, "{at}");
+            here.changes(&mut |key, memory| match memory {
+                Memory::Sequence(chains) => there.recall(key, &chains),
+                other => panic!("{other:?}"),
+            });
+            tables.swap(0, 1);
+        }
+    }
+
+    #[test]
+    fn sequences_of_other_steps_are_not_recalled() {
+        let event = Arc::new(SeenEvent {
+            time: MonotonicNs(0),
+            kind: EventKind::Exec,
+            values: Vec::new(),
+        });
+        let mut table = SequenceTable::new(2, true, 1000);
+        table.recall(b"key", &[vec![Arc::clone(&event)]]);
+        table.recall(b"key", &[vec![], vec![Arc::clone(&event)]]);
+        assert!(!table.open.contains(b"key"));
+        table.recall(b"key", &[vec![event], vec![]]);
+        assert!(table.open.contains(b"key"));
     }
 
     #[test]

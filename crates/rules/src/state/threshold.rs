@@ -1,7 +1,7 @@
 //! Counts within a time.
 
 use super::lru::LruMap;
-use super::{Counted, shown};
+use super::{Counted, Memory, shown};
 use crate::rule::Count;
 use crate::subject::Value;
 use std::collections::VecDeque;
@@ -19,17 +19,18 @@ const SHOWN_VALUES_MAX: usize = 16;
 /// The counts of one rule, by the values of `by`.
 #[derive(Debug)]
 pub(crate) struct ThresholdTable {
-    counts: LruMap<VecDeque<Once>>,
+    counts: LruMap<VecDeque<Occurrence>>,
     needed: usize,
     within_ns: u64,
 }
 
 /// An event that was counted.
-#[derive(Debug)]
-struct Once {
-    time: MonotonicNs,
-    /// Where different values are counted, the value as a key and as text.
-    value: Option<(Box<[u8]>, String)>,
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Occurrence {
+    /// When it happened; where different values are counted, when the value was seen last.
+    pub time: MonotonicNs,
+    /// Where different values are counted, the value: as rules compare it, and as people read it.
+    pub value: Option<(Box<[u8]>, String)>,
 }
 
 impl ThresholdTable {
@@ -46,6 +47,21 @@ impl ThresholdTable {
 
     pub(crate) fn evicted(&self) -> u64 {
         self.counts.evicted()
+    }
+
+    /// Hands out the counts of each key that was counted since that was asked last.
+    pub(crate) fn changes(&mut self, told: &mut dyn FnMut(&[u8], Memory)) {
+        self.counts.used(|key, counted| {
+            told(key, Memory::Threshold(counted.iter().cloned().collect()));
+        });
+    }
+
+    /// Puts a key's count to what was counted elsewhere.
+    pub(crate) fn recall(&mut self, key: &[u8], counted: &[Occurrence]) {
+        // Of a rule that needed more, the latest.
+        let first = counted.len().saturating_sub(self.needed.saturating_sub(1));
+        let latest = counted.get(first..).unwrap_or_default();
+        *self.counts.entry(key) = latest.iter().cloned().collect();
     }
 
     /// Counts an event. Says what was counted if it is enough, and begins anew.
@@ -88,7 +104,7 @@ impl ThresholdTable {
         {
             counted.pop_front();
         }
-        counted.push_back(Once { time, value });
+        counted.push_back(Occurrence { time, value });
         if counted.len() < needed {
             return None;
         }
@@ -119,6 +135,35 @@ mod tests {
         assert!(!count(1100), "the first is too old");
         assert!(count(1200));
         assert!(!count(1300), "it begins anew");
+    }
+
+    #[test]
+    fn a_count_goes_on_in_another_table() {
+        let mut first = ThresholdTable::new(&Count::Events(3), 1000);
+        let mut second = ThresholdTable::new(&Count::Events(3), 1000);
+        assert_eq!(first.count(b"key", MonotonicNs(0)), None);
+        assert_eq!(first.count(b"key", MonotonicNs(1)), None);
+        let mut told = 0;
+        first.changes(&mut |key, memory| match memory {
+            Memory::Threshold(counted) => {
+                second.recall(key, &counted);
+                told += 1;
+            }
+            other => panic!("{other:?}"),
+        });
+        first.changes(&mut |key, _| panic!("{key:?} has not changed"));
+        assert_eq!(told, 1);
+        assert_eq!(second.count(b"other", MonotonicNs(2)), None);
+        assert_eq!(second.count(b"key", MonotonicNs(2)).unwrap().count, 3);
+        // One that needs less has never more than is missing.
+        let mut lower = ThresholdTable::new(&Count::Events(2), 1000);
+        let occurrence = |ns: u64| Occurrence {
+            time: MonotonicNs(ns),
+            value: None,
+        };
+        lower.recall(b"key", &[occurrence(0), occurrence(1)]);
+        let counted = lower.count(b"key", MonotonicNs(2)).unwrap();
+        assert_eq!((counted.count, counted.first), (2, MonotonicNs(1)));
     }
 
     #[test]

@@ -39,8 +39,8 @@ const TABLES: &[&str] = &[
     "audit_log",
     "audit_anchor",
     "kubernetes_audit_seen",
-    "first_seen",
-    "states",
+    "kubernetes_audit_clusters",
+    "kubernetes_audit_memory",
     "hits",
     "idempotency_keys",
 ];

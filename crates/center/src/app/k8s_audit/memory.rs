@@ -1,144 +1,212 @@
-//! What detection learned of a cluster, kept while no center runs, and shared between replicas.
+//! What rules remember of a cluster's audit events, in the form in which it is kept.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 use yagura_event::MonotonicNs;
-use yagura_rules::{Learned, LearnedSubject};
-use yagura_store::STATE_BYTES_MAX;
-
-/// The form in which memories are saved.
-const VERSION: u32 = 1;
+use yagura_rules::{EventKind, Memory, Occurrence, Remembered, SeenEvent};
+use yagura_store::{AuditMemory, MEMORY_BYTES_MAX};
 
 #[derive(Debug, Serialize, Deserialize)]
 struct Saved {
-    version: u32,
-    rules: Vec<SavedRule>,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-struct SavedRule {
     rule: String,
-    subjects: Vec<SavedSubject>,
+    subject: String,
+    memory: SavedMemory,
+}
+
+/// Keys are bytes, and written as Base64.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum SavedMemory {
+    Sequence(Vec<Vec<SavedEvent>>),
+    Threshold(Vec<SavedOccurrence>),
+    FirstSeen { since_ns: u64, values: Vec<String> },
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-struct SavedSubject {
-    key: String,
-    since_ns: u64,
-    values: Vec<String>,
+struct SavedEvent {
+    time_ns: u64,
+    kind: String,
+    values: Vec<(String, String)>,
 }
 
-/// The name under which a cluster's memory is saved.
-pub(super) fn name(cluster: &str) -> String {
-    format!("k8s-audit:{cluster}")
+#[derive(Debug, Serialize, Deserialize)]
+struct SavedOccurrence {
+    time_ns: u64,
+    /// The value as a key and as text.
+    value: Option<(String, String)>,
 }
 
-/// A memory as it is saved, and how many subjects were left out since they would not fit: those met longest ago.
-pub(super) fn write(mut learned: Vec<Learned>) -> (Vec<u8>, usize) {
-    let mut left_out = 0;
-    loop {
-        let bytes = encoded(&learned);
-        let subjects: usize = learned.iter().map(|rule| rule.subjects.len()).sum();
-        if bytes.len() <= STATE_BYTES_MAX || subjects == 0 {
-            return (bytes, left_out);
+/// Memories as they are kept, and how many are left out since they are too long.
+pub(super) fn write(changed: &[Remembered]) -> (Vec<AuditMemory>, usize) {
+    let mut kept = Vec::with_capacity(changed.len());
+    for known in changed {
+        let saved = Saved {
+            rule: known.rule.clone(),
+            subject: STANDARD.encode(&known.subject),
+            memory: saved(&known.memory),
+        };
+        // Numbers, texts and lists always have a form in JSON.
+        let memory = serde_json::to_string(&saved).unwrap_or_default();
+        if memory.len() <= MEMORY_BYTES_MAX {
+            let form: &[u8] = match known.memory {
+                Memory::Sequence(_) => b"sequence ",
+                Memory::Threshold(_) => b"threshold ",
+                Memory::FirstSeen { .. } => b"first-seen ",
+            };
+            kept.push(AuditMemory {
+                subject: [form, &known.subject].concat(),
+                rule: saved.rule,
+                memory,
+            });
         }
-        for rule in &mut learned {
-            let oldest = rule.subjects.len().div_ceil(4);
-            rule.subjects.drain(..oldest);
-            left_out += oldest;
+    }
+    let too_long = changed.len() - kept.len();
+    (kept, too_long)
+}
+
+fn saved(memory: &Memory) -> SavedMemory {
+    let event = |event: &Arc<SeenEvent>| SavedEvent {
+        time_ns: event.time.0,
+        kind: event.kind.as_str().to_owned(),
+        values: event.values.clone(),
+    };
+    match memory {
+        Memory::Sequence(chains) => {
+            let chains = chains.iter();
+            SavedMemory::Sequence(
+                chains
+                    .map(|chain| chain.iter().map(event).collect())
+                    .collect(),
+            )
         }
+        Memory::Threshold(counted) => {
+            let once = |once: &Occurrence| SavedOccurrence {
+                time_ns: once.time.0,
+                value: once
+                    .value
+                    .as_ref()
+                    .map(|(key, text)| (STANDARD.encode(key), text.clone())),
+            };
+            SavedMemory::Threshold(counted.iter().map(once).collect())
+        }
+        Memory::FirstSeen { since, values } => SavedMemory::FirstSeen {
+            since_ns: since.0,
+            values: values.iter().map(|value| STANDARD.encode(value)).collect(),
+        },
     }
 }
 
-fn encoded(learned: &[Learned]) -> Vec<u8> {
-    let subject = |subject: &LearnedSubject| SavedSubject {
-        key: STANDARD.encode(&subject.key),
-        since_ns: subject.since.0,
-        values: subject
-            .values
-            .iter()
-            .map(|value| STANDARD.encode(value))
-            .collect(),
-    };
-    let rules = learned.iter().map(|learned| SavedRule {
-        rule: learned.rule.clone(),
-        subjects: learned.subjects.iter().map(subject).collect(),
-    });
-    let saved = Saved {
-        version: VERSION,
-        rules: rules.collect(),
-    };
-    // Numbers, texts and lists always have a form in JSON.
-    serde_json::to_vec(&saved).unwrap_or_default()
-}
-
-/// Reads a saved memory; `None` if it is none, or a later version's.
-pub(super) fn read(bytes: &[u8]) -> Option<Vec<Learned>> {
-    let saved: Saved = serde_json::from_slice(bytes).ok()?;
-    if saved.version != VERSION {
-        return None;
-    }
-    let subject = |saved: SavedSubject| {
-        let values: Result<Vec<_>, _> = saved
-            .values
-            .iter()
-            .map(|value| STANDARD.decode(value))
-            .collect();
-        Some(LearnedSubject {
-            key: STANDARD.decode(&saved.key).ok()?,
-            since: MonotonicNs(saved.since_ns),
-            values: values.ok()?,
-        })
-    };
-    let rules = saved.rules.into_iter().map(|saved| {
-        Some(Learned {
-            rule: saved.rule,
-            subjects: saved
-                .subjects
-                .into_iter()
-                .map(subject)
+/// Reads a kept memory; `None` if it is none, or one that a later version wrote.
+pub(super) fn read(text: &str) -> Option<Remembered> {
+    let saved: Saved = serde_json::from_str(text).ok()?;
+    let memory = match saved.memory {
+        SavedMemory::Sequence(chains) => {
+            let chain = |chain: Vec<SavedEvent>| chain.into_iter().map(event).collect();
+            Memory::Sequence(chains.into_iter().map(chain).collect::<Option<_>>()?)
+        }
+        SavedMemory::Threshold(counted) => {
+            Memory::Threshold(counted.into_iter().map(occurrence).collect::<Option<_>>()?)
+        }
+        SavedMemory::FirstSeen { since_ns, values } => Memory::FirstSeen {
+            since: MonotonicNs(since_ns),
+            values: values
+                .iter()
+                .map(|value| STANDARD.decode(value).ok())
                 .collect::<Option<_>>()?,
-        })
-    });
-    rules.collect()
+        },
+    };
+    Some(Remembered {
+        rule: saved.rule,
+        subject: STANDARD.decode(&saved.subject).ok()?,
+        memory,
+    })
+}
+
+fn event(saved: SavedEvent) -> Option<Arc<SeenEvent>> {
+    Some(Arc::new(SeenEvent {
+        time: MonotonicNs(saved.time_ns),
+        kind: EventKind::from_name(&saved.kind)?,
+        values: saved.values,
+    }))
+}
+
+fn occurrence(saved: SavedOccurrence) -> Option<Occurrence> {
+    let value = match saved.value {
+        None => None,
+        Some((key, text)) => Some((STANDARD.decode(&key).ok()?.into_boxed_slice(), text)),
+    };
+    Some(Occurrence {
+        time: MonotonicNs(saved.time_ns),
+        value,
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn learned(subjects: usize, value_bytes: usize) -> Vec<Learned> {
-        let subject = |number: usize| LearnedSubject {
-            key: number.to_le_bytes().to_vec(),
-            since: MonotonicNs(7),
-            values: vec![vec![0xff; value_bytes], Vec::new()],
-        };
-        vec![Learned {
-            rule: "a rule".to_owned(),
-            subjects: (0..subjects).map(subject).collect(),
-        }]
+    fn remembered(memory: Memory) -> Remembered {
+        Remembered {
+            rule: "a \"rule\"".to_owned(),
+            subject: vec![0, 0xff],
+            memory,
+        }
     }
 
     #[test]
     fn what_is_written_is_read() {
-        let (bytes, left_out) = write(learned(3, 10));
-        assert_eq!(left_out, 0);
-        assert_eq!(read(&bytes).unwrap(), learned(3, 10));
-        assert_eq!(read(b"{}"), None);
-        assert_eq!(read(br#"{"version": 2, "rules": []}"#), None);
-        assert_eq!(
-            read(br#"{"version": 1, "rules": [{"rule": "r", "subjects": [{"key": "?", "since_ns": 0, "values": []}]}]}"#),
-            None
-        );
+        let event = Arc::new(SeenEvent {
+            time: MonotonicNs(7),
+            kind: EventKind::Audit,
+            values: vec![("ka.user.name".to_owned(), "eve".to_owned())],
+        });
+        let occurrence = |value| Occurrence {
+            time: MonotonicNs(8),
+            value,
+        };
+        let counted = Some((vec![0xff].into_boxed_slice(), "10.0.0.1".to_owned()));
+        let all = [
+            Memory::Sequence(vec![vec![event], Vec::new()]),
+            Memory::Sequence(Vec::new()),
+            Memory::Threshold(vec![occurrence(None), occurrence(counted)]),
+            Memory::FirstSeen {
+                since: MonotonicNs(u64::MAX),
+                values: vec![vec![0, 1, 2], Vec::new()],
+            },
+        ]
+        .map(remembered);
+        let (written, too_long) = write(&all);
+        assert_eq!((written.len(), too_long), (4, 0));
+        let read: Vec<_> = written.iter().map(|kept| read(&kept.memory)).collect();
+        assert_eq!(read, all.map(Some));
+        // Both memories of a rule are kept.
+        assert_ne!(written[0].subject, written[2].subject);
     }
 
     #[test]
-    fn what_does_not_fit_is_forgotten_from_the_oldest_on() {
-        let (bytes, left_out) = write(learned(64, 400_000));
-        assert!(bytes.len() <= STATE_BYTES_MAX);
-        let kept = read(&bytes).unwrap();
-        assert_eq!(kept[0].subjects.len(), 64 - left_out);
-        assert_eq!(kept[0].subjects[0].key, left_out.to_le_bytes());
+    fn what_is_no_memory_is_none() {
+        for text in [
+            "",
+            "{}",
+            r#"{"rule": "r", "subject": "", "memory": {"dream": []}}"#,
+            r#"{"rule": "r", "subject": "?", "memory": {"threshold": []}}"#,
+            r#"{"rule": "r", "subject": "", "memory": {"sequence": [[{"time_ns": 1, "kind": "dream", "values": []}]]}}"#,
+        ] {
+            assert_eq!(read(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_too_long_is_left_out() {
+        let long = |bytes: usize| {
+            remembered(Memory::FirstSeen {
+                since: MonotonicNs(0),
+                values: vec![vec![0; bytes]],
+            })
+        };
+        let (kept, too_long) = write(&[long(MEMORY_BYTES_MAX), long(100)]);
+        assert_eq!((kept.len(), too_long), (1, 1));
     }
 }

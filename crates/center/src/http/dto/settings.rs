@@ -260,7 +260,7 @@ pub struct AuditWebhookBody {
     /// When the cluster last sent something.
     #[schema(format = DateTime)]
     pub last_event_at: Option<String>,
-    /// Audit events since the center started.
+    /// Audit events of it that were judged, over all.
     pub events: u64,
 }
 

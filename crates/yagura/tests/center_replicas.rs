@@ -96,6 +96,14 @@ impl Replica {
         self.child = spawn(&self.arguments, &self.log, &self.is_up);
     }
 
+    /// Waits until it has said where it is.
+    #[track_caller]
+    fn wait_until_up(&self) {
+        eventually("a replica", || {
+            self.is_up.load(Ordering::SeqCst).then_some(())
+        });
+    }
+
     /// Does what a supervisor does: starts it again if it found no database. Once it is up it must not end by itself.
     fn supervise(&mut self) {
         if let Some(status) = self.child.try_wait().unwrap() {
@@ -107,6 +115,15 @@ impl Replica {
             );
             self.start_again();
         }
+    }
+
+    /// The one-time passwords that it told.
+    fn one_time(&self) -> Vec<String> {
+        let log = std::fs::read_to_string(&self.log).unwrap();
+        let told = log
+            .lines()
+            .filter_map(|line| line.strip_prefix("first log-in: admin, one-time password "));
+        told.map(str::to_owned).collect()
     }
 
     fn said(&self) -> String {
@@ -169,53 +186,42 @@ pub(crate) struct Site {
 }
 
 impl Site {
-    /// Starts as many replicas, and logs in.
+    /// Starts as many replicas at once, as a cluster does, and logs in.
     pub(crate) fn start(replicas: usize) -> Site {
         let scratch = Scratch::new();
         let postgres = PostgresServer::start(Durability::Unsynced).unwrap();
         let database = postgres.create_database(DATABASE).unwrap();
-        let start = |index, scratch: &Scratch, database: &str| {
-            let replica = Replica::start(scratch, index, database);
-            eventually("a replica", || {
-                replica.is_up.load(Ordering::SeqCst).then_some(())
-            });
-            replica
-        };
+        let start = |index| Replica::start(&scratch, index, &database);
         let mut site = Site {
-            replicas: vec![start(0, &scratch, &database)],
+            replicas: (0..replicas).map(start).collect(),
             postgres,
             token: String::new(),
             scratch,
             database,
         };
-        // Before another one starts, which gives an admin who was never there a new one-time password.
-        site.log_in();
-        for index in 1..replicas {
-            let replica = start(index, &site.scratch, &site.database);
-            site.replicas.push(replica);
+        for replica in &site.replicas {
+            replica.wait_until_up();
         }
+        site.log_in();
         site
     }
 
     fn log_in(&mut self) {
-        let told = "first log-in: admin, one-time password ";
-        let log = &self.replicas[0].log;
-        let one_time = eventually("the one-time password", || {
-            let log = std::fs::read_to_string(log).unwrap();
-            Some(
-                log.lines()
-                    .find_map(|line| line.strip_prefix(told))?
-                    .to_owned(),
-            )
-        });
+        let told = || -> Vec<String> { self.replicas.iter().flat_map(Replica::one_time).collect() };
+        let one_time = eventually("the one-time password", || told().pop());
         let config = self.scratch.path("config");
         let ran = command()
             .args(["login", &self.replicas[0].url])
             .env("XDG_CONFIG_HOME", &config)
-            .env("YAGURA_PASSWORD", one_time)
+            .env("YAGURA_PASSWORD", &one_time)
             .env("YAGURA_NEW_PASSWORD", PASSWORD)
             .output();
         Ran::of(ran.unwrap()).expect(0);
+        assert_eq!(
+            told(),
+            [one_time],
+            "whichever made the first admin tells it"
+        );
         let remembered = std::fs::read(format!("{config}/yagura/center.json")).unwrap();
         let remembered: Value = serde_json::from_slice(&remembered).unwrap();
         self.token = remembered["token"].as_str().unwrap().to_owned();
@@ -454,9 +460,7 @@ fn a_sensor_whose_replica_is_killed_goes_on_at_another_and_loses_nothing() {
     site.wait_until_current(0);
     // The one that was killed comes back, and does not take the sensor of the other for gone.
     site.replicas[1].start_again();
-    eventually("the replica", || {
-        site.replicas[1].is_up.load(Ordering::SeqCst).then_some(())
-    });
+    site.replicas[1].wait_until_up();
     site.wait_until_current(1);
     assert_eq!(site.node(0).unwrap()["state"], "online");
 }

@@ -10,8 +10,9 @@ use crate::http::dto::common::AccessScope;
 use crate::http::dto::words::Role;
 use crate::start::Center;
 use serde_json::Value;
+use std::time::Duration;
 use yagura_store::{
-    Actor, NewUser, PAGE_ROWS_MAX, PageRequest, StoreError, UpdateError, User, UserChange,
+    Actor, Dialect, NewUser, PAGE_ROWS_MAX, PageRequest, StoreError, UpdateError, User, UserChange,
 };
 
 /// Characters of a name.
@@ -24,6 +25,8 @@ const SCOPE_NAME_CHARS_MAX: usize = 253;
 const LOCAL: &str = "local";
 /// Who is there from the start.
 const FIRST_ADMIN: &str = "admin";
+/// How long the one-time password that the first admin was made with stands, however many replicas start.
+const FIRST_START: Duration = Duration::from_secs(120);
 
 /// The roles.
 pub(crate) fn roles() -> RoleList {
@@ -163,29 +166,43 @@ async fn make(
 }
 
 /// Makes the first admin if there is nobody yet; returns name and one-time password. While that password was not used, every
-/// start gives a new one, so that one that was lost locks nobody out.
+/// start gives a new one, so that one that was lost locks nobody out; but of replicas that start together one tells it.
 ///
 /// # Errors
 /// [`Problem`] if the database is away.
 pub(crate) async fn bootstrap(center: &Center) -> Result<Option<(String, String)>, Problem> {
-    let users = all(center).await?;
     let system = Actor::system();
-    let unused = |user: &&User| user.name == FIRST_ADMIN && user.last_login.is_none();
-    match users.as_slice() {
-        [] => {
-            let rights = Rights {
-                role: Role::Admin,
-                scope: AccessScope::default(),
-            };
-            let (user, password) = make(center, FIRST_ADMIN, &rights, &system).await?;
-            Ok(Some((user.name, password)))
+    if all(center).await?.is_empty() {
+        let rights = Rights {
+            role: Role::Admin,
+            scope: AccessScope::default(),
+        };
+        match make(center, FIRST_ADMIN, &rights, &system).await {
+            Ok((user, password)) => return Ok(Some((user.name, password))),
+            // Another replica made it meanwhile, unless it is still missing.
+            Err(problem) if all(center).await?.is_empty() => return Err(problem),
+            Err(_) => {}
         }
-        [only] if unused(&only) && only.must_change_password => {
-            let password = give_password(center, only, &system).await?;
-            Ok(Some((only.name.clone(), password)))
-        }
-        _ => Ok(None),
     }
+    let users = all(center).await?;
+    let [only] = users.as_slice() else {
+        return Ok(None);
+    };
+    if only.name != FIRST_ADMIN || only.last_login.is_some() || !only.must_change_password {
+        return Ok(None);
+    }
+    let age = clock::now().0.saturating_sub(only.created.0);
+    let is_new = u128::try_from(age).is_ok_and(|age| age < FIRST_START.as_nanos());
+    if is_new && center.store().dialect() == Dialect::Postgres {
+        tracing::warn!(
+            user = FIRST_ADMIN,
+            "the first admin was made a moment ago: the one-time password is the one that was told then, here or by \
+             another replica"
+        );
+        return Ok(None);
+    }
+    let password = give_password(center, only, &system).await?;
+    Ok(Some((only.name.clone(), password)))
 }
 
 async fn give_password(center: &Center, user: &User, actor: &Actor) -> Result<String, Problem> {

@@ -30,15 +30,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     check_interrupt()?;
     let binary = super::measured(arguments.binary.as_ref())?;
     let mut command = cargo();
+    // With the features of the whole workspace: everything below was built with those.
     command
-        .args([
-            "bench",
-            "--quiet",
-            "-p",
-            "yagura-center",
-            "--bench",
-            "center",
-        ])
+        .args(["bench", "--quiet", "--workspace", "--bench", "center"])
         .args(["--", "--binary"])
         .arg(std::path::absolute(binary)?)
         .args(&arguments.measured);

@@ -35,6 +35,11 @@ const POSTGRES: Steps = &[
         "audit memory",
         include_str!("../migrations/postgres/0003_audit_memory.sql"),
     ),
+    (
+        4,
+        "namespace index",
+        include_str!("../migrations/postgres/0004_namespace_index.sql"),
+    ),
 ];
 
 #[derive(Debug)]

@@ -218,6 +218,11 @@ impl Conditions {
         Ok(())
     }
 
+    /// One expression of all conditions, of which there must be one, and the values.
+    pub(crate) fn joined(self) -> (String, Vec<Value>) {
+        (format!("({})", self.parts.join(" AND ")), self.values)
+    }
+
     /// The `WHERE` clause with a space before it, empty if there are no conditions, and the values.
     pub(crate) fn finish(self) -> (String, Vec<Value>) {
         if self.parts.is_empty() {

@@ -3,8 +3,8 @@
 use crate::fixture::{Connected, DAY, HOUR, NOW, admin, alert, at, contracts};
 use yagura_event::{Category, Severity, WallTime};
 use yagura_store::{
-    AlertFilter, AlertStatus, CountFilter, CountGroup, Cursor, FILTER_VALUES_MAX, NewAlert,
-    PageRequest, Scope, StatusChange, Store, StoreError,
+    ALERT_BATCH_MAX, AlertFilter, AlertStatus, CountFilter, CountGroup, Cursor, Dialect,
+    FILTER_VALUES_MAX, NewAlert, PageRequest, Scope, StatusChange, Store, StoreError,
 };
 
 contracts![
@@ -12,6 +12,7 @@ contracts![
     pages_stay_right_while_alerts_come,
     every_filter_agrees_with_a_model,
     words_are_found_wherever_they_stand,
+    what_lies_behind_a_flood_is_found_in_steps,
     foolish_questions_are_refused,
     sums_follow_every_change,
 ];
@@ -347,6 +348,68 @@ async fn words_are_found_wherever_they_stand(fixture: Connected) {
         let expected: Vec<String> = numbers.iter().map(|number| alert(*number).id).collect();
         assert_eq!(found, expected, "{text}");
     }
+}
+
+/// Alerts of a week, and after them more of another kind than one search goes through.
+async fn what_lies_behind_a_flood_is_found_in_steps(fixture: Connected) {
+    let (store, is_postgres) = (&fixture.store, fixture.store.dialect() == Dialect::Postgres);
+    let flood = if is_postgres { 40_000 } else { 400 };
+    let old = (0..300).map(|number| NewAlert {
+        time: at(-(100_000 + number * 2_000)),
+        search: vec!["ancient".to_owned()],
+        status: AlertStatus::ALL[usize::try_from(number % 2).unwrap()],
+        ..alert(number)
+    });
+    let flood = (0..flood).map(|number| NewAlert {
+        time: at(-(number * 7_919 % 600)),
+        ..alert(1_000 + number)
+    });
+    let alerts: Vec<NewAlert> = old.chain(flood).collect();
+    for batch in alerts.chunks(ALERT_BATCH_MAX) {
+        store.alerts().insert(batch, NOW).await.unwrap();
+    }
+    for statuses in [Vec::new(), vec![AlertStatus::ALL[1]]] {
+        let filter = AlertFilter {
+            text: "anc".to_owned(),
+            statuses,
+            ..AlertFilter::default()
+        };
+        let whole = pages(store, &filter, 40, false).await;
+        assert_eq!(
+            whole.len(),
+            if filter.statuses.is_empty() { 300 } else { 150 }
+        );
+        let mut oldest = pages(store, &filter, 40, true).await;
+        oldest.reverse();
+        assert_eq!(oldest, whole);
+        let (mut found, mut empty) = (Vec::new(), 0);
+        let mut request = PageRequest::first(40);
+        loop {
+            let page = store
+                .alerts()
+                .list_in_steps(&filter, &request)
+                .await
+                .unwrap();
+            empty += usize::from(page.items.is_empty());
+            found.extend(page.items.into_iter().map(|alert| alert.id));
+            match page.next {
+                Some(cursor) => request.after = Some(cursor.to_string().parse().unwrap()),
+                None => break,
+            }
+        }
+        assert_eq!(found, whole);
+        assert_eq!(empty > 0, is_postgres, "{empty}");
+    }
+    // What there is nowhere takes no steps.
+    let filter = AlertFilter {
+        text: "zebra".to_owned(),
+        ..AlertFilter::default()
+    };
+    let page = store
+        .alerts()
+        .list_in_steps(&filter, &PageRequest::first(40));
+    let page = page.await.unwrap();
+    assert_eq!((page.items.len(), page.next), (0, None));
 }
 
 async fn foolish_questions_are_refused(fixture: Connected) {

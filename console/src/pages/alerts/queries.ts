@@ -10,13 +10,19 @@ export function useAlerts(filter: AlertFilter) {
   return useInfiniteQuery({
     queryKey: ['alerts', filter],
     initialPageParam: '',
-    queryFn: ({ pageParam, signal }) =>
-      take(
-        api.GET('/api/v1/alerts', {
-          params: { query: { ...filter, limit: PAGE_ROWS, ...(pageParam ? { cursor: pageParam } : {}) } },
-          signal,
-        }),
-      ),
+    queryFn: async ({ pageParam, signal }) => {
+      const page = (cursor: string) =>
+        take(
+          api.GET('/api/v1/alerts', {
+            params: { query: { ...filter, limit: PAGE_ROWS, ...(cursor ? { cursor } : {}) } },
+            signal,
+          }),
+        );
+      let found = await page(pageParam);
+      // A search that has to go through many alerts first tells of the way.
+      while (found.items.length === 0 && found.next_cursor) found = await page(found.next_cursor);
+      return found;
+    },
     getNextPageParam: (page) => page.next_cursor ?? undefined,
     // What has changed is told by the center; time alone makes no list old.
     staleTime: Infinity,

@@ -115,25 +115,27 @@ impl Report {
 
     /// Takes note of lists.
     pub(crate) fn lists(&mut self, alerts: u64, lists: &[List]) {
-        let asked = lists.first().map_or(0, |list| list.took.len());
+        let asked = lists.first().map_or(0, |list| list.pages);
         self.line(&format!(
             "pages of 50 among {alerts} alerts, each asked for {asked} times:"
         ));
-        self.line("                                             p50       p95       p99      rows");
+        self.line("                                             p50       p95       p99      rows   answers");
         let mut rows = Vec::new();
         for List {
             name,
             took,
             rows: found,
+            ..
         } in lists
         {
             let at = |percent| milliseconds(percentile(took, percent));
             let (p50, p95, p99) = (at(50), at(95), at(99));
+            let answers = took.len();
             self.line(&format!(
-                "  {name:<38}{p50:>8.1}{p95:>10.1}{p99:>10.1} ms{found:>7}"
+                "  {name:<38}{p50:>8.1}{p95:>10.1}{p99:>10.1} ms{found:>7}{answers:>10}"
             ));
             rows.push(
-                json!({ "list": name, "p50_ms": p50, "p95_ms": p95, "p99_ms": p99, "rows": found }),
+                json!({ "list": name, "p50_ms": p50, "p95_ms": p95, "p99_ms": p99, "rows": found, "answers": answers }),
             );
         }
         self.line("");

@@ -42,7 +42,8 @@ pub(crate) async fn list(
     query: &PageQuery,
 ) -> Result<AlertPage, Problem> {
     let filter = filter(asked, caller)?;
-    let page = center.store().alerts().list(&filter, &page(query)?).await?;
+    let alerts = center.store().alerts();
+    let page = alerts.list_in_steps(&filter, &page(query)?).await?;
     Ok(AlertPage {
         items: page.items.iter().map(summary).collect(),
         next_cursor: page.next.map(|cursor| cursor.to_string()),

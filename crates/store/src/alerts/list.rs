@@ -62,6 +62,15 @@ pub struct AlertFilter {
     pub scope: Option<Scope>,
 }
 
+/// How long a list may be looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Effort {
+    /// Until the page is full, or there is no more.
+    Whole,
+    /// A bounded number of rows; the page may be short.
+    Bounded,
+}
+
 /// In which order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Order {
@@ -103,7 +112,22 @@ impl Alerts<'_> {
         filter: &AlertFilter,
         page: &PageRequest,
     ) -> Result<Page<Alert>, StoreError> {
-        self.page(filter, page, Order::NewestFirst).await
+        self.page(filter, page, Order::NewestFirst, Effort::Whole)
+            .await
+    }
+
+    /// The same in some tens of milliseconds, however many alerts there are: if many of them have to be looked through,
+    /// a page may be short or even empty and yet not the last. [`Page::next`] then says where the search goes on.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub async fn list_in_steps(
+        &self,
+        filter: &AlertFilter,
+        page: &PageRequest,
+    ) -> Result<Page<Alert>, StoreError> {
+        self.page(filter, page, Order::NewestFirst, Effort::Bounded)
+            .await
     }
 
     /// Alerts, the oldest first: a time line.
@@ -115,7 +139,8 @@ impl Alerts<'_> {
         filter: &AlertFilter,
         page: &PageRequest,
     ) -> Result<Page<Alert>, StoreError> {
-        self.page(filter, page, Order::OldestFirst).await
+        self.page(filter, page, Order::OldestFirst, Effort::Whole)
+            .await
     }
 
     /// How many there are, counted up to `max` and no further.
@@ -140,6 +165,7 @@ impl Alerts<'_> {
         filter: &AlertFilter,
         page: &PageRequest,
         order: Order,
+        effort: Effort,
     ) -> Result<Page<Alert>, StoreError> {
         let list = match order {
             Order::NewestFirst => NEWEST_FIRST,
@@ -149,13 +175,18 @@ impl Alerts<'_> {
         let after = after.transpose()?;
         let rows = page.rows().saturating_add(1);
         let filter = &*self.by_id(filter).await?;
-        let items = match Search::of(self.db, filter, order)? {
-            Some(search) => search.page(after, rows).await?,
-            None => self.rows(filter, order, after, rows).await?,
+        let (items, stopped_at) = match Search::of(self.db, filter, order)? {
+            Some(search) => {
+                let found = search.page(after, rows, effort).await?;
+                (found.rows, found.stopped_at)
+            }
+            None => (self.rows(filter, order, after, rows).await?, None),
         };
-        let placed = Page::of(items, page, |(alert, place)| {
+        let mut placed = Page::of(items, page, |(alert, place)| {
             Cursor::new(list, *place, &alert.id)
         });
+        let stopped_at = stopped_at.map(|(time, id)| Cursor::new(list, time, &id));
+        placed.next = placed.next.or(stopped_at);
         Ok(placed.map(|(alert, _)| alert))
     }
 
@@ -297,7 +328,24 @@ pub(super) fn conditions(
             }
         }
     }
-    add_codes(&mut conditions, filter);
+    add_conditions(&mut conditions, filter)?;
+    if dialect == Dialect::Sqlite {
+        let place = sqlite_place(filter);
+        conditions.from(place, filter.from);
+        let to = filter
+            .to
+            .map(|to| WallTime(to.0.saturating_add(PLACE_SHIFT_NS)));
+        conditions.before(place, to);
+    }
+    Ok((table, conditions))
+}
+
+/// What a filter asks beside its words.
+pub(super) fn add_conditions(
+    conditions: &mut Conditions,
+    filter: &AlertFilter,
+) -> Result<(), StoreError> {
+    add_codes(conditions, filter);
     conditions.texts("id", &filter.ids)?;
     for (column, texts) in [
         ("rule", &filter.rules),
@@ -319,13 +367,5 @@ pub(super) fn conditions(
     }
     conditions.from("time", filter.from);
     conditions.before("time", filter.to);
-    if dialect == Dialect::Sqlite {
-        let place = sqlite_place(filter);
-        conditions.from(place, filter.from);
-        let to = filter
-            .to
-            .map(|to| WallTime(to.0.saturating_add(PLACE_SHIFT_NS)));
-        conditions.before(place, to);
-    }
-    Ok((table, conditions))
+    Ok(())
 }

@@ -97,7 +97,8 @@ pub struct AlertSummary {
 pub struct AlertPage {
     /// Alerts, those seen last first.
     pub items: Vec<AlertSummary>,
-    /// To be given as `cursor` for the next page; null if there is none.
+    /// To be given as `cursor` for the next page; null if there is none. A search for words may take some pages that are
+    /// short or even empty: it goes on there.
     pub next_cursor: Option<String>,
 }
 

@@ -97,13 +97,13 @@ pub(crate) fn run(command: &Command) -> Result<Outcome, Failure> {
             output,
         } => {
             let path = format!(
-                "/alerts?status={}&severity={}&q={}&limit={limit}",
+                "/alerts?status={}&severity={}&q={}",
                 encoded(status),
                 encoded(severity),
                 encoded(search)
             );
-            let page = Client::new(center)?.get(&path)?;
-            list(&page, *output)?;
+            let alerts = found(&Client::new(center)?, &path, *limit)?;
+            list(&alerts, *output)?;
         }
         Command::Show { center, id } => {
             let alert = Client::new(center)?.get(&format!("/alerts/{}", encoded(id)))?;
@@ -143,12 +143,24 @@ pub(crate) fn run(command: &Command) -> Result<Outcome, Failure> {
     Ok(Outcome::Done)
 }
 
-fn list(page: &Value, form: Form) -> Result<(), Failure> {
-    let items = page
-        .get("items")
-        .and_then(Value::as_array)
-        .cloned()
-        .unwrap_or_default();
+/// Up to so many alerts. Pages of a search can be short: it goes on with the next.
+fn found(client: &Client, path: &str, limit: u32) -> Result<Vec<Value>, Failure> {
+    let mut alerts = Vec::new();
+    let mut cursor = String::new();
+    loop {
+        let missing = limit.saturating_sub(u32::try_from(alerts.len()).unwrap_or(u32::MAX));
+        let page = client.get(&format!("{path}&limit={missing}{cursor}"))?;
+        let items = page.get("items").and_then(Value::as_array);
+        alerts.extend(items.into_iter().flatten().cloned());
+        let is_full = alerts.len() >= usize::try_from(limit).unwrap_or(usize::MAX);
+        match page.get("next_cursor").and_then(Value::as_str) {
+            Some(next) if !is_full => cursor = format!("&cursor={}", encoded(next)),
+            _ => return Ok(alerts),
+        }
+    }
+}
+
+fn list(items: &[Value], form: Form) -> Result<(), Failure> {
     match form {
         Form::Json => items.iter().try_for_each(output::print_line),
         Form::Table => {

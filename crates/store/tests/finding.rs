@@ -407,8 +407,9 @@ async fn what_lies_behind_a_flood_is_found_in_steps(fixture: Connected) {
     };
     let page = store
         .alerts()
-        .list_in_steps(&filter, &PageRequest::first(40));
-    let page = page.await.unwrap();
+        .list_in_steps(&filter, &PageRequest::first(40))
+        .await
+        .unwrap();
     assert_eq!((page.items.len(), page.next), (0, None));
 }
 

@@ -244,7 +244,7 @@ impl<'a> Search<'a> {
              (SELECT * FROM alerts{clause} ORDER BY {sort} LIMIT {step}) AS next), \
              page AS MATERIALIZED (SELECT id, time FROM passed WHERE wanted ORDER BY {sort} LIMIT {rows}), \
              found AS (SELECT {COLUMNS}, time AS place_number FROM page JOIN alerts USING (id, time)), \
-             last AS (SELECT id AS last_id, time AS last_time, (SELECT count(*) FROM passed) AS passed \
+             last AS (SELECT id AS step_id, time AS step_time, (SELECT count(*) FROM passed) AS passed \
              FROM passed ORDER BY {last} LIMIT 1) \
              SELECT * FROM last LEFT JOIN found ON true ORDER BY {sort}"
         );
@@ -253,7 +253,7 @@ impl<'a> Search<'a> {
             return Ok(Found::default());
         };
         let is_more = first.get::<i64>("passed")? >= i64::from(step);
-        let last = (first.get("last_time")?, first.get("last_id")?);
+        let last = (first.get("step_time")?, first.get("step_id")?);
         let has_row = first.get::<Option<i64>>("place_number")?.is_some();
         Ok(Found {
             rows: match has_row {

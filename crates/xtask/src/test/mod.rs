@@ -1,4 +1,4 @@
-//! `cargo xtask test`: every check, in an order that finds the cheap mistakes first.
+//! `cargo xtask test`: every check; the cheap ones come first, and what only compiles runs beside the virtual machines.
 
 mod programs;
 mod summary;
@@ -6,7 +6,7 @@ mod summary;
 use crate::command::run as run_program;
 use crate::workspace::{build_yagura_with_tests, cargo, root};
 use crate::{console, format, generate, tidy, vm};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 pub(crate) use summary::AT_SECOND_TRY;
@@ -44,12 +44,17 @@ const STEPS: &[Step] = &[
         run: console::check,
     },
     Step {
-        name: "clippy",
-        run: clippy,
-    },
-    Step {
         name: "generated files",
         run: generate::check,
+    },
+];
+
+/// Checks that compile for themselves what the tests do not share. They run beside the virtual machines, which keep
+/// little more than one processor busy and are given time.
+const BESIDE_MACHINES: &[Step] = &[
+    Step {
+        name: "clippy",
+        run: clippy,
     },
     Step {
         name: "fuzz targets compile",
@@ -98,16 +103,12 @@ pub(crate) fn run() -> Result<ExitCode> {
         summary.add(part);
         println!("took {:.0} s", begun.elapsed().as_secs_f64());
     }
-    let begun = heading("tests in a virtual machine with BPF LSM");
-    let mut part = Summary::default();
-    let lane = virtual_machine(deadline, &mut part);
-    if let Err(error) = &lane {
-        eprintln!("error: {error:#}");
-    }
-    part.finish(lane.is_ok_and(|passed| passed));
+    let begun = heading("tests in a virtual machine with BPF LSM, and lints beside them");
+    let (part, lints) = machines_and_lints(deadline)?;
     summary.add(part);
     println!("took {:.0} s", begun.elapsed().as_secs_f64());
     print!("{summary}");
+    lints?;
     Ok(if summary.passed_whole() {
         ExitCode::SUCCESS
     } else {
@@ -134,14 +135,38 @@ fn fuzz(deadline: Instant) -> Result<()> {
     }
     let mut command = cargo();
     command.args(["check", "--quiet", "--manifest-path", "fuzz/Cargo.toml"]);
+    // What clippy checked of dependencies serves here, too.
+    command.args(["--target-dir", "target"]);
     run_program(&mut command, deadline)
 }
 
-/// Runs the product in the kernels that this machine hasn't. The tests before it have built it.
-fn virtual_machine(deadline: Instant, summary: &mut Summary) -> Result<bool> {
+/// Runs the product in the kernels that this machine hasn't, and the lints meanwhile: what the machines' tests came to,
+/// and the first lint that failed.
+fn machines_and_lints(deadline: Instant) -> Result<(Summary, Result<()>)> {
+    // The tests before have built it; once the lints compile, cargo would wait for them.
     let built = build_yagura_with_tests(deadline)?;
-    vm::run_lane(&built, None, |line| {
-        println!("{line}");
-        summary.read(line);
-    })
+    let mut summary = Summary::default();
+    let (lane, lints) = std::thread::scope(|scope| {
+        let lints = scope.spawn(|| lint(deadline));
+        let lane = vm::run_lane(&built, None, |line| {
+            println!("{line}");
+            summary.read(line);
+        });
+        (lane, lints.join())
+    });
+    if let Err(error) = &lane {
+        eprintln!("error: {error:#}");
+    }
+    summary.finish(lane.is_ok_and(|passed| passed));
+    let lints = lints.unwrap_or_else(|_panic| Err(anyhow!("the lints' thread panicked")));
+    Ok((summary, lints))
+}
+
+fn lint(deadline: Instant) -> Result<()> {
+    for step in BESIDE_MACHINES {
+        let begun = Instant::now();
+        (step.run)(deadline).with_context(|| format!("step `{}` failed", step.name))?;
+        println!("ok: {} ({:.0} s)", step.name, begun.elapsed().as_secs_f64());
+    }
+    Ok(())
 }
